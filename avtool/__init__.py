@@ -1,0 +1,1 @@
+"""Other programs, confined: ffmpeg located, told what to do, run, understood."""

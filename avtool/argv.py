@@ -1,0 +1,133 @@
+"""What we want of ffmpeg -> its argument list, composed with ffmpeg-python's graph. Every option we rely on is named.
+
+Sources are hostile: only the containers on the allow-list are opened, whatever the file's name says (a `.wav` that is
+really a playlist would be opened as one), and only the `file` protocol. Names go in as `file:<path>`, so that a
+leading dash or a colon is part of the name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ffmpeg
+
+from model.rendition import Codec, Rendition
+
+CONTAINERS = "wav,w64,aiff,flac,mov,mp3,ogg,matroska,wv,caf,aac"
+SAMPLE_RATE_HZ = 48_000
+CHANNELS = 2
+FLAC_BLOCK_SAMPLES = 3_840  # a quarter of the timeline's unit, so that FLAC is cut where AAC and Opus are
+_ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodeOutput:
+    """One rendition to encode into `path`, with `gain_db` applied before the encoder."""
+
+    rendition: Rendition
+    path: str
+    gain_db: float = 0.0
+
+
+def probe(tool: str, source: str) -> list[str]:
+    """Open the source, copy nothing, print the format of its first audio stream."""
+    stream = _source(source).output("pipe:1", format="framecrc", acodec="copy", map="0:a:0", t=0)
+    return _compiled(tool, stream, "info")
+
+
+def measure(tool: str, source: str) -> list[str]:
+    """Decode the first audio stream at 48 kHz stereo into a BS.1770 meter that prints every 100 ms."""
+    metered = _metered(_at_48k_stereo(_source(source)["a:0"]))
+    return _compiled(tool, metered.output("pipe:2", format="null"), "error")
+
+
+def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bool) -> list[str]:
+    """Decode, resample, apply a linear gain and write 24-bit FLAC frames; meter what is written on the way."""
+    louder = _at_48k_stereo(_source(source)["a:0"]).filter("volume", volume=_decibels(gain_db), precision="double")
+    split = louder.filter_multi_output("asplit", 2)
+    rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
+    mezzanine = (
+        split[0]
+        .filter("aresample", osf="s32", **rounding)
+        .output(_file(target), acodec="flac", sample_fmt="s32", bits_per_raw_sample=24, **_flac(), **_container())
+    )
+    meter = _metered(split[1]).output("pipe:2", format="null")
+    return _compiled(tool, ffmpeg.merge_outputs(mezzanine, meter), "error")
+
+
+def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput]) -> list[str]:
+    """Decode the mezzanine once and feed every encoder from it; report progress on standard output."""
+    source = ffmpeg.input(_file(mezzanine), protocol_whitelist="file", format_whitelist="mov")
+    streams = [source["a:0"]]
+    if len(outputs) > 1:
+        split = source["a:0"].filter_multi_output("asplit", len(outputs))
+        streams = [split[number] for number in range(len(outputs))]
+    encoded = [_encoded(stream, output) for stream, output in zip(streams, outputs, strict=True)]
+    merged = ffmpeg.merge_outputs(*encoded).global_args("-progress", "pipe:1", "-stats_period", "0.5")
+    return _compiled(tool, merged, "error")
+
+
+def _encoded(stream: Any, output: EncodeOutput) -> Any:
+    if output.gain_db:
+        stream = stream.filter("volume", volume=_decibels(output.gain_db), precision="double")
+    codec = output.rendition.codec
+    options: dict[str, Any] = {"acodec": _ENCODER[codec], **_container()}
+    if output.rendition.bitrate_bps:
+        options["audio_bitrate"] = output.rendition.bitrate_bps
+    if codec is Codec.AAC:
+        options |= {"aac_coder": "twoloop", "profile:a": "aac_low"}
+    if codec is Codec.OPUS:
+        options |= {"vbr": "on", "frame_duration": 20, "application": "audio", "compression_level": 10}
+    if codec is Codec.FLAC:
+        options |= _flac()
+    return stream.output(_file(output.path), **options)
+
+
+def _flac() -> dict[str, Any]:
+    return {"frame_size": FLAC_BLOCK_SAMPLES, "compression_level": 5}
+
+
+def _container() -> dict[str, Any]:
+    """Plain MP4 with nothing of the source's metadata and nothing of the clock in it."""
+    return {
+        "format": "mp4",
+        "map_metadata": -1,
+        "map_chapters": -1,
+        "fflags": "+bitexact",
+        "flags:a": "+bitexact",
+        "use_editlist": 1,
+    }
+
+
+def _source(path: str) -> Any:
+    return ffmpeg.input(_file(path), protocol_whitelist="file", format_whitelist=CONTAINERS)
+
+
+def _file(path: str) -> str:
+    return f"file:{path}"
+
+
+def _at_48k_stereo(stream: Any) -> Any:
+    """Resample by soxr in double precision; mono is doubled, more channels are mixed down by swresample's table.
+
+    Time is counted in samples from 0: gaps and jumps in a source's timestamps are not heard, so they are not kept.
+    """
+    resampled = stream.filter(
+        "aresample", SAMPLE_RATE_HZ, resampler="soxr", precision=28, osf="dbl", ochl="stereo", rematrix_maxval=1.0
+    )
+    return resampled.filter("asetpts", "N/SR/TB")
+
+
+def _metered(stream: Any) -> Any:
+    return stream.filter("ebur128", peak="true", framelog="quiet", metadata=1).filter(
+        "ametadata", mode="print", file="pipe:1"
+    )
+
+
+def _decibels(gain_db: float) -> str:
+    return f"{gain_db:.4f}dB"
+
+
+def _compiled(tool: str, stream: Any, verbosity: str) -> list[str]:
+    argv: list[str] = stream.global_args("-nostdin", "-hide_banner", "-y", "-v", verbosity).compile(cmd=tool)
+    return argv

@@ -1,0 +1,152 @@
+"""The only place that starts a process: confined, bounded, and always reaped."""
+
+import asyncio
+import logging
+import os
+import resource
+import shlex
+import signal
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from model.errors import ToolFailed, ToolMissing, ToolTimeout
+
+log = logging.getLogger(__name__)
+
+STDERR_TAIL_BYTES = 64 << 10
+LINE_BYTES_MAX = 64 << 10
+TERMINATE_GRACE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a program may use. `output_bytes` bounds what it prints as well as each file it writes."""
+
+    timeout_s: float
+    memory_bytes: int = 6 << 30  # address space, not use: every encoder thread maps its own arena
+    file_bytes: int = 8 << 30
+    stdout_bytes: int = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A program that ended with exit status 0."""
+
+    stdout: bytes
+    stderr: str
+
+
+async def run(
+    argv: Sequence[str], *, limits: Limits, subject: str, on_line: Callable[[str], None] | None = None
+) -> Completed:
+    """Run a program to its end. With `on_line`, each line it prints is handed over and not kept.
+
+    The program gets its own process group, no standard input and a clean environment. Raises ToolMissing if it
+    cannot be started, ToolTimeout, or ToolFailed with the tail of its messages. Whatever happens, also on
+    cancellation, nothing of its group is left running.
+    """
+    log.debug("process started", extra={"argv": shlex.join(argv)})
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            limit=LINE_BYTES_MAX,
+        )
+    except OSError as error:
+        hint = "run `segue doctor`"
+        raise ToolMissing(f"cannot start the program ({error.strerror})", subject=argv[0], hint=hint) from error
+    try:
+        _confine(process.pid, limits)
+        async with asyncio.timeout(limits.timeout_s):
+            return await _finish(process, argv, limits=limits, subject=subject, on_line=on_line)
+    except TimeoutError as error:
+        message = f"{argv[0].rpartition('/')[2]} was stopped after {limits.timeout_s:.0f} s"
+        raise ToolTimeout(
+            message, subject=subject, hint="the file may be damaged, or the machine overloaded"
+        ) from error
+    finally:
+        await asyncio.shield(_reap(process))
+
+
+def _confine(pid: int, limits: Limits) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # it may have ended already
+        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+
+
+async def _finish(
+    process: asyncio.subprocess.Process,
+    argv: Sequence[str],
+    *,
+    limits: Limits,
+    subject: str,
+    on_line: Callable[[str], None] | None,
+) -> Completed:
+    assert process.stdout is not None and process.stderr is not None
+    reading = _lines(process.stdout, on_line) if on_line else _collect(process.stdout, limits.stdout_bytes)
+    async with asyncio.TaskGroup() as group:
+        stdout = group.create_task(reading)
+        stderr = group.create_task(_tail(process.stderr))
+    status = await process.wait()
+    if status != 0:
+        raise ToolFailed(
+            _last_line(stderr.result()) or f"exit status {status}",
+            subject=subject,
+            argv=tuple(argv),
+            exit_status_of_tool=status,
+            stderr_tail=stderr.result(),
+        )
+    return Completed(stdout=stdout.result(), stderr=stderr.result())
+
+
+async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> bytes:
+    async for line in stream:
+        on_line(line.decode("utf-8", "replace").rstrip("\n"))
+    return b""
+
+
+async def _collect(stream: asyncio.StreamReader, bytes_max: int) -> bytes:
+    data = bytearray()
+    while piece := await stream.read(1 << 16):
+        if len(data) + len(piece) <= bytes_max:  # drain the rest, or the program would wait for us
+            data += piece
+    return bytes(data)
+
+
+async def _tail(stream: asyncio.StreamReader) -> str:
+    pieces: deque[bytes] = deque()
+    kept = 0
+    while piece := await stream.read(1 << 13):
+        pieces.append(piece)
+        kept += len(piece)
+        while kept - len(pieces[0]) >= STDERR_TAIL_BYTES:
+            kept -= len(pieces.popleft())
+    return b"".join(pieces).decode("utf-8", "replace")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:300] if lines else ""
+
+
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """End what is left of the process group: ask first, then insist."""
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TERMINATE_GRACE_S):
+                await process.wait()
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -1,0 +1,1 @@
+"""ISO-BMFF boxes and CMAF track files, read and written."""

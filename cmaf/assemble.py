@@ -1,0 +1,142 @@
+"""Encoded frames -> one CMAF track file: header, segment index, one fragment per segment."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import BinaryIO
+
+from cmaf.encoded import EncodedTrack
+from cmaf.timeline import segment_durations
+from cmaf.write import TrackHeader, fragment_header, init_section, segment_index
+from model.errors import MediaError
+from model.loudness import LoudnessReport
+from model.segment import Segment
+
+COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackFile:
+    """What was written: sizes, segments and hash of the track file."""
+
+    timescale: int
+    priming_ticks: int
+    init_size_bytes: int
+    index_size_bytes: int
+    segments: tuple[Segment, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The frames of one segment: `first` up to, not including, `end`; the last may be cut short."""
+
+    first: int
+    end: int
+    start_ticks: int
+    duration_ticks: int
+
+
+def assemble(
+    encoded: EncodedTrack, source: BinaryIO, target: BinaryIO, *, media_samples: int, loudness: LoudnessReport
+) -> TrackFile:
+    """Write the track file of `encoded` (whose frames lie in `source`) to `target`, from its present position.
+
+    The track holds exactly `media_samples` after the priming: frames past that are dropped and the last one's
+    duration is cut. Raises MediaError if the encoder wrote less.
+    """
+    runs = _runs(encoded, encoded.priming_ticks + media_samples)
+    headers = [_fragment(encoded, sequence, run) for sequence, run in enumerate(runs, start=1)]
+    sizes = [len(head) + sum(encoded.sizes[run.first : run.end]) for head, run in zip(headers, runs, strict=True)]
+    durations = [run.duration_ticks for run in runs]
+    init = init_section(_header(encoded, runs, loudness))
+    index = segment_index(timescale=encoded.timescale, sizes=sizes, durations=durations)
+    digest = hashlib.sha256()
+    for piece in _pieces(encoded, source, (init, index), headers, runs):
+        digest.update(piece)
+        target.write(piece)
+    offsets = accumulate(sizes[:-1], initial=len(init) + len(index))
+    return TrackFile(
+        timescale=encoded.timescale,
+        priming_ticks=encoded.priming_ticks,
+        init_size_bytes=len(init),
+        index_size_bytes=len(index),
+        segments=tuple(
+            Segment(duration_ticks=ticks, offset_bytes=offset, size_bytes=size)
+            for ticks, offset, size in zip(durations, offsets, sizes, strict=True)
+        ),
+        sha256=digest.hexdigest(),
+    )
+
+
+def _runs(encoded: EncodedTrack, total_ticks: int) -> list[_Run]:
+    frame = encoded.frame_ticks
+    if any(ticks != frame for ticks in encoded.durations[:-1]):
+        raise MediaError("frames of different durations cannot be cut on one grid")
+    if sum(encoded.durations) < total_ticks:
+        missing = total_ticks - sum(encoded.durations)
+        raise MediaError(f"the encoder wrote {missing} samples less than it was given")
+    runs: list[_Run] = []
+    start = 0
+    for ticks in segment_durations(total_ticks):
+        end = -(-(start + ticks) // frame)
+        runs.append(_Run(start // frame, end, start, ticks))
+        start += ticks
+    return runs
+
+
+def _fragment(encoded: EncodedTrack, sequence: int, run: _Run) -> bytes:
+    frames = run.end - run.first
+    return fragment_header(
+        codec=encoded.codec,
+        sequence=sequence,
+        decode_time=run.start_ticks,
+        frame_ticks=encoded.frame_ticks,
+        sizes=encoded.sizes[run.first : run.end],
+        last_ticks=run.duration_ticks - (frames - 1) * encoded.frame_ticks,
+    )
+
+
+def _header(encoded: EncodedTrack, runs: Sequence[_Run], loudness: LoudnessReport) -> TrackHeader:
+    bits = [8 * sum(encoded.sizes[run.first : run.end]) for run in runs]
+    ticks = [run.duration_ticks for run in runs]
+    scale = encoded.timescale
+    return TrackHeader(
+        codec=encoded.codec,
+        config=encoded.config,
+        timescale=scale,
+        channels=encoded.channels,
+        bit_depth=encoded.bit_depth,
+        priming_ticks=encoded.priming_ticks,
+        frame_ticks=encoded.frame_ticks,
+        frame_bytes_max=max(encoded.sizes),
+        bitrate_max_bps=max(-(-bit * scale // tick) for bit, tick in zip(bits, ticks, strict=True)),
+        bitrate_average_bps=-(-sum(bits) * scale // sum(ticks)),
+        loudness=loudness,
+    )
+
+
+def _pieces(
+    encoded: EncodedTrack, source: BinaryIO, head: Sequence[bytes], headers: Sequence[bytes], runs: Sequence[_Run]
+) -> Iterator[bytes]:
+    yield from head
+    for header, run in zip(headers, runs, strict=True):
+        yield header
+        yield from _frames(encoded, source, run)
+
+
+def _frames(encoded: EncodedTrack, source: BinaryIO, run: _Run) -> Iterator[bytes]:
+    """The bytes of a run's frames; neighbours in the file are read together."""
+    first = run.first
+    while first < run.end:
+        end, size = first, 0
+        while end < run.end and size < COPY_BYTES and encoded.offsets[end] == encoded.offsets[first] + size:
+            size += encoded.sizes[end]
+            end += 1
+        source.seek(encoded.offsets[first])
+        data = source.read(size)
+        if len(data) != size:
+            raise MediaError("the encoder's file ends before its last frame")
+        yield data
+        first = end

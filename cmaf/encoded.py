@@ -1,0 +1,159 @@
+"""Reading what an encoder wrote: the frames of one audio track in a plain (not fragmented) MP4 file.
+
+ffmpeg writes every codec we use into this one container, with the decoder's configuration beside it, so one reader
+serves AAC, Opus and FLAC.
+"""
+
+import struct
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import BinaryIO
+
+from cmaf.boxes import Box, load, top_boxes
+from model.errors import MediaError
+from model.rendition import Codec
+
+AUDIO_ENTRY_FIELDS = 28  # AudioSampleEntry before its boxes (ISO/IEC 14496-12 §12.2.3)
+FULL_BOX_FIELDS = 4
+_CODEC_OF_ENTRY = {"mp4a": Codec.AAC, "Opus": Codec.OPUS, "fLaC": Codec.FLAC}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedTrack:
+    """The frames of one encoding, in order, and what a decoder must know.
+
+    `config` is the AudioSpecificConfig (AAC), the payload of `dOps` (Opus) or the blocks of `dfLa` (FLAC).
+    `priming_ticks` is the encoder's delay, in ticks of `timescale`. Offsets are positions in the file.
+    """
+
+    codec: Codec
+    config: bytes
+    timescale: int
+    channels: int
+    bit_depth: int
+    priming_ticks: int
+    frame_ticks: int
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+    durations: tuple[int, ...]
+
+    @property
+    def media_ticks(self) -> int:
+        """What the frames hold after the priming, the encoder's padding at the end included."""
+        return sum(self.durations) - self.priming_ticks
+
+
+def read_encoded(file: BinaryIO) -> EncodedTrack:
+    """The one audio track of a file. Raises MediaError if it is not such a file."""
+    moov = next((load(file, box) for box in top_boxes(file) if box.type == "moov"), None)
+    if moov is None:
+        raise MediaError("no moov box", hint="the encoder did not finish the file")
+    mdia = moov.at("trak", "mdia")
+    stbl = mdia.at("minf", "stbl")
+    entry = next(stbl.child("stsd").children(skip=8), None)
+    if entry is None or entry.type not in _CODEC_OF_ENTRY:
+        raise MediaError(f"no sample entry of a codec that we package: {entry.type if entry else 'none'}")
+    codec = _CODEC_OF_ENTRY[entry.type]
+    config = _config(codec, entry)
+    durations = _durations(stbl.child("stts"))
+    sizes = _sizes(stbl.child("stsz"))
+    if len(durations) != len(sizes) or not sizes:
+        raise MediaError(f"{len(sizes)} frame sizes but {len(durations)} durations")
+    return EncodedTrack(
+        codec=codec,
+        config=config,
+        timescale=_timescale(mdia.child("mdhd")),
+        channels=entry.uint(16, 2),
+        bit_depth=entry.uint(18, 2),
+        priming_ticks=_priming(codec, config, moov.child("trak")),
+        frame_ticks=durations[0],
+        offsets=_offsets(stbl, sizes),
+        sizes=sizes,
+        durations=durations,
+    )
+
+
+def _config(codec: Codec, entry: Box) -> bytes:
+    if codec is Codec.OPUS:
+        return entry.child("dOps", AUDIO_ENTRY_FIELDS).payload
+    if codec is Codec.FLAC:
+        return entry.child("dfLa", AUDIO_ENTRY_FIELDS).payload[FULL_BOX_FIELDS:]
+    return audio_specific_config(entry.child("esds", AUDIO_ENTRY_FIELDS).payload[FULL_BOX_FIELDS:])
+
+
+def audio_specific_config(descriptors: bytes) -> bytes:
+    """The AudioSpecificConfig inside an ES descriptor (ISO/IEC 14496-1 §7.2.6)."""
+    es_fields, decoder_config_fields = 3, 13
+    es = _descriptor(descriptors, 0x03)[es_fields:]
+    return _descriptor(_descriptor(es, 0x04)[decoder_config_fields:], 0x05)
+
+
+def _descriptor(data: bytes, tag: int) -> bytes:
+    """The body of the first descriptor, which must have this tag. Its size has 7 bits a byte, at most 4 bytes."""
+    if not data or data[0] != tag:
+        raise MediaError(f"no descriptor of tag {tag} in esds")
+    size = 0
+    for position in range(1, min(5, len(data))):
+        size = size << 7 | data[position] & 0x7F
+        if not data[position] & 0x80:
+            return data[position + 1 : position + 1 + size]
+    raise MediaError("descriptor in esds has no end to its size")
+
+
+def _timescale(mdhd: Box) -> int:
+    timescale = mdhd.uint(20 if mdhd.uint(0, 1) == 1 else 12, 4)
+    if not timescale:
+        raise MediaError("timescale of 0")
+    return timescale
+
+
+def _priming(codec: Codec, config: bytes, trak: Box) -> int:
+    """AAC: where the edit list starts the media. Opus: pre-skip, in samples at 48 kHz. FLAC has none."""
+    if codec is Codec.OPUS:
+        return int.from_bytes(config[2:4], "big")
+    edts = trak.find("edts")
+    if codec is Codec.FLAC or edts is None:
+        return 0
+    elst = edts.child("elst")
+    return elst.uint(16, 8) if elst.uint(0, 1) == 1 else elst.uint(12, 4)
+
+
+def _durations(stts: Box) -> tuple[int, ...]:
+    durations: list[int] = []
+    for count, ticks in struct.iter_unpack(">II", _table(stts, 8, 8)):
+        durations.extend([ticks] * min(count, 1 << 24))
+    return tuple(durations)
+
+
+def _sizes(stsz: Box) -> tuple[int, ...]:
+    same, count = stsz.uint(4, 4), stsz.uint(8, 4)
+    if same:
+        return (same,) * min(count, 1 << 24)
+    return tuple(size for (size,) in struct.iter_unpack(">I", _table(stsz, 4, 12)))
+
+
+def _offsets(stbl: Box, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Where each frame lies: chunks of consecutive frames (`stco` or `co64`, `stsc`)."""
+    stco = stbl.find("stco")
+    if stco is not None:
+        chunks = [offset for (offset,) in struct.iter_unpack(">I", _table(stco, 4, 8))]
+    else:
+        chunks = [offset for (offset,) in struct.iter_unpack(">Q", _table(stbl.child("co64"), 8, 8))]
+    runs = [(first, count) for first, count, _ in struct.iter_unpack(">III", _table(stbl.child("stsc"), 12, 8))]
+    ends = [first for first, _ in runs[1:]] + [len(chunks) + 1]
+    offsets: list[int] = []
+    for (first, per_chunk), end in zip(runs, ends, strict=True):
+        for chunk in chunks[first - 1 : end - 1]:
+            in_chunk = sizes[len(offsets) : len(offsets) + per_chunk]
+            offsets.extend(accumulate(in_chunk[:-1], initial=chunk) if in_chunk else ())
+    if len(offsets) != len(sizes):
+        raise MediaError(f"{len(sizes)} frames but {len(offsets)} positions")
+    return tuple(offsets)
+
+
+def _table(box: Box, entry_bytes: int, fields: int) -> bytes:
+    """The entries of a table whose count is the last of its `fields` bytes before them."""
+    count = box.uint(fields - 4, 4)
+    if box.start + fields + count * entry_bytes > box.end:
+        raise MediaError(f"table {box.type} is cut off")
+    return box.data[box.start + fields : box.start + fields + count * entry_bytes]

@@ -1,0 +1,189 @@
+"""Reading a CMAF track file back, whoever wrote it. Shares no code with cmaf.write."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from cmaf.boxes import Box, TopBox, load, top_boxes
+from cmaf.encoded import AUDIO_ENTRY_FIELDS, FULL_BOX_FIELDS, audio_specific_config
+from model.errors import MediaError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """One `moof` with its `mdat`, as found. Times in ticks of the track's timescale."""
+
+    offset_bytes: int
+    size_bytes: int
+    sequence: int
+    decode_time: int
+    duration_ticks: int
+    frame_count: int
+    frames_size_bytes: int
+    media_size_bytes: int
+    box_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedTrack:
+    """A CMAF track file as found. `edit_media_time` is None where there is no edit list; `config` is the
+    AudioSpecificConfig, or the payload of `dOps` or `dfLa`; `loudness_lufs` comes from `ludt`."""
+
+    brands: tuple[str, ...]
+    init_size_bytes: int
+    header_box_types: tuple[str, ...]
+    sample_entry: str
+    config: bytes
+    timescale: int
+    channels: int
+    edit_media_time: int | None
+    roll_distance: int | None
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
+    index: tuple[tuple[int, int], ...]  # size in bytes and duration in ticks of each reference of `sidx`
+    index_size_bytes: int
+    fragments: tuple[Fragment, ...]
+
+
+def read_track_file(file: BinaryIO) -> ParsedTrack:
+    """Everything that a track file says of itself. Raises MediaError for what is not one."""
+    tops = list(top_boxes(file))
+    by_type = {top.type: top for top in reversed(tops)}
+    for needed in ("ftyp", "moov"):
+        if needed not in by_type:
+            raise MediaError(f"no {needed} box")
+    moov = load(file, by_type["moov"])
+    trak = moov.child("trak")
+    mdia = trak.child("mdia")
+    stbl = mdia.at("minf", "stbl")
+    entry = next(stbl.child("stsd").children(skip=8), None)
+    if entry is None:
+        raise MediaError("no sample entry")
+    index = load(file, by_type["sidx"]) if "sidx" in by_type else None
+    ludt = _loudness(trak)
+    mdhd = mdia.child("mdhd")
+    trex = moov.at("mvex", "trex")
+    return ParsedTrack(
+        brands=_brands(load(file, by_type["ftyp"])),
+        init_size_bytes=by_type["moov"].offset + by_type["moov"].size,
+        header_box_types=tuple(_types(moov)),
+        sample_entry=entry.type,
+        config=_config(entry),
+        timescale=mdhd.uint(20 if mdhd.uint(0, 1) else 12, 4),
+        channels=entry.uint(16, 2),
+        edit_media_time=_edit(trak),
+        roll_distance=_roll(stbl),
+        loudness_lufs=ludt[0],
+        true_peak_dbtp=ludt[1],
+        index=tuple(_references(index)) if index else (),
+        index_size_bytes=by_type["sidx"].size if index else 0,
+        fragments=tuple(_fragments(file, tops, default_ticks=trex.uint(12, 4))),
+    )
+
+
+_CONTAINERS = {"moov", "trak", "edts", "mdia", "minf", "dinf", "stbl", "mvex", "udta", "moof", "traf"}
+
+
+def _types(box: Box) -> Iterator[str]:
+    """The types of a box and of all boxes inside it, in order."""
+    yield box.type
+    if box.type in _CONTAINERS:
+        for child in box.children():
+            yield from _types(child)
+
+
+def _brands(ftyp: Box) -> tuple[str, ...]:
+    text = ftyp.payload.decode("latin-1")
+    return (text[:4], *(text[i : i + 4] for i in range(8, len(text) - 3, 4)))
+
+
+def _config(entry: Box) -> bytes:
+    for kind in ("dOps", "dfLa"):
+        found = entry.find(kind, AUDIO_ENTRY_FIELDS)
+        if found is not None:
+            return found.payload
+    return audio_specific_config(entry.child("esds", AUDIO_ENTRY_FIELDS).payload[FULL_BOX_FIELDS:])
+
+
+def _edit(trak: Box) -> int | None:
+    edts = trak.find("edts")
+    if edts is None:
+        return None
+    elst = edts.child("elst")
+    if elst.uint(4, 4) != 1:
+        raise MediaError(f"an edit list of {elst.uint(4, 4)} edits")
+    return elst.uint(16, 8) if elst.uint(0, 1) else elst.uint(12, 4)
+
+
+def _roll(stbl: Box) -> int | None:
+    sgpd = stbl.find("sgpd")
+    if sgpd is None or sgpd.payload[4:8] != b"roll":
+        return None
+    return int.from_bytes(sgpd.payload[16:18], "big", signed=True)
+
+
+def _loudness(trak: Box) -> tuple[float | None, float | None]:
+    udta = trak.find("udta")
+    ludt = udta.find("ludt") if udta else None
+    if ludt is None:
+        return None, None
+    tlou = ludt.child("tlou")
+    peak = tlou.uint(6, 3) & 0xFFF
+    return tlou.uint(12, 1) / 4 - 57.75, (20 - peak / 32) if peak else None
+
+
+def _references(sidx: Box) -> Iterator[tuple[int, int]]:
+    first = 24 if sidx.uint(0, 1) == 0 else 32
+    for number in range(sidx.uint(first - 2, 2)):
+        size, ticks = sidx.uint(first + 12 * number, 4), sidx.uint(first + 12 * number + 4, 4)
+        if size >> 31:
+            raise MediaError("a segment index that refers to another index")
+        yield size, ticks
+
+
+def _fragments(file: BinaryIO, tops: list[TopBox], *, default_ticks: int) -> Iterator[Fragment]:
+    for moof_top, mdat in itertools.pairwise(tops):
+        if moof_top.type != "moof":
+            continue
+        if mdat.type != "mdat":
+            raise MediaError(f"moof is followed by {mdat.type}, not by mdat")
+        moof = load(file, moof_top)
+        trafs = [child for child in moof.children() if child.type == "traf"]
+        truns = [child for child in trafs[0].children() if child.type == "trun"] if trafs else []
+        if len(trafs) != 1 or len(truns) != 1:
+            raise MediaError("a CMAF fragment has one traf with one trun")
+        ticks, size = _frames(truns[0], _default_duration(trafs[0].child("tfhd"), default_ticks))
+        tfdt = trafs[0].child("tfdt")
+        yield Fragment(
+            offset_bytes=moof_top.offset,
+            size_bytes=moof_top.size + mdat.size,
+            sequence=moof.child("mfhd").uint(4, 4),
+            decode_time=tfdt.uint(4, 8 if tfdt.uint(0, 1) else 4),
+            duration_ticks=ticks,
+            frame_count=truns[0].uint(4, 4),
+            frames_size_bytes=size,
+            media_size_bytes=mdat.size - mdat.header,
+            box_types=tuple(_types(moof)),
+        )
+
+
+def _default_duration(tfhd: Box, default_ticks: int) -> int:
+    flags = tfhd.uint(1, 3)
+    if not flags & 0x08:
+        return default_ticks
+    return tfhd.uint(8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0), 4)
+
+
+def _frames(trun: Box, default_ticks: int) -> tuple[int, int]:
+    """Total duration and total size of the frames of a run."""
+    flags, count = trun.uint(1, 3), trun.uint(4, 4)
+    present = [bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800)]
+    stride = 4 * sum(present)
+    first = 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
+    if not present[1] or trun.start + first + stride * count > trun.end:
+        raise MediaError("trun without its frame sizes")
+    size_at = 4 if present[0] else 0
+    rows = range(first, first + stride * count, stride)
+    ticks = sum(trun.uint(row, 4) for row in rows) if present[0] else default_ticks * count
+    return ticks, sum(trun.uint(row + size_at, 4) for row in rows)

@@ -1,0 +1,1 @@
+"""Masters in: read, measure, normalise, keep the lossless mezzanine and a report."""

@@ -1,0 +1,1 @@
+"""Frozen types, time, errors and events shared by all; standard library only."""

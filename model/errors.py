@@ -1,0 +1,200 @@
+"""The error tree. Every error says what kind it is, about what, and what to do next.
+
+`code` is stable and documented in docs/errors.md; `subject` names the thing (a path, a key, a track id);
+the message says what happened; `hint` says what to do. The cause is kept in `__cause__`.
+"""
+
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Something outside our control went wrong; carries all that an operator needs to act."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, subject: str = "", hint: str = "") -> None:
+        super().__init__(f"{message}: {subject}" if subject else message)
+        self.message = message
+        self.subject = subject
+        self.hint = hint
+
+
+class UsageError(PipelineError):
+    """A flag, the configuration file or the environment is wrong."""
+
+    code = "usage"
+    exit_status = 2
+
+
+class Interrupted(PipelineError):
+    """The operator asked us to stop; what was finished stays finished."""
+
+    code = "interrupted"
+    exit_status = 130
+
+
+class SourceError(PipelineError):
+    """This one input cannot be used; the batch goes on."""
+
+    code = "source-error"
+
+
+class SourceUnreadable(SourceError):
+    """The file cannot be opened or its bytes cannot be decoded."""
+
+    code = "source-unreadable"
+
+
+class SourceUnsupported(SourceError):
+    """The file is readable, but it is not audio that we take."""
+
+    code = "source-unsupported"
+
+
+class SourceTooShort(SourceError):
+    """Less audio than can be measured or streamed."""
+
+    code = "source-too-short"
+
+
+class ToolError(PipelineError):
+    """ffmpeg could not be used or did not do its work."""
+
+    code = "tool-error"
+
+
+class ToolMissing(ToolError):
+    """No usable ffmpeg on this machine."""
+
+    code = "tool-missing"
+    exit_status = 3
+
+
+class ToolFailed(ToolError):
+    """The program ended with an error; the tail of its messages is kept."""
+
+    code = "tool-failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        subject: str = "",
+        hint: str = "",
+        argv: tuple[str, ...] = (),
+        exit_status_of_tool: int | None = None,
+        stderr_tail: str = "",
+    ) -> None:
+        super().__init__(message, subject=subject, hint=hint)
+        self.argv = argv
+        self.exit_status_of_tool = exit_status_of_tool
+        self.stderr_tail = stderr_tail
+
+
+class ToolTimeout(ToolError):
+    """The program did not end in its time and was stopped."""
+
+    code = "tool-timeout"
+
+
+class MediaError(PipelineError):
+    """Bytes that should be ISO-BMFF or CMAF are not what the specification says."""
+
+    code = "media-malformed"
+
+
+class StorageError(PipelineError):
+    """The object store could not do what was asked."""
+
+    code = "storage-error"
+
+
+class ObjectNotFound(StorageError):
+    """There is no object under this key."""
+
+    code = "object-not-found"
+
+
+class RangeNotSatisfiable(StorageError):
+    """The byte range starts past the end of the object."""
+
+    code = "range-not-satisfiable"
+
+
+class StorageDenied(StorageError):
+    """The store refused our credentials or our rights."""
+
+    code = "storage-denied"
+
+
+class StorageUnavailable(StorageError):
+    """The store did not answer in time or answered that it cannot; trying again may help."""
+
+    code = "storage-unavailable"
+    retryable = True
+
+
+class PlaylistError(PipelineError):
+    """A playlist is not what RFC 8216 says."""
+
+    code = "playlist-error"
+
+
+class PlaylistSyntaxError(PlaylistError):
+    """A line of a playlist cannot be parsed. `line` counts from 1."""
+
+    code = "playlist-syntax"
+
+    def __init__(self, message: str, *, line: int, subject: str = "", hint: str = "") -> None:
+        super().__init__(f"line {line}: {message}", subject=subject, hint=hint)
+        self.line = line
+
+
+class PlaylistRuleViolated(PlaylistError):
+    """A playlist parses but breaks a rule. `line` counts from 1; 0 means the playlist as a whole."""
+
+    code = "playlist-rule"
+
+    def __init__(self, message: str, *, rule: str, line: int, how_to_fix: str, subject: str = "") -> None:
+        super().__init__(f"{rule}: {message}", subject=subject, hint=how_to_fix)
+        self.rule = rule
+        self.line = line
+        self.how_to_fix = how_to_fix
+
+
+class PackageError(PipelineError):
+    """A package or an ingest report in the store is not what it should be."""
+
+    code = "package-error"
+
+
+class RecordMalformed(PackageError):
+    """A JSON record from the store does not have the shape it must have."""
+
+    code = "record-malformed"
+
+
+class PackageInvalid(PackageError):
+    """What was (or was about to be) published breaks a rule; it was not made live."""
+
+    code = "package-invalid"
+
+
+class TrackUnknown(PackageError):
+    """No such track in the store."""
+
+    code = "track-unknown"
+
+
+class LoudnessMissed(PackageError):
+    """A rendition could not be brought to its level; it was not made live."""
+
+    code = "loudness-missed"
+
+
+class CatalogError(PipelineError):
+    """The catalog, an index that can be rebuilt, could not be opened, read or written."""
+
+    code = "catalog-error"

@@ -1,0 +1,66 @@
+"""Loudness in the terms of ITU-R BS.1770-4 and EBU R 128, and the gain that reaches a target.
+
+Gain is linear, always: one factor for the whole track. A quiet source is raised only as far as its true peak
+allows; what was withheld is reported. Silence has no loudness, so it is a case of its own and gets no gain.
+"""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoudnessReport:
+    """A measurement. All values are None for silence (nothing above the −70 LUFS gate); peaks may be None too.
+
+    `integrated_lufs` in LUFS, `range_lu` in LU (EBU Tech 3342), `true_peak_dbtp` in dBTP (≥ 4× oversampled),
+    `momentary_max_lufs` over 400 ms, `short_term_max_lufs` over 3 s (None when there is less than 3 s).
+    """
+
+    integrated_lufs: float | None
+    range_lu: float | None = None
+    true_peak_dbtp: float | None = None
+    momentary_max_lufs: float | None = None
+    short_term_max_lufs: float | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.integrated_lufs, self.range_lu, self.true_peak_dbtp):
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"a measurement is a finite number or None: {self}")
+
+    @property
+    def silent(self) -> bool:
+        """Whether there was nothing to measure."""
+        return self.integrated_lufs is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoudnessTarget:
+    """Where tracks shall land: LUFS, and the true peak that must not be passed, in dBTP."""
+
+    integrated_lufs: float = -14.0
+    true_peak_dbtp: float = -1.0
+
+    def __post_init__(self) -> None:
+        if not -40.0 <= self.integrated_lufs <= -5.0:
+            raise ValueError(f"target loudness must be −40 to −5 LUFS, got {self.integrated_lufs}")
+        if not -20.0 <= self.true_peak_dbtp <= 0.0:
+            raise ValueError(f"true-peak ceiling must be −20 to 0 dBTP, got {self.true_peak_dbtp}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """What was applied, and how many dB of the wish were withheld to respect the true-peak ceiling (≥ 0)."""
+
+    applied_db: float
+    withheld_db: float = 0.0
+
+
+def gain_to(target: LoudnessTarget, measured: LoudnessReport) -> Gain:
+    """The linear gain that brings a track to the target, held back by its true peak. Silence gets 0 dB."""
+    if measured.integrated_lufs is None:
+        return Gain(applied_db=0.0)
+    wanted = target.integrated_lufs - measured.integrated_lufs
+    if measured.true_peak_dbtp is None:
+        return Gain(applied_db=wanted)
+    allowed = min(wanted, target.true_peak_dbtp - measured.true_peak_dbtp)
+    return Gain(applied_db=allowed, withheld_db=wanted - allowed)

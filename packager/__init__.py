@@ -1,0 +1,1 @@
+"""The mezzanine in, a published HLS package out."""

@@ -1,0 +1,178 @@
+"""Re-check a package in the store: playlists against the rules, boxes against the specification, bytes against hashes.
+
+Everything is read back by code that did not write it: manifests.parse and the `m3u8` package for the playlists,
+cmaf.read for the boxes.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from itertools import accumulate
+from pathlib import Path
+
+import m3u8
+
+from cmaf.read import ParsedTrack, read_track_file
+from manifests.codecs import MULTIVARIANT_NAMES
+from manifests.parse import parse_media, parse_multivariant
+from manifests.playlist import MediaPlaylist
+from manifests.rules import Finding, Severity, check_media, check_multivariant, check_presentation
+from model.errors import MediaError, ObjectNotFound, PlaylistError
+from model.package import Package
+from model.rendition import Codec
+from model.segment import SegmentedRendition
+from model.timebase import MICROSECONDS
+from packager.publish import playlists
+from storage.base import ObjectStore
+from storage.keys import package_key
+
+_ENTRIES = {Codec.AAC: "mp4a", Codec.OPUS: "Opus", Codec.FLAC: "fLaC"}
+LOUDNESS_STEP_LU = 0.25  # of the field in `ludt`
+PEAK_STEP_DB = 1 / 32
+
+
+async def verify_package(store: ObjectStore, package: Package, *, scratch_dir: str | None = None) -> list[Finding]:
+    """Everything that is wrong with a package as it lies in the store; empty if nothing is. Raises StorageError."""
+    findings: list[Finding] = []
+    with tempfile.TemporaryDirectory(prefix="segue-verify-", dir=scratch_dir, ignore_cleanup_errors=True) as scratch:
+        for rendition in package.renditions:
+            findings += await _verify_track_file(store, package, rendition, Path(scratch))
+    findings += await _verify_playlists(store, package)
+    if package.has_art:
+        findings += await _verify_art(store, package)
+    return findings
+
+
+def _finding(rule: str, section: str, message: str, how_to_fix: str = "publish the track again") -> Finding:
+    return Finding(rule=rule, section=section, line=0, message=message, how_to_fix=how_to_fix, severity=Severity.MUST)
+
+
+async def _verify_track_file(
+    store: ObjectStore, package: Package, rendition: SegmentedRendition, scratch: Path
+) -> list[Finding]:
+    name = f"{rendition.rendition.rendition_id}.mp4"
+    path = scratch / name
+    try:
+        info = await store.fetch(package_key(package.track_id, package.package_id, name), path)
+    except ObjectNotFound:
+        return [_finding("SEGUE-object", "package.json", f"{name} is missing")]
+    if info.sha256 != rendition.sha256 or info.size_bytes != rendition.size_bytes:
+        return [_finding("SEGUE-hash", "package.json", f"{name} is not the file that package.json describes")]
+    try:
+        parsed = await asyncio.to_thread(_parsed, path)
+    except MediaError as error:
+        return [_finding("CMAF-boxes", "ISO/IEC 14496-12 §4.2", f"{name}: {error}")]
+    finally:
+        path.unlink()
+    return [
+        _finding(rule, section, f"{name}: {message}") for rule, section, message in check_track_file(parsed, rendition)
+    ]
+
+
+def _parsed(path: Path) -> ParsedTrack:
+    with path.open("rb") as file:
+        return read_track_file(file)
+
+
+def check_track_file(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
+    """Rule, section and message of everything in a track file that is not as it must be."""
+    codec = rendition.rendition.codec
+    if "cmfc" not in parsed.brands or (codec is Codec.AAC and "caac" not in parsed.brands):
+        yield "CMAF-brands", "ISO/IEC 23000-19 §7.2", f"brands are {', '.join(parsed.brands)}"
+    if parsed.sample_entry != _ENTRIES[codec]:
+        yield "CMAF-entry", "RFC 6381", f"sample entry {parsed.sample_entry} is not {codec}"
+    if (parsed.timescale, parsed.channels) != (rendition.timescale, rendition.rendition.channels):
+        yield "CMAF-format", "SEGUE decision 3", f"{parsed.timescale} Hz, {parsed.channels} channels"
+    yield from _check_priming(parsed, rendition)
+    yield from _check_timeline(parsed, rendition)
+    yield from _check_loudness(parsed, rendition)
+
+
+def _check_priming(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
+    codec, priming = rendition.rendition.codec, rendition.priming_ticks
+    edit = priming if codec is Codec.AAC else None
+    if parsed.edit_media_time != edit:
+        yield "CMAF-edit-list", "SEGUE decision 5", f"edit list skips {parsed.edit_media_time}, not {edit} samples"
+    if codec is Codec.OPUS and int.from_bytes(parsed.config[2:4], "big") != priming:
+        yield "OPUS-pre-skip", "Opus in ISOBMFF §4.3.2", "dOps has another pre-skip than package.json"
+    roll = {Codec.AAC: -1, Codec.OPUS: -4}.get(codec)
+    if parsed.roll_distance != roll:
+        yield "CMAF-roll", "ISO/IEC 14496-12 §10.1", f"roll distance is {parsed.roll_distance}, not {roll}"
+
+
+def _check_timeline(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
+    described = [(each.offset_bytes, each.size_bytes, each.duration_ticks) for each in rendition.segments]
+    found = [(each.offset_bytes, each.size_bytes, each.duration_ticks) for each in parsed.fragments]
+    if found != described:
+        yield "CMAF-segments", "package.json", "fragments are not where, or not as long as, package.json says"
+    if list(parsed.index) != [(size, ticks) for _, size, ticks in found]:
+        yield "CMAF-sidx", "ISO/IEC 14496-12 §8.16.3", "the segment index differs from the fragments"
+    sums = accumulate((each.duration_ticks for each in parsed.fragments), initial=0)
+    for number, (fragment, expected) in enumerate(zip(parsed.fragments, sums, strict=False)):
+        if fragment.decode_time != expected:
+            yield "CMAF-tfdt", "ISO/IEC 23000-19 §7.3.2.2", f"fragment {number} starts at {fragment.decode_time}"
+        if fragment.frames_size_bytes != fragment.media_size_bytes:
+            yield "CMAF-trun", "ISO/IEC 14496-12 §8.8.8", f"fragment {number}: sizes of frames do not fill its mdat"
+
+
+def _check_loudness(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
+    told, measured = parsed.loudness_lufs, rendition.loudness.integrated_lufs
+    if (told is None) != (measured is None) or (
+        told is not None and measured is not None and abs(told - measured) > LOUDNESS_STEP_LU
+    ):
+        yield "APPLE-2.23", "Apple HLS authoring 2.23", f"ludt says {told} LUFS, measured were {measured}"
+    told, measured = parsed.true_peak_dbtp, rendition.loudness.true_peak_dbtp
+    if told is not None and measured is not None and abs(told - measured) > PEAK_STEP_DB:
+        yield "APPLE-2.23", "Apple HLS authoring 2.23", f"ludt says {told} dBTP, measured were {measured}"
+
+
+async def _verify_playlists(store: ObjectStore, package: Package) -> list[Finding]:
+    stored: dict[str, bytes] = {}
+    findings: list[Finding] = []
+    for name, expected in playlists(package).items():
+        try:
+            stored[name] = (await store.read(package_key(package.track_id, package.package_id, name))).data
+        except ObjectNotFound:
+            findings.append(_finding("SEGUE-object", "package.json", f"{name} is missing"))
+            continue
+        if stored[name] != expected:
+            findings.append(_finding("SEGUE-playlist", "package.json", f"{name} is not the playlist of this package"))
+    if findings:
+        return findings
+    try:
+        return list(_check_playlists(package, stored))
+    except PlaylistError as error:
+        return [_finding("RFC8216-4.1", "RFC 8216 §4.1", str(error))]
+
+
+def _check_playlists(package: Package, stored: dict[str, bytes]) -> Iterator[Finding]:
+    media: dict[str, MediaPlaylist] = {}
+    for each in package.renditions:
+        name = f"{each.rendition.rendition_id}.m3u8"
+        media[name] = parse_media(stored[name], subject=name)
+        yield from check_media(media[name], file_size_bytes=each.size_bytes, rendition=each)
+        yield from _second_opinion(name, stored[name], media[name])
+    for codec in package.codecs:
+        name = MULTIVARIANT_NAMES[codec]
+        variants = parse_multivariant(stored[name], subject=name)
+        yield from check_multivariant(variants, codec=codec)
+        yield from check_presentation(variants, media)
+
+
+def _second_opinion(name: str, data: bytes, ours: MediaPlaylist) -> Iterator[Finding]:
+    """The `m3u8` package must see the segments that we see."""
+    theirs = m3u8.loads(data.decode())
+    durations = [round(segment.duration * MICROSECONDS) for segment in theirs.segments]
+    if (
+        durations != [segment.duration_us for segment in ours.segments]
+        or theirs.target_duration != ours.target_duration_s
+    ):
+        yield _finding("SEGUE-second-reader", "RFC 8216 §4.3", f"{name}: another reader sees other segments")
+
+
+async def _verify_art(store: ObjectStore, package: Package) -> list[Finding]:
+    try:
+        await store.head(package_key(package.track_id, package.package_id, "art.jpg"))
+    except ObjectNotFound:
+        return [_finding("SEGUE-object", "package.json", "art.jpg is missing")]
+    return []
