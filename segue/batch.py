@@ -1,0 +1,59 @@
+"""Many inputs, a few at a time; each ends with an outcome, and one that fails fails alone."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from model.errors import PipelineError
+from model.events import BatchStarted, Observer, Status, TrackOutcome
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+
+
+async def run_batch(
+    items: Sequence[Item],
+    work: Callable[[Item], Awaitable[TrackOutcome]],
+    *,
+    name: Callable[[Item], str],
+    jobs: int,
+    observer: Observer,
+) -> None:
+    """Do `work` for every item, `jobs` at a time, in their order; tell the observer how each ended.
+
+    Errors that concern one input become its outcome; an environment error (exit status 3) ends the batch.
+    """
+    observer.notify(BatchStarted(total=len(items)))
+    waiting = iter(items)
+
+    async def worker() -> None:
+        for item in waiting:
+            observer.notify(await _outcome(item, work, name(item)))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(jobs, len(items))):
+                group.create_task(worker())
+    except* PipelineError as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _outcome(item: Item, work: Callable[[Item], Awaitable[TrackOutcome]], subject: str) -> TrackOutcome:
+    """The per-track boundary: nothing that one input does gets past it, but a machine that cannot work at all does."""
+    try:
+        return await work(item)
+    except PipelineError as error:
+        if error.exit_status == 3:
+            raise
+        log.info("track failed", extra={"source": subject, "error_code": error.code}, exc_info=error)
+        return _failed(subject, error.code, str(error), error.hint)
+    except Exception as error:
+        log.exception("track failed", extra={"source": subject, "error_code": "internal"})
+        message = f"internal error: {type(error).__name__}: {error}"
+        return _failed(subject, "internal", message, "this is a bug in Segue; the log has the details")
+
+
+def _failed(subject: str, code: str, message: str, hint: str) -> TrackOutcome:
+    return TrackOutcome(source=subject, status=Status.FAILED, code=code, message=message, hint=hint)

@@ -1,0 +1,105 @@
+"""`segue doctor`: whether this machine and this store can do the work, and what to do where not."""
+
+import argparse
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.resources import files
+
+from avtool.argv import CONTAINERS
+from avtool.locate import locate
+from model.errors import ObjectNotFound, PipelineError
+from segue.config import Config
+from segue.loop import run_loop
+from segue.output import Output
+from segue.wiring import opened_store
+from storage.keys import current_key
+
+HELP = "check this machine and the store, and say how to mend what is wrong"
+SETTINGS = ("store", "scratch", "ffmpeg")
+EXAMPLE = "segue doctor --store file:store"
+FREE_BYTES_LEAST = 1 << 30
+PACKAGES = (
+    "segue", "ingest", "packager", "origin", "discovery", "avtool", "manifests", "storage", "catalog", "cmaf",
+    "model", "player_demo",
+)  # fmt: skip
+_NO_TRACK = "a" * 20
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at. `needed` is False where Segue works without it."""
+
+    name: str
+    good: bool
+    detail: str
+    hint: str = ""
+    needed: bool = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has settings only."""
+
+
+def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
+    """Check everything; 3 if something that is needed is missing."""
+    return run_loop(_run(config, output))
+
+
+async def _run(config: Config, output: Output) -> int:
+    missing = 0
+    async for check in _checks(config):
+        status = "ok" if check.good else "missing" if check.needed else "note"
+        missing += status == "missing"
+        output.data(
+            {"event": "check", "name": check.name, "status": status, "detail": check.detail, "hint": check.hint}
+        )
+        output.text(f"{status:8}{check.name:12}{check.detail}")
+        if check.hint:
+            output.text(f"{'':20}hint: {check.hint}")
+    return 3 if missing else 0
+
+
+async def _checks(config: Config) -> AsyncIterator[Check]:
+    python = sys.version_info[:2] >= (3, 11)
+    yield Check("python", python, platform.python_version(), "" if python else "Segue needs Python 3.11 or newer")
+    yield _owners()
+    try:
+        tool = await locate(config["ffmpeg"] or None)
+        yield Check("ffmpeg", True, f"{tool.version} at {tool.path}")
+        yield Check("formats", True, CONTAINERS.replace(",", " "))
+    except PipelineError as error:
+        yield Check("ffmpeg", False, str(error), error.hint)
+    free = shutil.disk_usage(config["scratch"] or tempfile.gettempdir()).free
+    enough = free >= FREE_BYTES_LEAST
+    yield Check("scratch", enough, f"{free >> 20} MiB free", "" if enough else "name a larger folder with --scratch")
+    vendor = files("player_demo").joinpath("vendor/hls.mjs").is_file()
+    yield Check(
+        "player", vendor, "hls.js is there" if vendor else "no hls.js", "" if vendor else "make setup", needed=False
+    )
+    yield await _store(config)
+
+
+def _owners() -> Check:
+    """Our folders have everyday names: another distribution that installs one of them would shadow it."""
+    owners = metadata.packages_distributions()
+    shared = [name for name in PACKAGES if set(owners.get(name, ["segue"])) - {"segue"}]
+    hint = "install Segue into a virtual environment of its own" if shared else ""
+    return Check("names", not shared, ", ".join(shared) or "every package is ours", hint)
+
+
+async def _store(config: Config) -> Check:
+    if not config["store"]:
+        return Check("store", False, "none named", "say --store file:PATH, or set SEGUE_STORE", needed=False)
+    try:
+        async with opened_store(config) as store:
+            await store.head(current_key(_NO_TRACK))
+    except ObjectNotFound:
+        return Check("store", True, f"{config['store'].partition('?')[0]} answers")
+    except PipelineError as error:
+        return Check("store", False, str(error), error.hint)
+    return Check("store", True, f"{config['store'].partition('?')[0]} answers")

@@ -1,0 +1,50 @@
+"""`segue package`: encode the ladder, cut, write playlists, verify, make live."""
+
+import argparse
+
+from model.events import Status, TrackOutcome
+from packager.pipeline import package
+from segue.batch import run_batch
+from segue.commands.tracks import add_track_ids, chosen_tracks
+from segue.config import Config
+from segue.loop import run_loop
+from segue.output import Output
+from segue.progress import Progress
+from segue.wiring import Workshop, workshop
+
+HELP = "encode the ladder, cut, write playlists, verify, make live"
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "aac", "opus")
+EXAMPLE = "segue package --store file:store --opus 96,128"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own arguments."""
+    add_track_ids(parser, default="all that need it")
+
+
+def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
+    """Package the tracks; 1 if any failed."""
+    return run_loop(_run(config, arguments.track_ids, output))
+
+
+async def _run(config: Config, track_ids: list[str], output: Output) -> int:
+    progress = Progress(output)
+    async with workshop(config, progress) as shop:
+        chosen = await chosen_tracks(shop.store, track_ids, live=False)
+        try:
+            await run_batch(
+                chosen,
+                lambda track_id: _package(shop, track_id),
+                name=lambda track_id: track_id,
+                jobs=config["jobs"],
+                observer=progress,
+            )
+        finally:
+            progress.close()
+    return 1 if progress.failed else 0
+
+
+async def _package(shop: Workshop, track_id: str) -> TrackOutcome:
+    done = await package(shop.packaging, track_id, subject=track_id)
+    status = Status.DONE if done.fresh else Status.SKIPPED
+    return TrackOutcome(source=track_id, status=status, track_id=track_id, title=done.track.tags.title)

@@ -1,0 +1,98 @@
+"""`segue serve`: the origin, with the player on its front page."""
+
+import argparse
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from catalog.store import Catalog
+from discovery.web import DiscoverySettings, add_routes
+from model.errors import Interrupted, UsageError
+from origin.serve import base_url, serve
+from origin.settings import OriginSettings
+from segue.config import Config
+from segue.logs import set_up
+from segue.output import Output
+from segue.wiring import credentials, store_url
+from segue.workers import Ready, WorkerPolicy, held_port, supervise
+from storage.open import S3Credentials, open_store
+
+HELP = "serve the published tracks over HTTP, with a player on the front page"
+SETTINGS = ("store", "host", "port", "workers")
+EXAMPLE = "segue serve --store file:store --port 8080"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What one origin process needs; picklable, for it is handed to worker processes."""
+
+    store: str
+    s3: S3Credentials | None
+    settings: OriginSettings
+    log_level: str
+    log_format: str
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has settings only."""
+
+
+def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    serving = Serving(
+        store=store_url(config),
+        s3=credentials(config),
+        settings=OriginSettings(host=config["host"], port=config["port"], player_root=_player_root()),
+        log_level=config["log_level"],
+        log_format=config["log_format"],
+    )
+    open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
+    try:
+        if config["workers"] == 1:
+            asyncio.run(_serve(serving, partial(_announce, output)))
+            return 0
+        return _serve_together(serving, config["workers"], output)
+    except OSError as error:
+        hint = "another program may have it: choose another with --port"
+        raise UsageError(
+            f"cannot serve on {config['host']} port {config['port']} ({error.strerror})", hint=hint
+        ) from error
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted") from error
+
+
+def _player_root() -> Path:
+    return Path(str(files("player_demo")))
+
+
+def _announce(output: Output, url: str) -> None:
+    output.data({"event": "serving", "url": url})
+    output.say(f"serving on {url}")
+
+
+async def _serve(serving: Serving, ready: Callable[[str], None]) -> None:
+    store = open_store(serving.store, s3_credentials=serving.s3)
+    try:
+        with Catalog() as catalog:  # in memory: an origin keeps no state that matters
+            listing = partial(add_routes, catalog=catalog, store=store, settings=DiscoverySettings())
+            await serve(serving.settings, store, ready=ready, extend=[listing])
+    finally:
+        await store.close()
+
+
+def _serve_together(serving: Serving, workers: int, output: Output) -> int:
+    with held_port(serving.settings.host, serving.settings.port) as port:
+        shared = replace(serving, settings=replace(serving.settings, port=port, reuse_port=True))
+        url = base_url(serving.settings.host, port)
+        return supervise(partial(_worker, shared), WorkerPolicy(workers=workers), ready=lambda: _announce(output, url))
+
+
+def _worker(serving: Serving, ready: Ready) -> None:
+    """What each worker process runs."""
+    set_up(serving.log_level, serving.log_format)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(serving, lambda _: ready()))

@@ -1,0 +1,182 @@
+"""Settings from flags, environment, file and defaults, in this order; read once, each with where it came from.
+
+The only module that reads the environment. Secrets come from the environment or the file, never from flags, and are
+never printed.
+"""
+
+import difflib
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.errors import UsageError
+
+ENV_PREFIX = "SEGUE_"
+CONFIG_FILE = "segue.toml"
+_PROCESSORS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its key in the file, `SEGUE_` + key in the environment, `--key` on the command line."""
+
+    key: str
+    kind: Callable[[str], Any]
+    default: Any
+    help: str
+    secret: bool = False
+
+    @property
+    def env(self) -> str:
+        """The name of its environment variable."""
+        return ENV_PREFIX + self.key.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name of its flag."""
+        return "--" + self.key.replace("_", "-")
+
+
+def _rates(text: str) -> tuple[int, ...]:
+    """`64,96,128` -> ascending bit rates in kbit/s."""
+    rates = tuple(int(part) for part in str(text).split(",") if part.strip())
+    if list(rates) != sorted(set(rates)) or not all(6 <= rate <= 512 for rate in rates):
+        raise ValueError("rates are ascending numbers of kbit/s, 6 to 512")
+    return rates
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if int(text) < least:
+            raise ValueError(f"at least {least}")
+        return int(text)
+
+    return parse
+
+
+SETTINGS = (
+    Setting("store", str, "", "where everything is kept: file:PATH or s3://bucket/prefix?endpoint=URL"),
+    Setting("catalog", str, "", "the local index of the store, an SQLite file (default: in the user's state folder)"),
+    Setting("scratch", str, "", "folder for temporary files (default: the system's)"),
+    Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
+    Setting("jobs", _at_least(1), _PROCESSORS, "tracks worked on at the same time"),
+    Setting("loudness", _one_of("track", "off"), "track", "track: bring every track to the target; off: only measure"),
+    Setting("target", float, -14.0, "target loudness in LUFS"),
+    Setting("true_peak", float, -1.0, "true-peak ceiling in dBTP"),
+    Setting("aac", _rates, (64, 96, 128, 192, 256), "AAC rungs in kbit/s, comma-separated"),
+    Setting("opus", _rates, (64, 96, 128, 160), "Opus rungs in kbit/s, comma-separated"),
+    Setting("host", str, "127.0.0.1", "address to serve on"),
+    Setting("port", _at_least(0), 8080, "port to serve on; 0: any free one"),
+    Setting("workers", _at_least(1), 1, "origin processes that share the port"),
+    Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
+    Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
+    Setting("s3_access_key", str, "", "access key of the S3 service", secret=True),
+    Setting("s3_secret_key", str, "", "secret key of the S3 service", secret=True),
+)
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+# What AWS tools read is understood too, after our own names.
+_ALSO = {"s3_access_key": "AWS_ACCESS_KEY_ID", "s3_secret_key": "AWS_SECRET_ACCESS_KEY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The value of a setting and where it came from: flag, environment, file or default."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting with its value."""
+
+    values: Mapping[str, Value]
+    state_dir: Path
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values[key].value
+
+    @property
+    def catalog_path(self) -> Path:
+        """The catalog's file: as configured, else one per store in the user's state folder."""
+        if self["catalog"]:
+            return Path(self["catalog"])
+        store = self["store"]
+        if store.startswith("file:"):
+            store = f"file:{Path(store.removeprefix('file:')).absolute()}"
+        return self.state_dir / f"{hashlib.sha256(store.encode()).hexdigest()[:16]}.sqlite3"
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:
+    """The settings as flags, environment (by default the process's), file and defaults give them.
+
+    Raises UsageError for an unknown key, with the nearest known one, and for a value that cannot be.
+    """
+    environ = os.environ if environ is None else environ
+    named = flags.get("config") or environ.get("SEGUE_CONFIG")
+    file = _file(Path(named or CONFIG_FILE), required=bool(named))
+    _refuse_unknown_variables(environ)
+    values = {setting.key: _value(setting, flags, environ, file) for setting in SETTINGS}
+    state = environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME") or "/tmp", ".local", "state")  # noqa: PTH118
+    return Config(values, Path(state) / "segue")
+
+
+def _value(setting: Setting, flags: Mapping[str, Any], environ: Mapping[str, str], file: Mapping[str, Any]) -> Value:
+    if not setting.secret and flags.get(setting.key) is not None:
+        return Value(_parsed(setting, flags[setting.key], setting.flag), "flag")
+    for name in (setting.env, _ALSO.get(setting.key, "")):
+        if environ.get(name):
+            return Value(_parsed(setting, environ[name], name), f"environment ({name})")
+    if setting.key in file:
+        raw = file[setting.key]
+        text = ",".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+        return Value(_parsed(setting, text, setting.key), "file")
+    return Value(setting.default, "default")
+
+
+def _parsed(setting: Setting, text: Any, name: str) -> Any:
+    try:
+        return setting.kind(text)
+    except ValueError as error:
+        shown = "" if setting.secret else f" {str(text)!r}"
+        raise UsageError(f"bad value{shown} for {name}", hint=f"{setting.help} ({error})") from error
+
+
+def _file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if required:
+            raise UsageError("no such configuration file", subject=str(path), hint="check --config") from error
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read the configuration file ({error})", subject=str(path)) from error
+    for key in found:
+        if key not in _BY_KEY:
+            raise UsageError(f"unknown setting {key!r}", subject=str(path), hint=_nearest(key, _BY_KEY))
+    return found
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    known = {setting.env for setting in SETTINGS} | {"SEGUE_CONFIG", "SEGUE_CHROMIUM"}
+    for name in environ:
+        if name.startswith(ENV_PREFIX) and name not in known:
+            raise UsageError(f"unknown environment variable {name}", hint=_nearest(name, known))
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else "`segue config` shows every setting"

@@ -1,0 +1,30 @@
+"""Run a command's coroutine so that SIGINT and SIGTERM end it in good order."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from model.errors import Interrupted
+
+Result = TypeVar("Result")
+
+
+def run_loop(command: Coroutine[Any, Any, Result]) -> Result:
+    """The command's result. On SIGINT or SIGTERM it is cancelled, cleans up, and Interrupted is raised."""
+
+    async def guarded() -> Result:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            return await command
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    try:
+        return asyncio.run(guarded())
+    except (asyncio.CancelledError, KeyboardInterrupt) as error:
+        raise Interrupted("interrupted", hint="run the same command again: what is done is not done twice") from error

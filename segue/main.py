@@ -1,0 +1,97 @@
+"""`segue`: masters in, equally loud HLS out, served."""
+
+import argparse
+import logging
+import sys
+from importlib import metadata
+from types import ModuleType
+
+from model.errors import PipelineError
+from segue import config as settings
+from segue.commands import config, doctor, ingest, ls, package, publish, serve, show, verify
+from segue.logs import set_up
+from segue.output import Output
+
+COMMANDS: dict[str, ModuleType] = {
+    "publish": publish,
+    "ingest": ingest,
+    "package": package,
+    "serve": serve,
+    "verify": verify,
+    "ls": ls,
+    "show": show,
+    "doctor": doctor,
+    "config": config,
+}
+LOGGING = ("log_level", "log_format")
+_USAGE = """\
+examples:
+  segue publish ~/Music/album --store file:store    masters in, live tracks out
+  segue serve --store file:store                    listen at http://127.0.0.1:8080/
+  segue publish ~/Music --store 's3://music/tracks?endpoint=http://127.0.0.1:9000'
+
+Settings come from flags, then SEGUE_* variables, then segue.toml, then defaults; `segue config` shows them all.
+Every command takes --json: one JSON object a line on stdout, words for people on stderr.
+
+exit status: 0 nothing failed, 1 something failed, 2 usage, 3 environment, 130 interrupted"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="segue",
+        description="Masters in, equally loud multi-bitrate HLS out, served for players and CDNs.",
+        epilog=_USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"segue {metadata.version('segue')}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__.partition(": ")[2] if module.__doc__ else "",
+            epilog=f"example:\n  {module.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(sub)
+        _add_settings(sub, (*module.SETTINGS, *(key for key in LOGGING if key not in module.SETTINGS)))
+    return top
+
+
+def _add_settings(sub: argparse.ArgumentParser, keys: tuple[str, ...]) -> None:
+    known = {setting.key: setting for setting in settings.SETTINGS}
+    group = sub.add_argument_group("settings")
+    group.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    group.add_argument("--config", metavar="FILE", help="configuration file (default: segue.toml, if there is one)")
+    for key in keys:
+        setting = known[key]
+        default = ",".join(map(str, setting.default)) if isinstance(setting.default, tuple) else setting.default
+        shown = f"{setting.help} [{default}]" if default != "" else setting.help
+        group.add_argument(setting.flag, dest=key, metavar=key.upper(), default=None, help=shown)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; its exit status."""
+    arguments = parser().parse_args(argv)
+    output = Output(as_json=arguments.json)
+    try:
+        values = settings.load(vars(arguments))
+        set_up(values["log_level"], values["log_format"])
+        status: int = COMMANDS[arguments.command].run(values, arguments, output)
+    except PipelineError as error:
+        output.error(error)
+        return error.exit_status
+    except Exception as error:
+        logging.getLogger(__name__).critical("internal error", exc_info=error)
+        return 1
+    return status
+
+
+def run() -> None:
+    """The entry point of the `segue` command."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

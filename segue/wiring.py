@@ -1,0 +1,105 @@
+"""What is built from what: settings in, the stages' work orders out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from avtool.locate import Ffmpeg, locate
+from catalog.store import Catalog
+from ingest.pipeline import Ingest
+from ingest.settings import IngestSettings
+from model.errors import UsageError
+from model.events import Observer
+from model.loudness import LoudnessTarget
+from packager.pipeline import Packaging
+from packager.settings import PackageSettings
+from segue.config import Config
+from storage.base import ObjectStore
+from storage.open import S3Credentials, open_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Everything that working on tracks needs."""
+
+    store: ObjectStore
+    catalog: Catalog
+    tool: Ffmpeg
+    ingest: Ingest
+    packaging: Packaging
+
+
+def store_url(config: Config) -> str:
+    """The store that was named. Raises UsageError if none was."""
+    url: str = config["store"]
+    if not url:
+        raise UsageError("no store", hint="say --store file:PATH, or set SEGUE_STORE")
+    return url
+
+
+def credentials(config: Config) -> S3Credentials | None:
+    """The keys of the S3 service, None if there are none."""
+    access, secret = config["s3_access_key"], config["s3_secret_key"]
+    return S3Credentials(access_key=access, secret_key=secret) if access and secret else None
+
+
+@asynccontextmanager
+async def opened_store(config: Config) -> AsyncIterator[ObjectStore]:
+    """The store, closed afterwards."""
+    store = open_store(store_url(config), s3_credentials=credentials(config))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
+    """The catalog of the store, closed afterwards."""
+    path = config.catalog_path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the catalog's folder ({error.strerror})", subject=str(path.parent)) from error
+    with Catalog(path) as catalog:
+        yield catalog
+
+
+@asynccontextmanager
+async def workshop(config: Config, observer: Observer) -> AsyncIterator[Workshop]:
+    """Store, catalog, ffmpeg and the two stages that work on tracks."""
+    ingest_settings, package_settings = ingest_settings_of(config), package_settings_of(config)
+    async with opened_store(config) as store, opened_catalog(config) as catalog:
+        tool = await locate(config["ffmpeg"] or None)
+        slots = asyncio.Semaphore(config["jobs"])
+        yield Workshop(
+            store=store,
+            catalog=catalog,
+            tool=tool,
+            ingest=Ingest(settings=ingest_settings, tool=tool, store=store, catalog=catalog, observer=observer),
+            packaging=Packaging(settings=package_settings, tool=tool, store=store, slots=slots, observer=observer),
+        )
+
+
+def ingest_settings_of(config: Config) -> IngestSettings:
+    """What an ingest is told."""
+    target = None
+    if config["loudness"] == "track":
+        try:
+            target = LoudnessTarget(integrated_lufs=config["target"], true_peak_dbtp=config["true_peak"])
+        except ValueError as error:
+            raise UsageError(str(error), hint="-14 LUFS and -1 dBTP suit music") from error
+    return IngestSettings(target=target, scratch_dir=config["scratch"] or None)
+
+
+def package_settings_of(config: Config) -> PackageSettings:
+    """What the packager is told."""
+    if not config["aac"]:
+        hint = "every HLS client plays AAC; Opus comes on top"
+        raise UsageError("a ladder needs at least one AAC rung", hint=hint)
+    return PackageSettings(
+        aac_bitrates_bps=tuple(1000 * rate for rate in config["aac"]),
+        opus_bitrates_bps=tuple(1000 * rate for rate in config["opus"]),
+        scratch_dir=config["scratch"] or None,
+    )
