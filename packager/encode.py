@@ -1,8 +1,9 @@
 """The mezzanine -> every rendition of the ladder, each measured and at the track's level."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avtool import argv
@@ -12,10 +13,10 @@ from avtool.output import progress_seconds
 from avtool.run import Limits, run
 from model.errors import LoudnessMissed
 from model.loudness import LoudnessReport, LoudnessTarget
-from model.rendition import Codec, Ladder, Rendition
-from packager.level import AIM_LU, TOLERANCE_LU, may_overshoot, off_level, reachable_level
+from model.rendition import Ladder, Rendition
+from packager.level import Attempt, kept, next_level, next_trim
 
-PASSES_MAX = 4
+PASSES_MAX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,46 +58,36 @@ async def encode_ladder(job: EncodeJob, ladder: Ladder) -> Encoded:
     One decode feeds all encoders of a pass. Raises LoudnessMissed if a rendition stays off its level after
     `PASSES_MAX` passes, or ToolError.
     """
-    if job.target is None or job.loudness.integrated_lufs is None:
-        encodings = await _encode(job, dict.fromkeys(ladder.renditions, 0.0))
-        return Encoded(encodings=tuple(encodings), level_lufs=None)
-    level, trims = await _scouted(job, ladder, job.target, job.loudness.integrated_lufs)
-    done: dict[str, Encoding] = {}
-    for _ in range(PASSES_MAX):
-        for encoding in await _encode(job, trims):
-            done[encoding.rendition.rendition_id] = encoding
-        level = reachable_level(level, job.target, [each.loudness for each in done.values()])
-        trims = _corrections(done, level, job.target)
-        if not trims:
-            break
-    missed = [each for each in done.values() if off_level(each.loudness, level, job.target, within_lu=TOLERANCE_LU)]
-    if missed:
-        raise _missed(missed[0], level, job.subject)
-    return Encoded(encodings=tuple(done[each.rendition_id] for each in ladder.renditions), level_lufs=level)
-
-
-async def _scouted(
-    job: EncodeJob, ladder: Ladder, target: LoudnessTarget, level: float
-) -> tuple[float, dict[Rendition, float]]:
-    """The level to try and the trims for it. Where peaks are near the ceiling, the lowest rung of each codec, which
-    overshoots most, is tried alone first: cheaper than encoding the whole ladder twice."""
     trims = dict.fromkeys(ladder.renditions, 0.0)
-    if not may_overshoot(job.loudness, target):
-        return level, trims
-    families = [ladder.of(codec) for codec in Codec]
-    lowest = [min(family, key=lambda each: each.bitrate_bps) for family in families if family]
-    scouts = await _encode(job, dict.fromkeys(lowest, 0.0))
-    lower = reachable_level(level, target, [each.loudness for each in scouts])
-    return lower, dict.fromkeys(trims, lower - level)
+    if job.target is None or job.loudness.integrated_lufs is None:
+        return Encoded(encodings=tuple(await _encode(job, trims)), level_lufs=None)
+    level = job.loudness.integrated_lufs
+    done: dict[Rendition, Encoding] = {}
+    tries: Counter[Rendition] = Counter()
+    for _ in range(PASSES_MAX):
+        done |= {each.rendition: each for each in await _encode(job, trims)}
+        tries.update(trims.keys())
+        attempts = {each: _attempt(encoding, tries[each]) for each, encoding in done.items()}
+        lower = next_level(level, job.target, attempts.values())
+        if lower < level:
+            level = lower
+            tries.clear()
+            attempts = {each: replace(attempt, tries=0) for each, attempt in attempts.items()}
+        trims = _corrections(attempts, level, job.target)
+        if not trims:
+            return Encoded(encodings=tuple(done[each] for each in ladder.renditions), level_lufs=level)
+    missed = next(each for each in done.values() if not kept(each.loudness, level, job.target))
+    raise _missed(missed, level, job.subject)
 
 
-def _corrections(done: dict[str, Encoding], level: float, target: LoudnessTarget) -> dict[Rendition, float]:
-    """New trims for the renditions that are off the level."""
-    return {
-        each.rendition: each.trim_db + level - each.loudness.integrated_lufs
-        for each in done.values()
-        if each.loudness.integrated_lufs is not None and off_level(each.loudness, level, target, within_lu=AIM_LU)
-    }
+def _attempt(encoding: Encoding, tries: int) -> Attempt:
+    return Attempt(trim_db=encoding.trim_db, loudness=encoding.loudness, tries=tries)
+
+
+def _corrections(attempts: dict[Rendition, Attempt], level: float, target: LoudnessTarget) -> dict[Rendition, float]:
+    """The trims to encode with again, for the renditions that need it."""
+    trims = {each: next_trim(attempt, level, target) for each, attempt in attempts.items()}
+    return {each: trim for each, trim in trims.items() if trim is not None}
 
 
 async def _encode(job: EncodeJob, trims: dict[Rendition, float]) -> Sequence[Encoding]:

@@ -1,39 +1,61 @@
 """Every rendition of a track has one level, and none passes the true-peak ceiling. Pure arithmetic.
 
-Encoders change loudness a little (ffmpeg's AAC loses up to 0.2 LU of music) and add up to 1.6 dB of true peak. So the
-decoded renditions are measured and those that are off are encoded again with a trim: one more linear gain.
+Encoders change loudness a little (ffmpeg's AAC loses up to 0.2 LU of music, more of noise) and add true peak. So each
+rendition is decoded and measured, and what is off is encoded again with a trim: one more linear gain. Part of an AAC
+encoder's overshoot is chance: a lone peak 1.6 dB high was gone with 0.1 dB less at the input. So a few outliers are
+tried again a little softer, within the tolerance; only when more overshoot, or one keeps to it, the whole track
+goes down.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from model.loudness import LoudnessReport, LoudnessTarget
 
 TOLERANCE_LU = 0.2  # promised
-AIM_LU = 0.12  # encoded again beyond this: the next encoding may differ a little too
-OVERSHOOT_DB = 1.6  # the most that an encoder was seen to add to the true peak
+AIM_LU = 0.15  # encoded again beyond this
+OUTLIERS_MAX = 2
+TRIES_MAX = 3  # encodings of an outlier at one level
+SOFTER_DB = 0.06  # from one of them to the next
 _MARGIN_DB = 0.05
 
 
-def reachable_level(level_lufs: float, target: LoudnessTarget, measured: Iterable[LoudnessReport]) -> float:
-    """The level that all renditions can have: `level_lufs`, or less where the true peak of one leaves no more room."""
-    rooms = (
-        report.integrated_lufs + target.true_peak_dbtp - _MARGIN_DB - report.true_peak_dbtp
-        for report in measured
-        if report.integrated_lufs is not None
-        and report.true_peak_dbtp is not None
-        and report.true_peak_dbtp > target.true_peak_dbtp
-    )
-    return min(level_lufs, *rooms, level_lufs)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One encoding of a rendition: the gain before the encoder, what came out, how often this level was tried."""
+
+    trim_db: float
+    loudness: LoudnessReport
+    tries: int
 
 
-def off_level(report: LoudnessReport, level_lufs: float, target: LoudnessTarget, *, within_lu: float) -> bool:
-    """Whether a rendition is further from the level than `within_lu`, or peaks above the ceiling."""
+def next_level(level_lufs: float, target: LoudnessTarget, attempts: Collection[Attempt]) -> float:
+    """The level to go on with: this one, or less where true peaks leave no more room."""
+    over = sorted((_overshoot(each.loudness, target) for each in attempts), reverse=True)
+    stubborn = [_overshoot(each.loudness, target) for each in attempts if each.tries >= TRIES_MAX]
+    drop = max([0.0, *over[OUTLIERS_MAX:], *stubborn])
+    return level_lufs - drop - _MARGIN_DB if drop else level_lufs
+
+
+def next_trim(attempt: Attempt, level_lufs: float, target: LoudnessTarget) -> float | None:
+    """The gain to encode this rendition with again; None if it is as it should be."""
+    if attempt.loudness.integrated_lufs is None:
+        return None
+    off = level_lufs - attempt.loudness.integrated_lufs
+    if _overshoot(attempt.loudness, target):
+        return attempt.trim_db + off - SOFTER_DB * attempt.tries
+    return attempt.trim_db + off if abs(off) > AIM_LU else None
+
+
+def kept(report: LoudnessReport, level_lufs: float, target: LoudnessTarget) -> bool:
+    """Whether a rendition keeps the promise: within the tolerance of the level, and not above the ceiling."""
     if report.integrated_lufs is None:
-        return False
-    too_high = report.true_peak_dbtp is not None and report.true_peak_dbtp > target.true_peak_dbtp
-    return too_high or abs(report.integrated_lufs - level_lufs) > within_lu
+        return True
+    return not _overshoot(report, target) and abs(report.integrated_lufs - level_lufs) <= TOLERANCE_LU
 
 
-def may_overshoot(report: LoudnessReport, target: LoudnessTarget) -> bool:
-    """Whether encoding something with these peaks may pass the ceiling."""
-    return report.true_peak_dbtp is not None and report.true_peak_dbtp + OVERSHOOT_DB > target.true_peak_dbtp
+def _overshoot(report: LoudnessReport, target: LoudnessTarget) -> float:
+    """How far the true peak is above the ceiling, in dB; 0 if it is not."""
+    if report.true_peak_dbtp is None:
+        return 0.0
+    return max(0.0, report.true_peak_dbtp - target.true_peak_dbtp)

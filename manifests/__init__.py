@@ -1,0 +1,1 @@
+"""HLS playlists: types, builder, renderer, parser and the rules they must keep."""

@@ -1,0 +1,147 @@
+"""Segmented renditions to whole playlists. There is no half-built playlist."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from manifests.codecs import CODECS, INIT_NAME, MEDIA_SUFFIX
+from manifests.playlist import (
+    FORBIDDEN,
+    InitMap,
+    MediaPlaylist,
+    MediaSegment,
+    MultivariantPlaylist,
+    PlaylistByteRange,
+    PlaylistType,
+    SessionData,
+    VariantStream,
+)
+from manifests.rates import average_rate_bps, peak_rate_bps
+from model.package import Package
+from model.rendition import Codec
+from model.segment import Segment, SegmentedRendition
+from model.timebase import cumulative_microseconds, rounded_seconds
+from model.track import TrackTags
+
+# What EXT-X-MAP needs, and the first version in which TARGETDURATION is compared with *rounded* durations (RFC 8216
+# §7). A client must not play a version that it does not know, so a higher number could only lose listeners.
+PROTOCOL_VERSION = 6
+# Apple 9.17: the first variant is tried first. A rate that a phone can start with and that sounds good.
+START_BITRATES_BPS = {Codec.AAC: 128_000, Codec.OPUS: 96_000, Codec.FLAC: 0}
+SESSION_DATA_PREFIX = "org.segue."
+SESSION_TEXT_MAX = 500  # characters; tags come from strangers
+_BREAKS = re.compile(f"(?:{FORBIDDEN.pattern}|[\u2028\u2029]|\\s)+")
+
+
+def target_duration_s(renditions: Iterable[SegmentedRendition]) -> int:
+    """EXT-X-TARGETDURATION of a presentation: the longest EXTINF, rounded to the nearest second, at least 1."""
+    return max(1, *(rounded_seconds(duration_us) for each in renditions for duration_us in durations_us(each)))
+
+
+def durations_us(rendition: SegmentedRendition) -> list[int]:
+    """The EXTINF of every segment in microseconds; every prefix sum is within half a microsecond of the media."""
+    return _durations_us(rendition.segments, rendition.timescale)
+
+
+def media_playlist(rendition: SegmentedRendition, *, target_duration_s: int, track_file_uri: str) -> MediaPlaylist:
+    """The byte-range form: every segment is a range of one track file, the map covers the init section only."""
+    init_range = PlaylistByteRange(length_bytes=rendition.init_size_bytes, offset_bytes=0)
+    segments = tuple(
+        MediaSegment(uri=track_file_uri, duration_us=duration_us, byte_range=_range_of(segment))
+        for segment, duration_us in zip(rendition.segments, durations_us(rendition), strict=True)
+    )
+    return _vod(InitMap(uri=track_file_uri, byte_range=init_range), segments, target_duration_s)
+
+
+def segment_playlist(rendition: SegmentedRendition, *, target_duration_s: int, base_uri: str = "") -> MediaPlaylist:
+    """The segment-URL form: `{base_uri}/init.mp4`, `{base_uri}/0.mp4`, `{base_uri}/1.mp4`, …
+
+    Without `base_uri` the rendition id stands there, which is right for a playlist beside its renditions.
+    """
+    base = base_uri or rendition.rendition.rendition_id
+    segments = tuple(
+        MediaSegment(uri=f"{base}/{index}{MEDIA_SUFFIX}", duration_us=duration_us)
+        for index, duration_us in enumerate(durations_us(rendition))
+    )
+    return _vod(InitMap(uri=f"{base}/{INIT_NAME}"), segments, target_duration_s)
+
+
+def multivariant(package: Package, codec: Codec, *, uri_of: Callable[[str], str]) -> MultivariantPlaylist:
+    """The variants of one codec family; `uri_of` gives the URI of a rendition id's media playlist.
+
+    The start rung comes first, then the others by ascending rate. Raises ValueError if the package has no rendition
+    of this family.
+    """
+    variants = (_variant(each, package.target_duration_s, uri_of) for each in _start_first(package.of(codec), codec))
+    return MultivariantPlaylist(
+        version=PROTOCOL_VERSION,
+        independent_segments=True,
+        session_data=_session_data(package.tags),
+        variants=tuple(variants),
+    )
+
+
+def peak_bandwidth_bps(segments: Sequence[Segment], timescale: int, target_duration_s: int) -> int:
+    """The peak segment bit rate of these segments with the durations that their EXTINFs say (RFC 8216 §4.1)."""
+    return peak_rate_bps([each.size_bytes for each in segments], _durations_us(segments, timescale), target_duration_s)
+
+
+def average_bandwidth_bps(segments: Sequence[Segment], timescale: int) -> int:
+    """The average segment bit rate of these segments with the durations that their EXTINFs say (RFC 8216 §4.1)."""
+    return average_rate_bps([each.size_bytes for each in segments], _durations_us(segments, timescale))
+
+
+def quotable(text: str) -> str:
+    """Any text as one line that a quoted-string can hold and that no client takes for anything else.
+
+    `"` becomes `”`. Control characters and line separators become spaces: some clients end a line at U+2028.
+    `{$` is the start of a variable reference (RFC 8216bis §4.3), which fails where nothing defines the variable.
+    """
+    line = _BREAKS.sub(" ", text).strip().replace('"', "”").replace("{$", "{ $")
+    return line if len(line) <= SESSION_TEXT_MAX else line[: SESSION_TEXT_MAX - 1] + "…"
+
+
+def _durations_us(segments: Sequence[Segment], timescale: int) -> list[int]:
+    return list(cumulative_microseconds((each.duration_ticks for each in segments), timescale))
+
+
+def _range_of(segment: Segment) -> PlaylistByteRange:
+    return PlaylistByteRange(length_bytes=segment.size_bytes, offset_bytes=segment.offset_bytes)
+
+
+def _vod(init_map: InitMap, segments: tuple[MediaSegment, ...], target_duration_s: int) -> MediaPlaylist:
+    return MediaPlaylist(
+        version=PROTOCOL_VERSION,
+        target_duration_s=target_duration_s,
+        playlist_type=PlaylistType.VOD,
+        independent_segments=True,
+        init_map=init_map,
+        segments=segments,
+        ended=True,
+    )
+
+
+def _start_first(renditions: Sequence[SegmentedRendition], codec: Codec) -> list[SegmentedRendition]:
+    """The highest rung within the start rate (else the lowest), then the others, ascending."""
+    ascending = sorted(renditions, key=lambda each: each.rendition.bitrate_bps)
+    within = [each for each in ascending if each.rendition.bitrate_bps <= START_BITRATES_BPS[codec]]
+    start = within[-1:] or ascending[:1]
+    return start + [each for each in ascending if each not in start]
+
+
+def _variant(rendition: SegmentedRendition, target_duration_s: int, uri_of: Callable[[str], str]) -> VariantStream:
+    peak_bps = peak_bandwidth_bps(rendition.segments, rendition.timescale, target_duration_s)
+    average_bps = average_bandwidth_bps(rendition.segments, rendition.timescale)
+    rendition_id = rendition.rendition.rendition_id
+    return VariantStream(
+        uri=uri_of(rendition_id),
+        bandwidth_bps=max(peak_bps, average_bps),  # a dense tail that no qualifying run holds can lift the average
+        average_bandwidth_bps=average_bps,
+        codecs=(CODECS[rendition.rendition.codec],),
+        stable_variant_id=rendition_id,
+    )
+
+
+def _session_data(tags: TrackTags) -> tuple[SessionData, ...]:
+    texts = {"title": tags.title, "artist": ", ".join(tags.artists), "album": tags.album}
+    values = {SESSION_DATA_PREFIX + name: quotable(text) for name, text in texts.items()}
+    return tuple(SessionData(data_id=data_id, value=value) for data_id, value in values.items() if value)

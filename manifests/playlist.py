@@ -1,0 +1,164 @@
+"""Playlists as values: what is constructed can be rendered, and renders to text that parses to the same value.
+
+Only the shape is enforced here; whether a playlist is a good one is what `manifests.rules` says. `line` is where the
+parser saw an element (0: not parsed); it takes no part in equality.
+"""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+# RFC 8216 §4.1: no control characters anywhere, no byte order mark; surrogates have no UTF-8.
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_NOT_IN_URI = re.compile('[\\s"]')
+_STABLE_ID = re.compile(r"[A-Za-z0-9+/=.\-_]+")
+DECIMAL_INTEGER_MAX = 2**64 - 1  # RFC 8216 §4.2
+
+
+class PlaylistType(StrEnum):
+    """EXT-X-PLAYLIST-TYPE: VOD never changes, EVENT only grows."""
+
+    VOD = "VOD"
+    EVENT = "EVENT"
+
+
+def _check_integer(name: str, value: int, *, least: int) -> None:
+    if not least <= value <= DECIMAL_INTEGER_MAX:
+        raise ValueError(f"{name} must be {least} to 2^64-1, got {value}")
+
+
+def _check_uri(uri: str) -> None:
+    if not uri or uri.startswith("#") or _NOT_IN_URI.search(uri) or FORBIDDEN.search(uri):
+        raise ValueError(f"not a URI that a playlist can hold: {uri!a}")
+
+
+def _check_quoted(name: str, text: str) -> None:
+    if '"' in text or FORBIDDEN.search(text):
+        raise ValueError(f"{name} does not fit a quoted-string: {text!a}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaylistByteRange:
+    """A sub-range of a resource, `length@offset`; the offset is always known."""
+
+    length_bytes: int
+    offset_bytes: int
+
+    def __post_init__(self) -> None:
+        _check_integer("length of a byte range", self.length_bytes, least=1)
+        _check_integer("offset of a byte range", self.offset_bytes, least=0)
+
+    @property
+    def end_bytes(self) -> int:
+        """The first byte after the range."""
+        return self.offset_bytes + self.length_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitMap:
+    """EXT-X-MAP: where the init section is."""
+
+    uri: str
+    byte_range: PlaylistByteRange | None = None
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_uri(self.uri)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaSegment:
+    """One EXTINF with its URI, and its byte range where it is a part of a larger resource."""
+
+    uri: str
+    duration_us: int
+    byte_range: PlaylistByteRange | None = None
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_uri(self.uri)
+        _check_integer("duration in microseconds", self.duration_us, least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaPlaylist:
+    """The segment list of one rendition, all of it under one init section."""
+
+    version: int
+    target_duration_s: int
+    segments: tuple[MediaSegment, ...]
+    init_map: InitMap | None = None
+    media_sequence: int = 0
+    playlist_type: PlaylistType | None = None
+    independent_segments: bool = False
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        _check_integer("EXT-X-VERSION", self.version, least=1)
+        _check_integer("EXT-X-TARGETDURATION", self.target_duration_s, least=1)
+        _check_integer("EXT-X-MEDIA-SEQUENCE", self.media_sequence, least=0)
+        if not self.segments:
+            raise ValueError("a media playlist has at least one segment")
+
+    @property
+    def duration_us(self) -> int:
+        """The sum of all EXTINF durations, in microseconds."""
+        return sum(segment.duration_us for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantStream:
+    """One EXT-X-STREAM-INF with its URI. Empty `codecs` or `stable_variant_id` means: not said."""
+
+    uri: str
+    bandwidth_bps: int
+    average_bandwidth_bps: int | None = None
+    codecs: tuple[str, ...] = ()
+    stable_variant_id: str = ""
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_uri(self.uri)
+        _check_integer("BANDWIDTH", self.bandwidth_bps, least=1)
+        if self.average_bandwidth_bps is not None:
+            _check_integer("AVERAGE-BANDWIDTH", self.average_bandwidth_bps, least=1)
+        for codec in self.codecs:
+            _check_quoted("CODECS", codec)
+            if not codec or "," in codec or codec != codec.strip():
+                raise ValueError(f"not one entry of CODECS: {codec!a}")
+        if self.stable_variant_id and not _STABLE_ID.fullmatch(self.stable_variant_id):
+            raise ValueError(f"STABLE-VARIANT-ID is made of A-Z a-z 0-9 + / = . - _: {self.stable_variant_id!a}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionData:
+    """EXT-X-SESSION-DATA with a VALUE: text about the presentation, for people and players."""
+
+    data_id: str
+    value: str
+    language: str = ""
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.data_id:
+            raise ValueError("DATA-ID is empty")
+        for name, text in (("DATA-ID", self.data_id), ("VALUE", self.value), ("LANGUAGE", self.language)):
+            _check_quoted(name, text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultivariantPlaylist:
+    """The variant streams of a presentation, in the order in which a client shall try them."""
+
+    version: int
+    variants: tuple[VariantStream, ...]
+    independent_segments: bool = False
+    session_data: tuple[SessionData, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_integer("EXT-X-VERSION", self.version, least=1)
+        if not self.variants:
+            raise ValueError("a multivariant playlist has at least one variant stream")
+
+
+Playlist = MultivariantPlaylist | MediaPlaylist

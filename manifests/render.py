@@ -1,0 +1,61 @@
+"""Playlists to bytes: UTF-8 without a byte order mark, LF, one fixed order of tags and attributes."""
+
+from manifests.playlist import InitMap, MediaPlaylist, MultivariantPlaylist, Playlist, PlaylistByteRange, VariantStream
+from model.timebase import decimal_seconds
+
+
+def render(playlist: Playlist) -> bytes:
+    """The bytes of a playlist. Equal playlists give equal bytes."""
+    lines = _media_lines(playlist) if isinstance(playlist, MediaPlaylist) else _multivariant_lines(playlist)
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _media_lines(playlist: MediaPlaylist) -> list[str]:
+    lines = _head(playlist)
+    lines.append(f"#EXT-X-TARGETDURATION:{playlist.target_duration_s}")
+    lines.append(f"#EXT-X-MEDIA-SEQUENCE:{playlist.media_sequence}")
+    if playlist.playlist_type:
+        lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
+    if playlist.init_map:
+        lines.append(_map_line(playlist.init_map))
+    for segment in playlist.segments:
+        lines.append(f"#EXTINF:{decimal_seconds(segment.duration_us)},")
+        if segment.byte_range:
+            lines.append(f"#EXT-X-BYTERANGE:{_range_text(segment.byte_range)}")
+        lines.append(segment.uri)
+    if playlist.ended:
+        lines.append("#EXT-X-ENDLIST")
+    return lines
+
+
+def _multivariant_lines(playlist: MultivariantPlaylist) -> list[str]:
+    lines = _head(playlist)
+    for data in playlist.session_data:
+        language = f',LANGUAGE="{data.language}"' if data.language else ""
+        lines.append(f'#EXT-X-SESSION-DATA:DATA-ID="{data.data_id}",VALUE="{data.value}"{language}')
+    for variant in playlist.variants:
+        lines += [_variant_line(variant), variant.uri]
+    return lines
+
+
+def _head(playlist: Playlist) -> list[str]:
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{playlist.version}"]
+    return [*lines, "#EXT-X-INDEPENDENT-SEGMENTS"] if playlist.independent_segments else lines
+
+
+def _map_line(init_map: InitMap) -> str:
+    line = f'#EXT-X-MAP:URI="{init_map.uri}"'
+    return f'{line},BYTERANGE="{_range_text(init_map.byte_range)}"' if init_map.byte_range else line
+
+
+def _range_text(byte_range: PlaylistByteRange) -> str:
+    return f"{byte_range.length_bytes}@{byte_range.offset_bytes}"
+
+
+def _variant_line(variant: VariantStream) -> str:
+    line = f"#EXT-X-STREAM-INF:BANDWIDTH={variant.bandwidth_bps}"
+    if variant.average_bandwidth_bps is not None:
+        line += f",AVERAGE-BANDWIDTH={variant.average_bandwidth_bps}"
+    if variant.codecs:
+        line += f',CODECS="{",".join(variant.codecs)}"'
+    return f'{line},STABLE-VARIANT-ID="{variant.stable_variant_id}"' if variant.stable_variant_id else line

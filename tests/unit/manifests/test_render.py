@@ -1,0 +1,104 @@
+"""The exact text of playlists."""
+
+from hypothesis import given
+
+from manifests.build import media_playlist, multivariant, segment_playlist
+from manifests.playlist import (
+    InitMap,
+    MediaPlaylist,
+    MediaSegment,
+    MultivariantPlaylist,
+    PlaylistByteRange,
+    PlaylistType,
+    SessionData,
+    VariantStream,
+)
+from manifests.render import render
+from model.package import Package
+from model.rendition import Codec
+from tests.unit.manifests.samples import media_uri, packages
+
+
+def test_a_media_playlist_with_everything() -> None:
+    """Every tag and attribute, in the one order."""
+    playlist = MediaPlaylist(
+        version=6,
+        target_duration_s=6,
+        segments=(
+            MediaSegment(
+                uri="a.mp4", duration_us=960_000, byte_range=PlaylistByteRange(length_bytes=10, offset_bytes=800)
+            ),
+            MediaSegment(uri="b.mp4", duration_us=6_000_001),
+        ),
+        init_map=InitMap(uri="a.mp4", byte_range=PlaylistByteRange(length_bytes=700, offset_bytes=0)),
+        media_sequence=3,
+        playlist_type=PlaylistType.VOD,
+        independent_segments=True,
+        ended=True,
+    )
+    assert render(playlist).decode() == (
+        "#EXTM3U\n"
+        "#EXT-X-VERSION:6\n"
+        "#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXT-X-TARGETDURATION:6\n"
+        "#EXT-X-MEDIA-SEQUENCE:3\n"
+        "#EXT-X-PLAYLIST-TYPE:VOD\n"
+        '#EXT-X-MAP:URI="a.mp4",BYTERANGE="700@0"\n'
+        "#EXTINF:0.960000,\n"
+        "#EXT-X-BYTERANGE:10@800\n"
+        "a.mp4\n"
+        "#EXTINF:6.000001,\n"
+        "b.mp4\n"
+        "#EXT-X-ENDLIST\n"
+    )
+
+
+def test_a_multivariant_playlist_with_everything() -> None:
+    """Every tag and attribute, in the one order."""
+    playlist = MultivariantPlaylist(
+        version=6,
+        independent_segments=True,
+        session_data=(SessionData(data_id="a.b", value="é", language="fr"),),
+        variants=(
+            VariantStream(
+                uri="x.m3u8",
+                bandwidth_bps=2,
+                average_bandwidth_bps=1,
+                codecs=("mp4a.40.2", "Opus"),
+                stable_variant_id="aac-64",
+            ),
+        ),
+    )
+    assert render(playlist).decode() == (
+        "#EXTM3U\n"
+        "#EXT-X-VERSION:6\n"
+        "#EXT-X-INDEPENDENT-SEGMENTS\n"
+        '#EXT-X-SESSION-DATA:DATA-ID="a.b",VALUE="é",LANGUAGE="fr"\n'
+        '#EXT-X-STREAM-INF:BANDWIDTH=2,AVERAGE-BANDWIDTH=1,CODECS="mp4a.40.2,Opus",STABLE-VARIANT-ID="aac-64"\n'
+        "x.m3u8\n"
+    )
+
+
+def test_what_is_not_said_is_not_written() -> None:
+    """No empty attributes, no tags for the absent."""
+    media = MediaPlaylist(version=3, target_duration_s=1, segments=(MediaSegment(uri="a", duration_us=1),))
+    head = "#EXTM3U\n#EXT-X-VERSION:3\n"
+    assert render(media).decode() == (f"{head}#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:0.000001,\na\n")
+    variants = (VariantStream(uri="a", bandwidth_bps=1),)
+    plain = MultivariantPlaylist(version=3, variants=variants)
+    assert render(plain).decode() == f"{head}#EXT-X-STREAM-INF:BANDWIDTH=1\na\n"
+
+
+@given(package=packages())
+def test_the_bytes_are_utf8_without_mark_in_lines_that_end_in_lf(package: Package) -> None:
+    """RFC 8216 §4.1, and equal playlists give equal bytes."""
+    first = package.renditions[0]
+    for build in (
+        lambda: multivariant(package, Codec.AAC, uri_of=media_uri),
+        lambda: media_playlist(first, target_duration_s=package.target_duration_s, track_file_uri="aac-64.mp4"),
+        lambda: segment_playlist(first, target_duration_s=package.target_duration_s),
+    ):
+        data = render(build())
+        assert data.decode().startswith("#EXTM3U\n") and data.endswith(b"\n")
+        assert b"\r" not in data and b"\n\n" not in data
+        assert data == render(build())
