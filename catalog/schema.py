@@ -1,0 +1,81 @@
+"""The tables of the catalog and how its tracks are ordered.
+
+The catalog is an index: whatever is in it can be made again from the store (tracks) or from the source files (the
+ledger). So there are no migrations; another SCHEMA_VERSION means an empty catalog.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
+_NUMBER_MAX = 999_999
+_INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRow:
+    """What the catalog knows of a track. `package_id` is None while the track has no live package.
+
+    The versions are those of the pointers `ingest.json` and `current.json` that the row was made from (as
+    ObjectEntry.version has them), None where there was no such pointer.
+    """
+
+    track_id: str
+    ingest_version: str | None
+    current_version: str | None
+    package_id: str | None
+    title: str
+    artist: str
+    album: str
+    album_artist: str
+    track_number: int | None
+    disc_number: int | None
+    duration_s: float
+    level_lufs: float | None
+    ingest_id: str | None
+
+    def __post_init__(self) -> None:
+        if not (self.track_id and self.title):
+            raise ValueError("a track has an id and a title")
+        if not (math.isfinite(self.duration_s) and self.duration_s >= 0):
+            raise ValueError(f"a duration is finite and not negative: {self.duration_s}")
+        if self.level_lufs is not None and not math.isfinite(self.level_lufs):
+            raise ValueError(f"a level is finite or None: {self.level_lufs}")
+        if any(not 0 <= (number or 0) < _INTEGER_END for number in (self.track_number, self.disc_number)):
+            raise ValueError("track and disc numbers are not negative and have at most 63 bits")
+        for text in (self.title, self.artist, self.album, self.album_artist):
+            text.encode()  # a lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError
+
+    @property
+    def live(self) -> bool:
+        """Whether players can have the track."""
+        return self.package_id is not None
+
+
+def sort_key(row: TrackRow) -> bytes:
+    """Bytes that order tracks by album artist (else artist), album, disc, track number, title and id.
+
+    Case does not count; a track without a disc number is on the first disc, one without a number comes last.
+    """
+    disc = 1 if row.disc_number is None else min(row.disc_number, _NUMBER_MAX)
+    number = _NUMBER_MAX + 1 if row.track_number is None else min(row.track_number, _NUMBER_MAX)
+    parts = (row.album_artist or row.artist, row.album, f"{disc:06}", f"{number:07}", row.title, row.track_id)
+    return b"\0".join(part.casefold().replace("\0", " ").encode() for part in parts)
+
+
+COLUMNS = tuple(field.name for field in fields(TrackRow))
+
+TABLES = (
+    """CREATE TABLE tracks (
+        track_id TEXT PRIMARY KEY,
+        ingest_version TEXT, current_version TEXT, package_id TEXT,
+        title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, album_artist TEXT NOT NULL,
+        track_number INTEGER, disc_number INTEGER,
+        duration_s REAL NOT NULL, level_lufs REAL, ingest_id TEXT,
+        sort_key BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX tracks_sorted ON tracks (sort_key)",
+    "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
+    "CREATE TABLE sources (path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID",
+)

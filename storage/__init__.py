@@ -1,0 +1,1 @@
+"""Objects under keys: the filesystem or any S3-compatible service."""

@@ -1,0 +1,95 @@
+"""What an object store promises. Every promise is tested on every implementation."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One version of an object. `sha256` (hex) is the hash of its bytes; entity tags derive from it.
+
+    `modified_s` is seconds since the epoch, whole.
+    """
+
+    key: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+    cache_control: str
+    modified_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectEntry:
+    """An object as a listing shows it. `version` is opaque and differs when the object was written anew.
+
+    A listing of an S3 service carries no user metadata, so no content hash: ask `head` for it.
+    """
+
+    key: str
+    size_bytes: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """Bytes from `start` up to, not including, `end`. Resolved and never empty; stores know no HTTP."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise ValueError(f"a byte range is not empty and starts at 0 or later: {self.start}-{self.end}")
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes the range holds."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectBody:
+    """Bytes (all, or the range asked for) and the info of the very version they came from."""
+
+    info: ObjectInfo
+    data: bytes
+
+
+class ObjectStore(Protocol):
+    """Objects under keys. Keys are as storage.keys makes them; anything else raises UsageError.
+
+    Raises ObjectNotFound, StorageDenied, StorageUnavailable (after its own bounded retries) and StorageError;
+    nothing of the underlying library gets through. Cancelling any call leaves no half-written object visible.
+    """
+
+    async def head(self, key: str) -> ObjectInfo:
+        """Info of the object as it is now."""
+        ...
+
+    async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
+        """Info and bytes of one version. A range that passes the end is cut there; one that starts at or past the
+        end raises RangeNotSatisfiable. Refuses to hold more than the store's `read_bytes_max` (StorageError)."""
+        ...
+
+    async def fetch(self, key: str, target: Path) -> ObjectInfo:
+        """Copy an object of any size to the file `target`, all or nothing."""
+        ...
+
+    async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
+        """Write an object, all or nothing: readers see the old version or the new one, also after a crash."""
+        ...
+
+    def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+        """Every object whose key starts with `prefix`, sorted by key in code-point order."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; no error if there is none."""
+        ...
+
+    async def close(self) -> None:
+        """Give back what the store holds. Idempotent."""
+        ...

@@ -1,0 +1,91 @@
+"""Files and folders: written under a name of their own first, on disk when we say so, gone when not wanted."""
+
+import contextlib
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+CHUNK_BYTES = 1 << 20
+STALE_AFTER_S = 24 * 3600  # no upload takes that long; what is older was left by a crash
+_TEMPORARY_PREFIX = ".tmp-"
+
+
+def sha256_of(descriptor: int) -> str:
+    """The SHA-256 (hex) of a whole file."""
+    digest = hashlib.sha256()
+    at = 0
+    while chunk := os.pread(descriptor, CHUNK_BYTES, at):
+        digest.update(chunk)
+        at += len(chunk)
+    return digest.hexdigest()
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of it; the system may take it in pieces."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+@contextlib.contextmanager
+def new_file(folder: Path) -> Iterator[tuple[int, Path]]:
+    """A new file under a name that nobody else has, open for writing; gone at the end unless it was renamed.
+
+    The folder is made if need be, also when it is pruned at the same moment.
+    """
+    path = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    descriptor = _create(path)
+    try:
+        yield descriptor, path
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+
+
+def _create(path: Path) -> int:
+    for _ in range(100):  # a folder is pruned under our feet at most once for every delete beside us
+        make_folder(path.parent)
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; each new one is on disk in the one above when this returns."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
+        folder.mkdir()
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def prune(folder: Path, top: Path) -> None:
+    """Remove empty folders from `folder` up to, not including, `top`. What is being written to stays."""
+    while folder != top and folder.is_relative_to(top):
+        try:
+            folder.rmdir()
+        except OSError:  # not empty, or gone already
+            return
+        folder = folder.parent
+
+
+def sweep(folder: Path) -> None:
+    """Remove what crashes left in a folder: temporary files older than STALE_AFTER_S."""
+    oldest = time.time() - STALE_AFTER_S
+    for entry in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if entry.lstat().st_mtime < oldest:
+                entry.unlink()

@@ -1,0 +1,57 @@
+"""The objects in a folder tree, sorted by key."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from storage.base import ObjectEntry
+from storage.file_records import FileIdentity
+from storage.keys import is_key
+
+
+def walk_files(root: Path, prefix: str) -> Iterator[ObjectEntry]:
+    """Every object whose key starts with `prefix`, in code-point order of the keys.
+
+    Holds the names of one folder per level, never the whole tree. What is not a key (hidden and temporary names, our
+    own records) and symbolic links are left out; so is what vanishes meanwhile.
+    """
+    folder = prefix[: prefix.rfind("/") + 1]
+    if folder and os.path.realpath(root / folder) != str(root / folder):
+        return
+    yield from _walk(root, folder, prefix)
+
+
+def _walk(root: Path, folder: str, prefix: str) -> Iterator[ObjectEntry]:
+    # A folder sorts as "name/": the files "a-b" and "a.b" come before all of "a/", and "a0" after.
+    for name in sorted(_names(root / folder)):
+        key = folder + name
+        if not key.startswith(prefix):
+            continue
+        if name.endswith("/"):
+            yield from _walk(root, key, prefix)
+        elif entry := _entry(root, key):
+            yield entry
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "")
+                for entry in entries
+                if is_key(entry.name) and not entry.is_symlink()
+            ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _entry(root: Path, key: str) -> ObjectEntry | None:
+    try:
+        found = os.stat(root / key, follow_symlinks=False)  # noqa: PTH116 - Path.stat is the same, slower
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not (stat.S_ISREG(found.st_mode) and is_key(key)):
+        return None
+    identity = FileIdentity.of(found)
+    return ObjectEntry(key=key, size_bytes=identity.size_bytes, version=identity.text)

@@ -1,0 +1,313 @@
+"""Objects as plain files in a folder, so that any web server can serve it. The default store, with no service to run.
+
+A call costs one hop to a thread; there `head` and `read` open the file, stat it and read its record (about 0.05 ms),
+`put` adds two syncs to disk. Links below the root are not followed, so no key leads out of it.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
+from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo
+from storage.defaults import default_cache_control, default_media_type
+from storage.file_errors import absent, local_error, read_error, write_error
+from storage.file_io import CHUNK_BYTES, new_file, prune, sha256_of, sweep, sync_folder, write_all
+from storage.file_records import FileIdentity, FileRecords, FileVersion
+from storage.file_walk import walk_files
+from storage.keys import checked, checked_prefix
+from storage.workers import CancelFlag, Workers
+
+READ_BYTES_MAX = 64 << 20
+THREADS = 16
+WALK_BATCH = 256  # entries per hop
+ATTEMPTS = 3  # at a file that somebody writes in place
+UNRECORDED_MAX = 4096  # versions whose record could not be written, kept in memory
+
+Result = TypeVar("Result")
+
+
+class FilesystemStore:
+    """An ObjectStore in the folder `root`, which the first `put` makes. Several processes may share it."""
+
+    def __init__(self, root: Path, *, read_bytes_max: int = READ_BYTES_MAX) -> None:
+        self._root = Path(os.path.realpath(root))
+        self._read_bytes_max = read_bytes_max
+        self._records = FileRecords(self._root)
+        self._unrecorded: OrderedDict[str, FileVersion] = OrderedDict()
+        self._workers = Workers(THREADS, name="filesystem-store")
+
+    async def head(self, key: str) -> ObjectInfo:
+        """Info of the object as it is now."""
+        checked(key)
+        return await self._workers.run(lambda _: self._head(key))
+
+    async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
+        """Info and bytes of one version; see ObjectStore."""
+        checked(key)
+        return await self._workers.run(lambda _: self._read(key, byte_range))
+
+    async def fetch(self, key: str, target: Path) -> ObjectInfo:
+        """Copy an object to the file `target`, all or nothing."""
+        checked(key)
+        return await self._workers.settle(lambda flag: self._fetch(key, target, flag))
+
+    async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
+        """Write an object, all or nothing, also when cancelled or killed; see ObjectStore."""
+        checked(key)
+        write = partial(self._put, key, body, media_type, cache_control)
+        return await self._workers.settle(write)
+
+    async def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+        """Every object under `prefix`, sorted by key; holds one folder's names per level of the tree."""
+        entries = walk_files(self._root, checked_prefix(prefix))
+        while batch := await self._workers.run(lambda _: self._batch(entries, prefix)):
+            for entry in batch:
+                yield entry
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; no error if there is none."""
+        checked(key)
+        await self._workers.settle(lambda _: self._delete(key))
+
+    async def close(self) -> None:
+        """Wait for the calls under way and end the threads. Idempotent."""
+        await self._workers.close()
+
+    def _head(self, key: str) -> ObjectInfo:
+        with self._opened(key) as (_, version):
+            return _info(key, version)
+
+    def _read(self, key: str, byte_range: ByteRange | None) -> ObjectBody:
+        for _ in range(ATTEMPTS):
+            with self._opened(key) as (descriptor, version):
+                size = version.identity.size_bytes
+                start, end = (byte_range.start, min(byte_range.end, size)) if byte_range else (0, size)
+                if byte_range and start >= size:
+                    raise RangeNotSatisfiable(f"the object has {size} bytes, asked from {start}", subject=key)
+                if end - start > self._read_bytes_max:
+                    hint = "read a range, or fetch the object to a file"
+                    raise StorageError(f"more than {self._read_bytes_max} bytes at once", subject=key, hint=hint)
+                with _mapped(read_error, key):
+                    data = _read_span(descriptor, start, end)
+                    if _identity(descriptor) == version.identity:
+                        return ObjectBody(info=_info(key, version), data=data)
+        raise _in_flux(key)
+
+    def _fetch(self, key: str, target: Path, flag: CancelFlag) -> ObjectInfo:
+        for _ in range(ATTEMPTS):
+            with (
+                self._opened(key) as (source, version),
+                _mapped_local("cannot copy object to file", target),
+                new_file(target.parent) as (descriptor, temporary),
+            ):
+                _copy(source, descriptor, flag)
+                if _identity(source) == version.identity:
+                    temporary.replace(target)
+                    return _info(key, version)
+        raise _in_flux(key)
+
+    def _put(self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag) -> ObjectInfo:
+        path = self._place(key, for_writing=True)
+        with _mapped(write_error, key), new_file(path.parent) as (descriptor, temporary):
+            sha256 = _write_body(descriptor, body, flag)
+            os.fsync(descriptor)
+            version = FileVersion(
+                identity=_identity(descriptor), sha256=sha256, media_type=media_type, cache_control=cache_control
+            )
+            with self._records.locked(key):
+                flag.check()
+                self._records.add(key, version, replaces=_identity_at(path))
+                temporary.replace(path)
+            sync_folder(path.parent)
+            sweep(path.parent)
+        return _info(key, version)
+
+    def _delete(self, key: str) -> None:
+        try:
+            path = self._place(key)
+        except ObjectNotFound:
+            return
+        with _mapped(write_error, key):
+            if not path.is_file():
+                return
+            with self._records.locked(key):
+                path.unlink(missing_ok=True)
+                self._records.forget(key)
+            with contextlib.suppress(FileNotFoundError):
+                sync_folder(path.parent)
+            prune(path.parent, self._root)
+
+    def _batch(self, entries: Iterator[ObjectEntry], prefix: str) -> list[ObjectEntry]:
+        with _mapped(read_error, prefix):
+            return list(islice(entries, WALK_BATCH))
+
+    def _place(self, key: str, *, for_writing: bool = False) -> Path:
+        path = self._root / key
+        followed = path.parent if for_writing else path
+        with _mapped(read_error, key):
+            if os.path.realpath(followed) == str(followed):
+                return path
+        hint = "the store follows no links below its root; move the files there, or open the store at their real place"
+        if for_writing:
+            raise StorageDenied("a symbolic link is in the way", subject=key, hint=hint)
+        raise ObjectNotFound("a symbolic link is no object", subject=key, hint=hint)
+
+    @contextlib.contextmanager
+    def _opened(self, key: str) -> Iterator[tuple[int, FileVersion]]:
+        """The file of a key, open for reading, and what is known of the very version that it is."""
+        descriptor, version = self._open(key)
+        try:
+            yield descriptor, version
+        finally:
+            os.close(descriptor)
+
+    def _open(self, key: str) -> tuple[int, FileVersion]:
+        path = self._place(key)
+        with _mapped(read_error, key):
+            if (found := self._open_known(key, path)) is not None:
+                return found
+            with self._locked_if_writable(key) as writable:
+                # A put may have ended since, with a record.
+                return self._open_known(key, path) or self._open_unknown(key, path, record=writable)
+
+    def _open_known(self, key: str, path: Path) -> tuple[int, FileVersion] | None:
+        with _open_file(key, path) as (descriptor, keep_open):
+            identity = _identity(descriptor)
+            version = self._records.find(key, identity) or self._unrecorded.get(key)
+            if version is None or version.identity != identity:
+                return None
+            keep_open()
+            return descriptor, version
+
+    def _open_unknown(self, key: str, path: Path, *, record: bool) -> tuple[int, FileVersion]:
+        """A file that was brought in by other means: read its hash from the bytes, and remember it."""
+        for _ in range(ATTEMPTS):
+            with _open_file(key, path) as (descriptor, keep_open):
+                version = FileVersion(
+                    identity=_identity(descriptor),
+                    sha256=sha256_of(descriptor),
+                    media_type=default_media_type(key),
+                    cache_control=default_cache_control(key),
+                )
+                if _identity(descriptor) == version.identity:
+                    self._remember(key, version, record=record)
+                    keep_open()
+                    return descriptor, version
+        raise _in_flux(key)
+
+    def _remember(self, key: str, version: FileVersion, *, record: bool) -> None:
+        if record:
+            with contextlib.suppress(OSError):
+                self._records.add(key, version, replaces=None)
+                return
+        self._unrecorded[key] = version
+        if len(self._unrecorded) > UNRECORDED_MAX:
+            self._unrecorded.popitem(last=False)
+
+    @contextlib.contextmanager
+    def _locked_if_writable(self, key: str) -> Iterator[bool]:
+        """Hold the lock of a key; in a store that may only be read there is nobody to keep out."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._records.locked(key))
+                writable = True
+            except OSError:
+                writable = False
+            yield writable
+
+
+@contextlib.contextmanager
+def _open_file(key: str, path: Path) -> Iterator[tuple[int, Callable[[], object]]]:
+    """The file open for reading; closed at the end, unless the second value was called."""
+    with contextlib.ExitStack() as stack:
+        # Not blocking: a pipe in the folder must not hang us. It changes nothing for a file.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        stack.callback(os.close, descriptor)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise absent(key)
+        yield descriptor, stack.pop_all
+
+
+def _identity(descriptor: int) -> FileIdentity:
+    return FileIdentity.of(os.fstat(descriptor))
+
+
+def _identity_at(path: Path) -> FileIdentity | None:
+    try:
+        return FileIdentity.of(path.lstat())
+    except FileNotFoundError:
+        return None
+
+
+def _info(key: str, version: FileVersion) -> ObjectInfo:
+    return ObjectInfo(
+        key=key,
+        size_bytes=version.identity.size_bytes,
+        sha256=version.sha256,
+        media_type=version.media_type,
+        cache_control=version.cache_control,
+        modified_s=version.identity.mtime_ns // 1_000_000_000,
+    )
+
+
+def _read_span(descriptor: int, start: int, end: int) -> bytes:
+    data = os.pread(descriptor, end - start, start)
+    while len(data) < end - start:
+        more = os.pread(descriptor, end - start - len(data), start + len(data))
+        if not more:
+            break  # cut while we read; the identity tells
+        data += more
+    return data
+
+
+def _copy(source: int, target: int, flag: CancelFlag) -> None:
+    at = 0
+    while chunk := os.pread(source, CHUNK_BYTES, at):
+        flag.check()
+        write_all(target, chunk)
+        at += len(chunk)
+
+
+def _write_body(descriptor: int, body: Path | bytes, flag: CancelFlag) -> str:
+    digest = hashlib.sha256()
+    if isinstance(body, bytes):
+        digest.update(body)
+        write_all(descriptor, body)
+        return digest.hexdigest()
+    with _mapped_local("cannot read the file to store", body):
+        source = body.open("rb", buffering=0)
+    with source:
+        while chunk := source.read(CHUNK_BYTES):
+            flag.check()
+            digest.update(chunk)
+            write_all(descriptor, chunk)
+    return digest.hexdigest()
+
+
+def _in_flux(key: str) -> StorageUnavailable:
+    hint = "another program writes the file in place; copy it under another name, then rename it"
+    return StorageUnavailable("the file changes while it is read", subject=key, hint=hint)
+
+
+@contextlib.contextmanager
+def _mapped(kind: Callable[[OSError, str], StorageError], subject: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise kind(error, subject) from error
+
+
+@contextlib.contextmanager
+def _mapped_local(message: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise local_error(message, error, str(path)) from error

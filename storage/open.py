@@ -1,0 +1,28 @@
+"""From the URL that an operator gives to a store."""
+
+from model.errors import UsageError
+from storage.address import FileAddress, S3Credentials, parse_address
+from storage.base import ObjectStore
+from storage.filesystem import FilesystemStore
+from storage.s3 import S3Store
+
+__all__ = ["S3Credentials", "describe", "open_store"]
+
+
+def open_store(url: str, *, s3_credentials: S3Credentials | None = None) -> ObjectStore:
+    """The store at `file:PATH` or `s3://bucket/prefix?endpoint=...`; connects to nothing yet.
+
+    Raises UsageError, with a hint, for any other URL and for an S3 store without credentials.
+    """
+    address = parse_address(url)
+    if isinstance(address, FileAddress):
+        return FilesystemStore(address.path)
+    if s3_credentials is None:
+        hint = "set the access key and the secret key in the environment or in the configuration file"
+        raise UsageError("no credentials for the S3 store", subject=str(address), hint=hint)
+    return S3Store(address, s3_credentials)
+
+
+def describe(url: str) -> str:
+    """The store's URL in full, defaults filled in, without secrets. Raises UsageError as open_store does."""
+    return str(parse_address(url))

@@ -1,0 +1,56 @@
+"""Trying again: only what may help, a bounded number of times, within a bounded time, not in step with others."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from model.errors import StorageError
+from storage.workers import CancelFlag
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """At most `attempts` calls; none begins later than `total_s` after the first.
+
+    Before the n-th repetition there is a pause of a random part of `first_pause_s` × 2^(n-1), at most `pause_max_s`.
+    """
+
+    attempts: int = 4
+    total_s: float = 60.0
+    first_pause_s: float = 0.2
+    pause_max_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or min(self.total_s, self.first_pause_s, self.pause_max_s) < 0:
+            raise ValueError(f"at least one attempt, and no negative times: {self}")
+
+    def pause_s(self, failures: int) -> float:
+        """How long to wait after so many failures."""
+        return random.uniform(0, min(self.pause_max_s, self.first_pause_s * 2 ** (failures - 1)))
+
+
+def retrying(call: Callable[[], Result], policy: RetryPolicy, flag: CancelFlag) -> Result:
+    """What `call` returns, after as many attempts as the policy allows. Blocks; stops early when cancelled.
+
+    Raises what the last attempt raised. What is not retryable is raised at once.
+    """
+    deadline = time.monotonic() + policy.total_s
+    failures = 0
+    while True:
+        flag.check()
+        try:
+            return call()
+        except StorageError as error:
+            failures += 1
+            pause = policy.pause_s(failures)
+            if not error.retryable or failures >= policy.attempts or time.monotonic() + pause > deadline:
+                raise
+            log.info("store call repeated", extra={"attempt": failures + 1, "error_code": error.code})
+        flag.wait(pause)

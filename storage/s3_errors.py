@@ -1,0 +1,95 @@
+"""What the S3 SDK and its HTTP client raise, as errors of the store."""
+
+from xml.etree.ElementTree import ParseError
+
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
+from urllib3.exceptions import HTTPError, SSLError
+
+from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
+
+FOREIGN_ERRORS = (MinioException, HTTPError, OSError, ValueError, ParseError)
+
+_DENIED = {
+    "AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "AllAccessDisabled",
+    "AccountProblem", "RequestTimeTooSkewed", "AuthorizationHeaderMalformed",
+}  # fmt: skip
+_BUSY = {
+    "SlowDown", "SlowDownRead", "SlowDownWrite", "InternalError", "ServiceUnavailable", "RequestTimeout", "ServerBusy",
+    "OperationAborted", "NoSuchUpload", "BadDigest", "IncompleteBody", "XMinioServerNotInitialized",
+}  # fmt: skip
+_BUSY_STATUS = {408, 429, 500, 502, 503, 504, 507}
+
+
+def storage_error(error: Exception, subject: str) -> StorageError:
+    """Our error for one of FOREIGN_ERRORS about the object (or prefix) `subject`."""
+    match error:
+        case S3Error():
+            return _service_error(error.code or "", error.response.status, error.message or "", subject)
+        case ServerError():
+            return _status_error(error.status_code, f"status {error.status_code}", subject)
+        case InvalidResponseError():
+            return _unreadable(error, subject)
+        case SSLError():
+            hint = "check the endpoint, its certificate, and whether it speaks https at all"
+            return StorageError(f"no secure connection to the S3 service ({error})", subject=subject, hint=hint)
+        case HTTPError() | OSError():
+            hint = "check that the endpoint is right and the service is running"
+            return StorageUnavailable(f"the S3 service did not answer ({error})", subject=subject, hint=hint)
+        case _:
+            return _not_s3(f"{type(error).__name__}: {error}", subject)
+
+
+def no_bucket(bucket: str) -> StorageError:
+    """The bucket of the store is not there."""
+    return StorageError("no such bucket", subject=bucket, hint="create the bucket, or correct the store's URL")
+
+
+def _service_error(code: str, status: int, message: str, subject: str) -> StorageError:
+    text = f"{code}: {message}" if message else code
+    if code in ("NoSuchKey", "NoSuchVersion"):
+        hint = "list what the store holds under the folder of this key"
+        return ObjectNotFound("no such object", subject=subject, hint=hint)
+    if code == "NoSuchBucket":
+        return StorageError(f"no such bucket ({text})", subject=subject, hint="create it, or correct the store's URL")
+    if code == "InvalidRange":
+        return RangeNotSatisfiable("the range starts at or past the end of the object", subject=subject)
+    if code == "RequestTimeTooSkewed":
+        return StorageDenied(f"the S3 service refused ({text})", subject=subject, hint="set this machine's clock")
+    if code in _DENIED:
+        return _denied(text, subject)
+    if code in _BUSY:
+        return _busy(text, subject)
+    return _status_error(status, text, subject)
+
+
+def _status_error(status: int, text: str, subject: str) -> StorageError:
+    if status in _BUSY_STATUS:
+        return _busy(text, subject)
+    if status in (401, 403):
+        return _denied(text, subject)
+    if status == 416:
+        return RangeNotSatisfiable("the range starts at or past the end of the object", subject=subject)
+    hint = "the service does not do what the store needs of S3; see docs/storage-compat.md"
+    return StorageError(f"the S3 service answered {text}", subject=subject, hint=hint)
+
+
+def _unreadable(error: InvalidResponseError, subject: str) -> StorageError:
+    """An answer that is not S3's XML: a proxy's error page, most often."""
+    status: int = getattr(error, "_code", 0)  # the SDK shows it nowhere else
+    if status in _BUSY_STATUS or status in (401, 403, 416):
+        return _status_error(status, f"status {status}", subject)
+    return _not_s3(f"status {status}, not XML", subject)
+
+
+def _not_s3(text: str, subject: str) -> StorageError:
+    hint = "check that the endpoint is the S3 port of the service and not another of its ports or a proxy"
+    return StorageError(f"the answer is not S3's ({text})", subject=subject, hint=hint)
+
+
+def _denied(text: str, subject: str) -> StorageDenied:
+    hint = "check access key, secret key and what they may do in this bucket"
+    return StorageDenied(f"the S3 service refused ({text})", subject=subject, hint=hint)
+
+
+def _busy(text: str, subject: str) -> StorageUnavailable:
+    return StorageUnavailable(f"the S3 service cannot answer now ({text})", subject=subject, hint="try again later")

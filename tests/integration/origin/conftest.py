@@ -1,0 +1,119 @@
+"""An origin on a real socket over a real store, with a detector of calls that block the event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+from blockbuster import BlockBuster, blockbuster_ctx
+
+from catalog.store import Catalog
+from origin.app import build_app
+from origin.serve import listening
+from origin.settings import OriginSettings
+from storage.filesystem import FilesystemStore
+from tests.integration.origin.published import Published, publish
+from tests.integration.origin.watched_store import WatchedStore
+
+OURS = ["origin", "discovery", "storage", "manifests", "catalog", "model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An origin that listens, a client for it, and what it stands on."""
+
+    url: str
+    client: aiohttp.ClientSession
+    store: WatchedStore
+    app: web.Application
+    settings: OriginSettings
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rstrip("/").rpartition(":")[2])
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the origin does by itself."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - the conditions are counters
+            await asyncio.sleep(0.005)
+
+
+Extend = Callable[[web.Application], None]
+Start = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks() -> Iterator[BlockBuster]:
+    """A call that blocks the event loop is an error, in every test of the origin."""
+    with blockbuster_ctx(OURS) as detector:
+        yield detector
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
+    """A folder with one published track, shared by all tests: publish others under names of your own."""
+    folder = tmp_path_factory.mktemp("origin")
+    return folder, asyncio.run(_publish_into(folder))
+
+
+@pytest.fixture
+def files(shelf: tuple[Path, Published]) -> FilesystemStore:
+    """A store of files. Made outside the event loop: making one looks at the file system."""
+    return FilesystemStore(shelf[0])
+
+
+@pytest.fixture
+async def store(files: FilesystemStore) -> AsyncIterator[WatchedStore]:
+    """The store of files, watched."""
+    yield WatchedStore(files)
+    await files.close()
+
+
+@pytest.fixture
+def catalog() -> Iterator[Catalog]:
+    """An empty catalog in memory, opened outside the event loop too."""
+    with Catalog() as opened:
+        yield opened
+
+
+@pytest.fixture
+def track(shelf: tuple[Path, Published]) -> Published:
+    """The published track."""
+    return shelf[1]
+
+
+@pytest.fixture
+def start(store: WatchedStore) -> Start:
+    """Start an origin over the store, with settings and extensions of one's own."""
+
+    @asynccontextmanager
+    async def starting(extend: Extend = lambda _: None, **changes: object) -> AsyncIterator[Running]:
+        settings = replace(OriginSettings(port=0, drain_s=5.0), **changes)  # type: ignore[arg-type]
+        app = build_app(settings, store)
+        extend(app)
+        async with listening(app, settings) as url, aiohttp.ClientSession(url, auto_decompress=False) as client:
+            yield Running(url=url, client=client, store=store, app=app, settings=settings)
+
+    return starting
+
+
+@pytest.fixture
+async def origin(start: Start) -> AsyncIterator[Running]:
+    """An origin with default settings."""
+    async with start() as running:
+        yield running
+
+
+async def _publish_into(folder: Path) -> Published:
+    store = FilesystemStore(folder)
+    try:
+        return await publish(store)
+    finally:
+        await store.close()

@@ -1,0 +1,156 @@
+"""The list of live tracks over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.store import Catalog
+from discovery.web import DiscoverySettings, add_routes
+from model.errors import StorageUnavailable
+from storage.filesystem import FilesystemStore
+from storage.keys import current_key
+from tests.integration.origin.conftest import Running, Start
+from tests.integration.origin.published import publish
+from tests.integration.origin.watched_store import WatchedStore
+
+Listing = Callable[[], AbstractAsyncContextManager[Running]]
+INTERVAL_S = 0.05
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> FilesystemStore:
+    """A store with no tracks but this test's."""
+    return FilesystemStore(tmp_path / "store")
+
+
+@pytest.fixture
+def listing(start: Start, store: WatchedStore, catalog: Catalog) -> Listing:
+    """Start an origin with the API, whose catalog follows the store closely."""
+
+    @asynccontextmanager
+    async def starting() -> AsyncIterator[Running]:
+        settings = DiscoverySettings(sync_interval_s=INTERVAL_S)
+        async with start(lambda app: add_routes(app, catalog=catalog, store=store, settings=settings)) as running:
+            yield running
+
+    return starting
+
+
+async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, store: WatchedStore) -> None:
+    """As soon as the origin is ready, with URLs that answer."""
+    track = await publish(store, "one")
+    async with listing() as origin:
+        answer = await _get(origin, "/api/v1/tracks")
+        base = track.base
+        assert answer == {
+            "total": 1,
+            "tracks": [
+                {
+                    "track_id": track.package.track_id,
+                    "package_id": track.package.package_id,
+                    "title": "Song one",
+                    "artist": "Somebody",
+                    "album": "Album",
+                    "track_number": 1,
+                    "disc_number": None,
+                    "duration_s": pytest.approx(track.package.media_samples / 48_000),
+                    "level_lufs": -14.0,
+                    "playlists": {"aac": f"{base}/index.m3u8", "opus": f"{base}/opus.m3u8"},
+                    "art": f"{base}/art.jpg",
+                }
+            ],
+        }
+        for url in (f"{base}/index.m3u8", f"{base}/opus.m3u8", f"{base}/art.jpg"):
+            async with origin.client.get(url) as response:
+                assert response.status == 200
+
+
+async def test_pages_are_slices_of_one_order(listing: Listing, store: WatchedStore) -> None:
+    """Any offset and limit give that slice; past the end there is nothing; total counts all."""
+    for name in "cab":
+        await publish(store, name)
+    async with listing() as origin:
+        everything = await _get(origin, "/api/v1/tracks")
+        titles = [track["title"] for track in everything["tracks"]]
+        assert titles == ["Song a", "Song b", "Song c"]
+        for offset, limit in ((0, 2), (1, 1), (2, 5), (3, 1)):
+            page = await _get(origin, f"/api/v1/tracks?offset={offset}&limit={limit}")
+            assert [track["title"] for track in page["tracks"]] == titles[offset : offset + limit]
+            assert page["total"] == 3
+
+
+async def test_the_list_follows_the_store(listing: Listing, store: WatchedStore) -> None:
+    """What is published or taken down while the origin runs shows by itself."""
+    async with listing() as origin:
+        assert (await _get(origin, "/api/v1/tracks"))["total"] == 0
+        track = await publish(store, "late")
+        await _until_total(origin, 1)
+        await store.delete(current_key(track.package.track_id))
+        await _until_total(origin, 0)
+
+
+async def test_a_store_that_fails_does_not_stop_the_start(
+    listing: Listing, store: WatchedStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The origin comes up, warns, and lists what there is once the store answers."""
+    await publish(store, "one")
+    store.error = StorageUnavailable("down")
+    async with listing() as origin:
+        assert (await _get(origin, "/api/v1/tracks"))["total"] == 0
+        assert any(record.levelname == "WARNING" for record in caplog.records)
+        store.error = None
+        await _until_total(origin, 1)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=501", "limit=-1", "limit=1.5", "limit=", "limit=x", "limit=٣", "limit=1&limit=2",
+     "offset=-1", "offset=10000001", "offset=" + "9" * 5000, "offset=0x10", "offset=%00"],
+)  # fmt: skip
+async def test_queries_are_checked(listing: Listing, query: str) -> None:
+    """400 with a code for anything but whole numbers in range; never a 500, never kept."""
+    async with listing() as origin, origin.client.get(f"/api/v1/tracks?{query}") as response:
+        assert (response.status, await response.json()) == (400, {"error": "query-invalid"})
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_an_unchanged_list_is_not_sent_again(listing: Listing, store: WatchedStore) -> None:
+    """304 for a known tag; a new track makes a new tag."""
+    await publish(store, "one")
+    async with listing() as origin:
+        async with origin.client.get("/api/v1/tracks") as response:
+            tag = {"If-None-Match": response.headers["ETag"]}
+        async with origin.client.get("/api/v1/tracks", headers=tag) as response:
+            assert response.status == 304
+        await publish(store, "two")
+        await _until_total(origin, 2)
+        async with origin.client.get("/api/v1/tracks", headers=tag) as response:
+            assert response.status == 200
+
+
+async def test_the_follower_ends_with_the_origin(listing: Listing, store: WatchedStore) -> None:
+    """Nothing reads the store after the end."""
+    async with listing():
+        pass
+    await publish(store, "after")
+    await asyncio.sleep(3 * INTERVAL_S)
+    assert store.reads.total() == 0
+
+
+async def _get(origin: Running, path: str) -> dict[str, Any]:
+    async with origin.client.get(path, headers={"Accept-Encoding": "identity"}) as response:
+        assert response.status == 200
+        found: dict[str, Any] = await response.json()
+        return found
+
+
+async def _until_total(origin: Running, total: int) -> None:
+    for _ in range(400):
+        if (await _get(origin, "/api/v1/tracks"))["total"] == total:
+            return
+        await asyncio.sleep(INTERVAL_S)
+    raise AssertionError(f"never {total} tracks")

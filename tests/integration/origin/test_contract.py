@@ -1,0 +1,106 @@
+"""docs/http-contract.md, line by line, against a running origin."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from catalog.store import Catalog
+from discovery.web import DiscoverySettings, add_routes
+from tests.integration.origin.conftest import Running, Start
+from tests.integration.origin.published import Published
+from tests.integration.origin.watched_store import WatchedStore
+
+DOCUMENT = Path(__file__).parents[3] / "docs/http-contract.md"
+Row = dict[str, str]
+
+
+def _tables() -> list[list[Row]]:
+    """Every table of the document as rows of cells by column name, code marks removed."""
+    tables: list[list[Row]] = []
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    for at, line in enumerate(lines):
+        if not re.fullmatch(r"\|[-|]+\|", line):
+            continue
+        names = _cells(lines[at - 1])
+        rows = []
+        for row in lines[at + 1 :]:
+            if not row.startswith("|"):
+                break
+            rows.append(dict(zip(names, _cells(row), strict=True)))
+        tables.append(rows)
+    return tables
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+
+
+RESOURCES, KEPT, EVERYWHERE, STATUSES = _tables()
+CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)"]) for row in KEPT}
+
+
+@pytest.fixture
+async def whole(start: Start, store: WatchedStore, catalog: Catalog, tmp_path: Path) -> AsyncIterator[Running]:
+    """An origin with all it can have: the player and the API."""
+    (tmp_path / "index.html").write_text("<!doctype html>" + "<p>player</p>" * 100)
+
+    def extend(app: web.Application) -> None:
+        add_routes(app, catalog=catalog, store=store, settings=DiscoverySettings())
+
+    async with start(extend, player_root=tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row["resource"])
+async def test_a_resource_is_as_documented(whole: Running, track: Published, row: Row) -> None:
+    """Its type, how long it is kept, and whether it has ranges and codings."""
+    url = _named(row["path"], track)
+    async with whole.client.get(url, headers={"Accept-Encoding": "identity"}) as response:
+        body = await response.read()
+        assert response.status == 200
+        headers = response.headers
+    assert headers["Content-Type"] == row["Content-Type"]
+    assert (headers["Cache-Control"], headers["CDN-Cache-Control"]) == CACHING[row["kept"]]
+    assert headers["Content-Length"] == str(len(body)) and "Transfer-Encoding" not in headers
+    assert (headers.get("Accept-Ranges") == "bytes") == ("ETag" in headers) == (row["ranges"] == "yes")
+    assert ("Last-Modified" in headers) == (row["ranges"] == "yes" and not url.startswith("/api/"))
+    assert ("Surrogate-Key" in headers) == url.startswith("/tracks/")
+    assert "Set-Cookie" not in headers
+    async with whole.client.get(url, headers={"Accept-Encoding": "gzip"}) as response:
+        assert (response.headers.get("Content-Encoding") == "gzip") == (row["gzip"] == "yes")
+        assert response.headers.get("Vary") == ("Accept-Encoding" if row["gzip"] == "yes" else None)
+    for common in EVERYWHERE:
+        assert headers[common["header"]] == common["value"]
+
+
+@pytest.mark.parametrize("row", STATUSES, ids=lambda row: f"{row['request']} {row['with']}")
+async def test_a_request_ends_as_documented(whole: Running, track: Published, row: Row) -> None:
+    """Its status, its error code, and how long the answer is kept."""
+    method, _, url = _named(row["request"], track).partition(" ")
+    asked = dict(re.findall(r"([A-Za-z-]+): ([^;]+)", row["with"])) | {"Accept-Encoding": "gzip"}
+    if "{etag}" in row["with"]:
+        async with whole.client.head(url, headers={"Accept-Encoding": "gzip"}) as response:
+            asked = {name: value.replace("{etag}", response.headers["ETag"]) for name, value in asked.items()}
+    async with whole.client.request(method, url, headers=asked) as response:
+        assert str(response.status) == row["status"]
+        assert response.headers["Cache-Control"] == row["Cache-Control"]
+        if row["error code"]:
+            assert await response.json() == {"error": row["error code"]}
+        for common in EVERYWHERE:
+            assert response.headers[common["header"]] == common["value"]
+
+
+def test_every_route_is_documented(whole: Running) -> None:
+    """No resource without a line: each path pattern of the application matches one of the table's."""
+    paths = [row["path"].partition("?")[0].format(track_id="a" * 20, package_id="b" * 16) for row in RESOURCES]
+    for resource in whole.app.router.resources():
+        pattern = resource.get_info().get("pattern") or re.compile(re.escape(resource.canonical))
+        assert any(pattern.fullmatch(path) for path in [*paths, "/index.html"]), resource.canonical
+
+
+def _named(text: str, track: Published) -> str:
+    package = track.package
+    return text.replace("{track_id}", package.track_id).replace("{package_id}", package.package_id)

@@ -1,0 +1,125 @@
+"""When the store fails: the right status, nothing kept, nothing revealed, and health that means it."""
+
+import asyncio
+
+import pytest
+
+from model.errors import StorageDenied, StorageUnavailable
+from storage.keys import current_key, package_key
+from tests.integration.origin.conftest import Running, Start
+from tests.integration.origin.published import Published, publish, put
+from tests.integration.origin.watched_store import WatchedStore
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (StorageUnavailable("no answer", subject="/srv/music/secret"), 503, "storage-unavailable"),
+        (StorageDenied("bad key", subject="/srv/music/secret"), 502, "storage-denied"),
+        (ZeroDivisionError("/srv/music/secret"), 500, "internal"),
+    ],
+)
+async def test_a_failure_of_the_store_is_answered_and_not_kept(
+    origin: Running, track: Published, store: WatchedStore, error: Exception, status: int, code: str
+) -> None:
+    """Its status, a code and nothing else, no-store, Retry-After; and the next request is a new try."""
+    url = f"{track.package_base}/aac-64/0.mp4"
+    store.error = error
+    for _ in range(2):
+        async with origin.client.get(url) as response:
+            assert (response.status, await response.json()) == (status, {"error": code})
+            assert response.headers["Cache-Control"] == response.headers["CDN-Cache-Control"] == "no-store"
+            assert int(response.headers["Retry-After"]) > 0
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+    store.error = None
+    async with origin.client.get(url) as response:
+        assert (response.status, await response.read()) == (200, track.segment_of("aac-64", 0))
+
+
+async def test_a_store_that_hangs_meets_the_deadline(start: Start, track: Published, store: WatchedStore) -> None:
+    """504 after the deadline; the hung read is ended, not left behind."""
+    async with start(store_deadline_s=0.1) as origin:
+        store.gate.clear()
+        async with origin.client.get(f"{track.base}/index.m3u8") as response:
+            assert (response.status, await response.json()) == (504, {"error": "deadline"})
+        store.gate.set()
+        async with origin.client.get(f"{track.base}/index.m3u8") as response:
+            assert response.status == 200
+
+
+async def test_health_follows_the_store(start: Start, track: Published, store: WatchedStore) -> None:
+    """200, then 503 with the reason once the store failed, then 200 as soon as it answers; never kept."""
+    async with start(pointer_ttl_s=0.0) as origin:
+        assert await _health(origin) == (200, "ok")
+        store.error = StorageUnavailable("down")
+        async with origin.client.get(f"{track.base}/index.m3u8") as response:
+            assert response.status == 503
+        assert await _health(origin) == (503, "store-failing")
+        store.error = None
+        async with origin.client.get(f"{track.base}/index.m3u8") as response:
+            assert response.status == 200
+        assert await _health(origin) == (200, "ok")
+
+
+async def test_a_missing_track_is_no_failure(origin: Running) -> None:
+    """404 says nothing of the store's health."""
+    async with origin.client.get(f"/tracks/{'a' * 20}/index.m3u8") as response:
+        assert (response.status, await response.json()) == (404, {"error": "object-not-found"})
+        assert response.headers["Cache-Control"] == "public, max-age=5"
+    assert await _health(origin) == (200, "ok")
+
+
+@pytest.mark.parametrize("junk", [b"", b"{}", b"[1]", b"\xff", b'{"track_id": 5, "package_id": "x"}'])
+async def test_a_damaged_record_is_an_error_and_no_crash(origin: Running, store: WatchedStore, junk: bytes) -> None:
+    """500 with its code, for a pointer or a package record that is not one."""
+    track = await publish(store, "damaged")
+    await put(store, package_key(track.package.track_id, track.package.package_id, "package.json"), junk)
+    async with origin.client.get(f"{track.package_base}/aac-64/0.mp4") as response:
+        assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
+    await put(store, current_key(track.package.track_id), junk)
+    async with origin.client.get(f"{track.base}/index.m3u8") as response:
+        assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
+
+
+async def test_records_of_another_track_are_refused(origin: Running, store: WatchedStore) -> None:
+    """A pointer or a record in the wrong place must not show one track's music under another's name."""
+    one, two = await publish(store, "mixed"), await publish(store, "up")
+    pointer = await store.read(current_key(two.package.track_id))
+    await put(store, current_key(one.package.track_id), pointer.data)
+    record = await store.read(package_key(two.package.track_id, two.package.package_id, "package.json"))
+    await put(store, package_key(one.package.track_id, one.package.package_id, "package.json"), record.data)
+    for url in (f"{one.base}/index.m3u8", f"{one.package_base}/aac-64/0.mp4"):
+        async with origin.client.get(url) as response:
+            assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
+
+
+async def test_a_track_file_that_is_not_its_packages_is_not_served(origin: Running, store: WatchedStore) -> None:
+    """Its tags would lie, for a year: 500 instead, for a segment and for the whole file."""
+    track = await publish(store, "swapped")
+    key = package_key(track.package.track_id, track.package.package_id, "aac-64.mp4")
+    await put(store, key, bytes(len(track.media["aac-64"])))
+    for name in ("aac-64/0.mp4", "aac-64.mp4"):
+        async with origin.client.get(f"{track.package_base}/{name}") as response:
+            assert (response.status, await response.json()) == (500, {"error": "storage-error"})
+
+
+async def test_a_failure_amid_a_download_breaks_it_off(start: Start, track: Published, store: WatchedStore) -> None:
+    """The length was promised: the connection ends short of it, so no client takes the part for the whole."""
+    async with start(stream_block_bytes=20_000) as origin:
+        await origin.client.head(f"{track.package_base}/aac-64.mp4")
+        store.error, store.fail_after = StorageUnavailable("down"), 3
+        reader, writer = await asyncio.open_connection("127.0.0.1", origin.port)
+        writer.write(f"GET {track.package_base}/aac-64.mp4 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        try:
+            answer = await reader.read()
+        except ConnectionResetError:
+            answer = b""
+        writer.close()
+        assert len(answer) < len(track.media["aac-64"])
+        assert answer.count(b"HTTP/1.1") <= 1
+
+
+async def _health(origin: Running) -> tuple[int, str]:
+    async with origin.client.get("/healthz") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        return response.status, (await response.json())["status"]

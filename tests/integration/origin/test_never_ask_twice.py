@@ -1,0 +1,130 @@
+"""The store is asked once for what many want, once for what comes next, and not again for what is known."""
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+from blockbuster import BlockingError
+
+from origin.observe import HealthState
+from origin.state import METRICS
+from tests.integration.origin.conftest import Running, Start, until
+from tests.integration.origin.published import Published, publish
+from tests.integration.origin.watched_store import WatchedStore
+
+CROWD = 1000
+
+
+async def test_the_detector_sees_a_blocked_loop() -> None:
+    """The other tests of this folder rely on it: a call of ours that sleeps is an error."""
+
+    def slow_clock() -> float:
+        time.sleep(0.001)
+        return 0.0
+
+    blocking = HealthState(failure_memory_s=1.0, clock=slow_clock)
+    with pytest.raises(BlockingError):
+        blocking.store_failed()
+
+
+async def test_a_crowd_on_a_cold_segment_is_one_read(origin: Running, track: Published, store: WatchedStore) -> None:
+    """1,000 at once on one segment nobody had: one read of the track file, one of the record, right bytes for all."""
+    store.gate.clear()
+    async with aiohttp.ClientSession(origin.url, connector=aiohttp.TCPConnector(limit=0)) as crowd:
+        url, expected = f"{track.package_base}/aac-64/3.mp4", track.segment_of("aac-64", 3)
+        asking = [asyncio.create_task(_get(crowd, url)) for _ in range(CROWD)]
+        await until(lambda: origin.app[METRICS].requests_in_progress == CROWD)
+        store.gate.set()
+        answers = await asyncio.gather(*asking)
+    assert all(answer == (200, expected) for answer in answers)
+    assert sorted(store.reads.values()) == [1, 1]
+
+
+async def test_the_first_client_may_leave(origin: Running, track: Published, store: WatchedStore) -> None:
+    """The one whose request began the read disconnects; the others get their answer from that same read."""
+    await _get(origin.client, f"{track.package_base}/aac-64.m3u8")
+    store.reads.clear()
+    store.gate.clear()
+    url = f"{track.package_base}/aac-64/3.mp4"
+    first = await _raw_request(origin, url)
+    await until(lambda: store.reads.total() == 1)
+    others = [asyncio.create_task(_get(origin.client, url)) for _ in range(5)]
+    await until(lambda: origin.app[METRICS].coalesced_waits == 5)
+    first.transport.abort()
+    await until(lambda: origin.app[METRICS].disconnects == 1)
+    store.gate.set()
+    assert await asyncio.gather(*others) == [(200, track.segment_of("aac-64", 3))] * 5
+    assert store.reads.total() == 1
+
+
+async def test_a_cold_play_of_a_rendition_is_few_reads(start: Start, store: WatchedStore) -> None:
+    """Four minutes at 256 kbit/s, segment by segment: two reads of 4 MiB, not forty-two."""
+    track = await publish(store, "long", segments=42)
+    async with start() as origin:
+        await _play(origin, track, "aac-256", 42)
+    media = [key for key in store.reads if key.endswith(".mp4")]
+    assert [store.reads[key] for key in media] == [2]
+    assert store.bytes_read < 1.1 * len(track.media["aac-256"])
+
+
+async def test_a_second_play_asks_for_nothing(origin: Running, track: Published, store: WatchedStore) -> None:
+    """What never changes is not read again, and the metrics say so."""
+    await _play(origin, track, "aac-64", 8)
+    before = store.reads.total()
+    await _play(origin, track, "aac-64", 8)
+    assert store.reads.total() == before
+    samples = (await _get(origin.client, "/metrics"))[1].decode()
+    assert f'segue_storage_reads_total{{result="ok"}} {before}' in samples
+    assert 'segue_cache_requests_total{cache="media",result="hit"}' in samples
+
+
+async def test_the_cache_keeps_within_its_bytes(start: Start, track: Published) -> None:
+    """A cache of 100 kB holds at most that, and every answer is right all the same."""
+    async with start(media_cache_bytes=100_000, read_ahead_bytes=60_000) as origin:
+        await _play(origin, track, "aac-256", 8)
+        samples = (await _get(origin.client, "/metrics"))[1].decode().splitlines()
+    held = next(float(line.split()[1]) for line in samples if line.startswith("segue_cached_bytes "))
+    records = len((await _read(origin.store, track)).encode()) * 10
+    assert 0 < held <= 100_000 + records
+
+
+async def test_the_pointer_is_trusted_for_a_while(origin: Running, track: Published, store: WatchedStore) -> None:
+    """A crowd on a live playlist reads current.json once in its time."""
+    for _ in range(20):
+        assert (await _get(origin.client, f"{track.base}/index.m3u8"))[0] == 200
+    assert store.reads[f"tracks/{track.package.track_id}/current.json"] == 1
+
+
+async def test_what_is_missing_is_asked_for_once_by_a_crowd(origin: Running, store: WatchedStore) -> None:
+    """A crowd on a track that is not there is one read, and 404 for all."""
+    store.gate.clear()
+    asking = [asyncio.create_task(_get(origin.client, f"/tracks/{'a' * 20}/index.m3u8")) for _ in range(50)]
+    await until(lambda: origin.app[METRICS].requests_in_progress == 50)
+    store.gate.set()
+    assert {status for status, _ in await asyncio.gather(*asking)} == {404}
+    assert store.reads.total() == 1
+
+
+async def _play(origin: Running, track: Published, rendition_id: str, segments: int) -> None:
+    base = f"{track.package_base}/{rendition_id}"
+    assert (await _get(origin.client, f"{base}/init.mp4"))[1] == track.media[rendition_id][:800]
+    for index in range(segments):
+        assert await _get(origin.client, f"{base}/{index}.mp4") == (200, track.segment_of(rendition_id, index))
+
+
+async def _get(client: aiohttp.ClientSession, path: str) -> tuple[int, bytes]:
+    async with client.get(path) as response:
+        return response.status, await response.read()
+
+
+async def _read(store: WatchedStore, track: Published) -> str:
+    body = await store.read(f"tracks/{track.package.track_id}/{track.package.package_id}/package.json")
+    return body.data.decode()
+
+
+async def _raw_request(origin: Running, path: str) -> asyncio.StreamWriter:
+    _, writer = await asyncio.open_connection("127.0.0.1", origin.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await writer.drain()
+    return writer

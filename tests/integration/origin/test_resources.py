@@ -1,0 +1,274 @@
+"""Every resource of the origin: what it is, byte for byte, and how it is described."""
+
+import gzip
+import json
+from pathlib import Path
+
+import aiohttp
+import m3u8
+import pytest
+
+from model.errors import UsageError
+from model.package import Package
+from model.records import from_json
+from tests.integration.origin.conftest import Running, Start
+from tests.integration.origin.published import Published, publish
+from tests.integration.origin.watched_store import WatchedStore
+
+pytestmark = pytest.mark.usefixtures("track")
+
+
+async def test_a_client_reaches_every_byte_from_the_multivariant_playlist(origin: Running, track: Published) -> None:
+    """index.m3u8 leads to each AAC rendition; its init section and segments are the track file's own bytes."""
+    master = m3u8.loads(await _text(origin, f"{track.base}/index.m3u8"))
+    assert {playlist.uri for playlist in master.playlists} == {
+        f"{track.package.package_id}/aac-64.m3u8",
+        f"{track.package.package_id}/aac-256.m3u8",
+    }
+    for variant in master.playlists:
+        media = m3u8.loads(await _text(origin, f"{track.base}/{variant.uri}"))
+        assert media.is_endlist and media.segment_map[0].byterange is None
+        rendition_id = variant.uri.rpartition("/")[2].removesuffix(".m3u8")
+        uris = [media.segment_map[0].uri, *(segment.uri for segment in media.segments)]
+        parts = [await _body(origin, f"{track.package_base}/{uri}") for uri in uris]
+        whole = track.media[rendition_id]
+        assert parts[0] + whole[len(parts[0]) : len(parts[0]) + 200] + b"".join(parts[1:]) == whole
+
+
+async def test_opus_is_a_family_of_its_own(origin: Running, track: Published) -> None:
+    """opus.m3u8 names Opus only; a family that the package lacks is not there."""
+    master = m3u8.loads(await _text(origin, f"{track.base}/opus.m3u8"))
+    assert [playlist.stream_info.codecs for playlist in master.playlists] == ["Opus"]
+    async with origin.client.get(f"{track.base}/lossless.m3u8") as response:
+        assert response.status == 404
+
+
+async def test_media_is_described_exactly(origin: Running, track: Published) -> None:
+    """Type, length, a strong tag, a date, for ever; never chunked, coded or varying, no cookie."""
+    for path in ("aac-64/init.mp4", "aac-64/0.mp4", "aac-64.mp4"):
+        async with origin.client.get(f"{track.package_base}/{path}", headers={"Accept-Encoding": "gzip"}) as response:
+            body, headers = await response.read(), response.headers
+        assert response.status == 200
+        assert headers["Content-Type"] == "audio/mp4"
+        assert headers["Content-Length"] == str(len(body))
+        assert headers["ETag"].startswith('"') and "Last-Modified" in headers and "Date" in headers
+        assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert headers["Accept-Ranges"] == "bytes"
+        keys = f"track-{track.package.track_id} package-{track.package.package_id} rendition-aac-64"
+        assert headers["Surrogate-Key"] == keys
+        assert not {"Transfer-Encoding", "Content-Encoding", "Vary", "Set-Cookie"} & set(headers)
+
+
+async def test_every_part_has_a_tag_of_its_own(origin: Running, track: Published) -> None:
+    """No two byte ranges share a tag, and each is that of its bytes on every node."""
+    tags = set()
+    paths = ["aac-64.mp4", "aac-256.mp4", *(f"aac-64/{name}.mp4" for name in ("init", 0, 1, 2))]
+    for path in paths:
+        async with origin.client.head(f"{track.package_base}/{path}") as response:
+            tags.add(response.headers["ETag"])
+    assert len(tags) == len(paths)
+
+
+async def test_two_nodes_agree_on_every_header(start: Start, store: WatchedStore, track: Published) -> None:
+    """Two origins over one store differ in nothing but the date and the request id."""
+    seen = []
+    for _ in range(2):
+        async with start() as node:
+            answers = []
+            for path in ("/index.m3u8", "/package.json", "/art.jpg", f"/{track.package.package_id}/aac-64/1.mp4"):
+                async with node.client.get(track.base + path, headers={"Accept-Encoding": "gzip"}) as response:
+                    answers.append((_lasting(response), await response.read()))
+            seen.append(answers)
+    assert seen[0] == seen[1]
+
+
+async def test_head_is_get_without_a_body(origin: Running, track: Published) -> None:
+    """The same headers, for every class of resource."""
+    package = track.package.package_id
+    names = ("index.m3u8", "art.jpg", "package.json", f"{package}/aac-64.m3u8", f"{package}/aac-64/0.mp4")
+    for name in (*names, f"{package}/aac-64.mp4"):
+        async with origin.client.get(f"{track.base}/{name}") as got, origin.client.head(f"{track.base}/{name}") as head:
+            assert (head.status, await head.read()) == (200, b"")
+            assert _lasting(got) == _lasting(head)
+
+
+async def test_head_of_media_reads_none_of_it(origin: Running, track: Published) -> None:
+    """What the package record says is enough to describe a segment."""
+    async with origin.client.head(f"{track.package_base}/aac-64/3.mp4") as response:
+        assert response.headers["Content-Length"] == str(len(track.segment_of("aac-64", 3)))
+    assert [key for key in origin.store.reads if key.endswith(".mp4")] == []
+
+
+@pytest.mark.parametrize("name", ["aac-64/3.mp4", "aac-64/init.mp4", "aac-64.mp4"])
+@pytest.mark.parametrize("wanted", ["0-0", "10-99", "500-", "-7", "0-99999999"])
+async def test_ranges_are_relative_to_the_resource(origin: Running, track: Published, name: str, wanted: str) -> None:
+    """206 with the slice of that resource's own body."""
+    whole = await _body(origin, f"{track.package_base}/{name}")
+    first, last = wanted.split("-")
+    expected = whole[-int(last) :] if not first else whole[int(first) : int(last) + 1 if last else None]
+    async with origin.client.get(f"{track.package_base}/{name}", headers={"Range": f"bytes={wanted}"}) as response:
+        assert (response.status, await response.read()) == (206, expected)
+        assert response.headers["Content-Length"] == str(len(expected))
+        assert response.headers["Content-Range"].endswith(f"/{len(whole)}")
+
+
+async def test_a_range_past_the_end_tells_the_size(origin: Running, track: Published) -> None:
+    """416 with the size of the resource that was asked for, which no cache keeps."""
+    size = len(track.segment_of("aac-64", 0))
+    asked = {"Range": f"bytes={size}-"}
+    async with origin.client.get(f"{track.package_base}/aac-64/0.mp4", headers=asked) as response:
+        assert (response.status, response.headers["Content-Range"]) == (416, f"bytes */{size}")
+        assert response.headers["Cache-Control"] == "no-store"
+        assert await response.json() == {"error": "range-not-satisfiable"}
+
+
+async def test_a_stale_if_range_gets_the_whole(origin: Running, track: Published) -> None:
+    """And a fresh one its range."""
+    url = f"{track.package_base}/aac-64/0.mp4"
+    async with origin.client.head(url) as response:
+        etag = response.headers["ETag"]
+    for condition, status in ((etag, 206), ('"other"', 200)):
+        async with origin.client.get(url, headers={"Range": "bytes=0-9", "If-Range": condition}) as response:
+            assert response.status == status
+
+
+async def test_repeated_range_lines_are_several_ranges(origin: Running, track: Published) -> None:
+    """Two Range lines are one list of two, which gets the whole: nobody can smuggle a second range past a cache."""
+    lines = [("Range", "bytes=0-1"), ("Range", "bytes=5-6")]
+    async with origin.client.get(f"{track.package_base}/aac-64/0.mp4", headers=lines) as response:
+        assert response.status == 200
+
+
+async def test_a_known_tag_is_not_sent_again(origin: Running, track: Published) -> None:
+    """304 with the validators and the caching headers, for every class of resource."""
+    package = track.package.package_id
+    for name in ("index.m3u8", "art.jpg", "package.json", f"{package}/opus-96.m3u8", f"{package}/opus-96/2.mp4"):
+        async with origin.client.get(f"{track.base}/{name}") as got:
+            validators = {key: got.headers[key] for key in ("ETag", "Last-Modified", "Cache-Control", "Surrogate-Key")}
+        for asked in ({"If-None-Match": validators["ETag"]}, {"If-Modified-Since": validators["Last-Modified"]}):
+            async with origin.client.get(f"{track.base}/{name}", headers=asked) as response:
+                assert (response.status, await response.read()) == (304, b"")
+                assert {key: response.headers[key] for key in validators} == validators
+                assert "Content-Type" not in response.headers
+
+
+async def test_playlists_and_json_are_gzipped_for_those_who_want_it(origin: Running, track: Published) -> None:
+    """Each coding has its own tag, its own length, and says that it varies; a tag of the other coding is no match."""
+    for name in ("index.m3u8", "package.json", f"{track.package.package_id}/aac-64.m3u8"):
+        url = f"{track.base}/{name}"
+        async with origin.client.get(url, headers={"Accept-Encoding": "identity"}) as plain:
+            body = await plain.read()
+        async with origin.client.get(url, headers={"Accept-Encoding": "gzip, br"}) as packed:
+            assert gzip.decompress(await packed.read()) == body
+        assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+        assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+        assert plain.headers["ETag"] != packed.headers["ETag"]
+        asked = {"Accept-Encoding": "gzip;q=0", "If-None-Match": packed.headers["ETag"]}
+        async with origin.client.get(url, headers=asked) as response:
+            assert (response.status, await response.read()) == (200, body)
+
+
+async def test_the_live_package_is_the_one_the_pointer_names(start: Start, store: WatchedStore) -> None:
+    """A new publish shows once the pointer's time is over; the old package's URLs still work."""
+    async with start(pointer_ttl_s=0.0) as origin:
+        old = await publish(store, "two", edition=1)
+        assert await _live(origin, old) == old.package
+        new = await publish(store, "two", edition=2)
+        assert await _live(origin, new) == new.package
+        assert await _body(origin, f"{new.base}/art.jpg") == new.art
+        assert await _body(origin, f"{old.package_base}/aac-64/0.mp4") == old.segment_of("aac-64", 0)
+
+
+async def test_a_query_does_not_change_the_answer(origin: Running, track: Published) -> None:
+    """One cache key, one body: CMCD and friends in the query are ignored."""
+    assert await _body(origin, f"{track.package_base}/aac-64/0.mp4?CMCD=bl%3D1") == track.segment_of("aac-64", 0)
+
+
+async def test_a_track_without_art_says_so(origin: Running, store: WatchedStore) -> None:
+    """404, briefly kept, and no read of an object that is known not to be there."""
+    bare = await publish(store, "bare", has_art=False)
+    async with origin.client.get(f"{bare.base}/art.jpg") as response:
+        assert (response.status, response.headers["Cache-Control"]) == (404, "public, max-age=5")
+    assert not any(key.endswith("art.jpg") for key in store.reads)
+
+
+async def test_a_preflight_allows_what_players_send(origin: Running, track: Published) -> None:
+    """OPTIONS: 204, methods, headers, a day; exposed headers on every answer, errors too."""
+    url = f"{track.package_base}/aac-64/0.mp4"
+    async with origin.client.options(url, headers={"Origin": "https://a.example"}) as response:
+        assert (response.status, await response.read()) == (204, b"")
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+        assert response.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+        assert "Range" in response.headers["Access-Control-Allow-Headers"]
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+    for asked in (url, f"{track.base}/nothing.m3u8"):
+        async with origin.client.get(asked) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+            assert "Content-Range" in answer.headers["Access-Control-Expose-Headers"]
+
+
+async def test_the_player_is_served_from_memory(start: Start, tmp_path: Path) -> None:
+    """Its page, scripts and vendor folder by name; nothing else of the folder, and nothing after a file changed."""
+    root = _player(tmp_path)
+    async with start(player_root=root) as origin:
+        (root / "index.html").write_text("changed")
+        assert await _body(origin, "/") == await _body(origin, "/index.html") == b"<title>player</title>"
+        assert await _body(origin, "/vendor/hls.min.js") == b"hls()"
+        async with origin.client.get("/player.js") as response:
+            assert response.content_type == "text/javascript"
+            assert response.headers["Cache-Control"] == "public, max-age=60"
+        for hidden in ("/__init__.py", "/.secret.js", "/link.js", "/vendor", "/vendor/", "/other/x.js", "/x.json"):
+            async with origin.client.get(hidden) as response:
+                assert response.status == 404, hidden
+
+
+async def test_a_player_without_a_page_stops_the_start(start: Start, tmp_path: Path) -> None:
+    """A wrong folder is told at once, not found out by a listener."""
+    from_nowhere = start(player_root=tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"no index\.html"):
+        async with from_nowhere:
+            pass
+
+
+def _player(tmp_path: Path) -> Path:
+    root = tmp_path / "player"
+    (root / "vendor").mkdir(parents=True)
+    (root / "other").mkdir()
+    files = {
+        "index.html": "<title>player</title>",
+        "player.js": "play()",
+        "vendor/hls.min.js": "hls()",
+        "other/x.js": "no",
+        "x.json": "{}",
+        "__init__.py": "",
+        ".secret.js": "no",
+    }
+    for name, text in files.items():
+        (root / name).write_text(text)
+    (tmp_path / "outside.js").write_text("no")
+    (root / "link.js").symlink_to(tmp_path / "outside.js")
+    return root
+
+
+def _lasting(response: aiohttp.ClientResponse) -> dict[str, str]:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return {name: value for name, value in headers.items() if name not in ("date", "x-request-id")}
+
+
+async def _body(origin: Running, path: str) -> bytes:
+    async with origin.client.get(path) as response:
+        assert response.status == 200, path
+        return await response.read()
+
+
+async def _text(origin: Running, path: str) -> str:
+    async with origin.client.get(path, headers={"Accept-Encoding": "identity"}) as response:
+        assert (response.status, response.content_type) == (200, "application/vnd.apple.mpegurl")
+        return (await response.read()).decode()
+
+
+async def _live(origin: Running, track: Published) -> Package:
+    async with origin.client.get(f"{track.base}/package.json", headers={"Accept-Encoding": "identity"}) as response:
+        body = await response.read()
+    assert json.loads(body)["track_id"] == track.package.track_id
+    return from_json(Package, body, subject="test")

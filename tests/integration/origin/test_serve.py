@@ -1,0 +1,112 @@
+"""The origin as a process: a port, a URL, and a good end."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+
+import aiohttp
+import pytest
+
+from origin.serve import base_url, serve
+from origin.settings import OriginSettings
+from tests.integration.origin.conftest import Running, until
+from tests.integration.origin.published import Published
+from tests.integration.origin.watched_store import WatchedStore
+
+
+class _Served:
+    """An origin run by `serve`, as the command does."""
+
+    def __init__(self, store: WatchedStore, settings: OriginSettings) -> None:
+        self._ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(serve(settings, store, ready=self._ready.set_result))
+
+    async def url(self) -> str:
+        return await self._ready
+
+
+async def test_port_zero_tells_the_port_it_got(store: WatchedStore) -> None:
+    """`ready` is called with a URL that answers."""
+    served = _Served(store, OriginSettings(port=0))
+    async with aiohttp.ClientSession(await served.url()) as client, client.get("/healthz") as response:
+        assert response.status == 200
+    os.kill(os.getpid(), signal.SIGINT)
+    await served.task
+
+
+async def test_sigterm_lets_a_download_finish(store: WatchedStore, track: Published) -> None:
+    """Health turns 503 at once, the port closes, the answer under way gets its last byte, then `serve` returns."""
+    settings = OriginSettings(port=0, drain_s=10.0, lame_duck_s=0.3, stream_block_bytes=20_000)
+    served = _Served(store, settings)
+    async with aiohttp.ClientSession(await served.url()) as client:
+        async with client.head(f"{track.package_base}/aac-256.mp4"):
+            pass
+        store.gate.clear()
+        download = asyncio.create_task(_body(client, f"{track.package_base}/aac-256.mp4"))
+        await until(lambda: bool(store.ranges) and store.ranges[-1] is not None)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        async with client.get("/healthz") as response:
+            assert (response.status, await response.json()) == (503, {"status": "draining"})
+            assert int(response.headers["Retry-After"]) > 0
+        await asyncio.sleep(0.5)
+        async with aiohttp.ClientSession(await served.url()) as late:
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await late.get("/healthz")
+        assert not served.task.done()
+        store.gate.set()
+        assert await download == track.media["aac-256"]
+    await asyncio.wait_for(served.task, 5)
+
+
+async def test_draining_ends_in_its_time(store: WatchedStore, track: Published) -> None:
+    """A client that never takes its answer cannot keep the process: `drain_s` and it is over."""
+    served = _Served(store, OriginSettings(port=0, drain_s=0.6, store_deadline_s=60.0))
+    async with aiohttp.ClientSession(await served.url()) as client:
+        store.gate.clear()
+        stuck = asyncio.create_task(_body(client, f"{track.base}/index.m3u8"))
+        await until(lambda: store.reads.total() > 0)
+        began_s = time.monotonic()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(served.task, 5)
+        assert 0.5 < time.monotonic() - began_s < 2.0
+        with pytest.raises(aiohttp.ClientError):
+            await stuck
+
+
+async def test_a_taken_port_is_an_error(origin: Running, store: WatchedStore) -> None:
+    """OSError, for the command to explain."""
+    served = _Served(store, OriginSettings(port=origin.port))
+    with pytest.raises(OSError, match="address already in use"):
+        await served.task
+
+
+async def test_each_answer_is_one_log_event(
+    origin: Running, track: Published, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A constant event with fields: what was asked, how it ended, how long it took, under which id."""
+    with caplog.at_level(logging.INFO, logger="origin.serve"):
+        async with origin.client.get(f"{track.package_base}/aac-64/0.mp4", headers={"X-Request-Id": "r-1"}) as response:
+            size = len(await response.read())
+        await until(lambda: bool(caplog.records))
+    (record,) = caplog.records
+    assert record.message == "request served"
+    fields = record.__dict__
+    assert (fields["method"], fields["status"]) == ("GET", 200)
+    assert size < fields["sent_bytes"] < size + 2000  # the head is counted too
+    assert (fields["resource"], fields["request_id"]) == ("media", "r-1")
+    assert fields["url_path"] == f"{track.package_base}/aac-64/0.mp4"
+    assert fields["duration_ms"] > 0
+
+
+def test_urls_of_addresses() -> None:
+    """IPv6 addresses stand in brackets."""
+    assert base_url("127.0.0.1", 80) == "http://127.0.0.1:80/"
+    assert base_url("::1", 80) == "http://[::1]:80/"
+
+
+async def _body(client: aiohttp.ClientSession, path: str) -> bytes:
+    async with client.get(path) as response:
+        return await response.read()

@@ -1,0 +1,79 @@
+"""Bodies of any size in bounded memory, and clients of any slowness."""
+
+import asyncio
+import socket
+
+from tests.integration.origin.conftest import Start
+from tests.integration.origin.published import Published, publish
+from tests.integration.origin.watched_store import WatchedStore
+
+MIB = 1 << 20
+LONG_SEGMENTS = 42  # four minutes
+
+
+async def test_a_slow_reader_holds_a_block_or_two(start: Start, store: WatchedStore) -> None:
+    """A client that stops reading stops the reads of the store; when it goes on it gets every byte."""
+    track = await publish(store, "long", segments=LONG_SEGMENTS)
+    whole = track.media["aac-256"]
+    assert len(whole) > 7 * MIB
+    async with start() as origin:
+        reader, writer = await _slow_connection(origin.port)
+        writer.write(_get(track, "aac-256.mp4"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert f"Content-Length: {len(whole)}\r\n".encode() in head and b"chunked" not in head
+        await asyncio.sleep(0.3)
+        before = store.bytes_read
+        await asyncio.sleep(0.3)
+        assert store.bytes_read == before < 6 * MIB  # one block of ours, and what the kernel's send buffer takes
+        assert await reader.readexactly(len(whole)) == whole
+        writer.close()
+
+
+async def test_every_read_of_a_download_is_bounded(start: Start, store: WatchedStore) -> None:
+    """A whole track file is read in blocks of `stream_block_bytes`, in order, each once."""
+    track = await publish(store, "long", segments=LONG_SEGMENTS)
+    url = f"{track.package_base}/aac-256.mp4"
+    async with start(stream_block_bytes=MIB) as origin, origin.client.get(url) as response:
+        assert await response.read() == track.media["aac-256"]
+    ranges = [wanted for wanted in store.ranges if wanted is not None]
+    assert max(wanted.size_bytes for wanted in ranges) == MIB
+    assert [wanted.start for wanted in ranges] == list(range(0, len(track.media["aac-256"]), MIB))
+
+
+async def test_a_range_of_a_track_file_reads_that_range(start: Start, track: Published, store: WatchedStore) -> None:
+    """Not a byte more, wherever it lies."""
+    size = len(track.media["aac-256"])
+    async with start() as origin:
+        asked = {"Range": f"bytes={size - 1000}-"}
+        async with origin.client.get(f"{track.package_base}/aac-256.mp4", headers=asked) as response:
+            assert (response.status, await response.read()) == (206, track.media["aac-256"][-1000:])
+    assert [wanted.size_bytes for wanted in store.ranges if wanted is not None] == [1000]
+
+
+async def test_a_client_that_leaves_ends_its_download(start: Start, store: WatchedStore) -> None:
+    """No more reads for a connection that is gone, and the origin answers the next."""
+    track = await publish(store, "long", segments=LONG_SEGMENTS)
+    async with start() as origin:
+        reader, writer = await _slow_connection(origin.port)
+        writer.write(_get(track, "aac-256.mp4"))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+        await asyncio.sleep(0.1)
+        before = store.bytes_read
+        await asyncio.sleep(0.2)
+        assert store.bytes_read == before < len(track.media["aac-256"])
+        async with origin.client.get("/healthz") as response:
+            assert response.status == 200
+
+
+def _get(track: Published, name: str) -> bytes:
+    return f"GET {track.package_base}/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+async def _slow_connection(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection with a small window, so that what is not read stays with the sender."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+    client.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
+    return await asyncio.open_connection(sock=client, limit=16_384)

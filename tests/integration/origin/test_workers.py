@@ -1,0 +1,122 @@
+"""Several workers on one port: they share the work, are replaced when they die, and end together."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from segue.workers import WorkerPolicy, held_port
+from tests.integration.origin.published import Published
+
+PROGRAM = [sys.executable, "-m", "tests.integration.origin.worker_program"]
+
+
+class _Crew:
+    """The supervising process and what it started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen([*PROGRAM, str(folder), "2"], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().strip()
+
+    def workers(self) -> list[int]:
+        """The pids of its living workers."""
+        try:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        except FileNotFoundError:
+            return []
+        return [int(pid) for pid in children if _is_worker(int(pid))]
+
+
+@pytest.fixture
+def crew(shelf: tuple[Path, Published]) -> Iterator[_Crew]:
+    """Two workers over the published track."""
+    running = _Crew(shelf[0])
+    yield running
+    if running.process.poll() is None:
+        running.process.terminate()
+    running.process.wait(20)
+    assert running.process.stdout is not None
+    running.process.stdout.close()
+
+
+def test_a_killed_worker_is_replaced_and_a_signal_ends_all(crew: _Crew, track: Published) -> None:
+    """SIGKILL one of two: no new connection fails, and soon there are two again. SIGTERM: exit 0, none is left."""
+    first, second = crew.workers()
+    os.kill(first, signal.SIGKILL)
+    _until(lambda: first not in crew.workers())
+    assert asyncio.run(_ask(crew.url, f"{track.package_base}/aac-64/0.mp4", 40)) == {200}
+    _until(lambda: len(crew.workers()) == 2)
+    workers = crew.workers()
+    assert second in workers and first not in workers
+    assert asyncio.run(_ask(crew.url, f"{track.base}/index.m3u8", 20)) == {200}
+    crew.process.terminate()
+    assert crew.process.wait(20) == 0
+    assert not [pid for pid in workers if _is_worker(pid)]
+
+
+def test_workers_do_not_outlive_their_parent(crew: _Crew) -> None:
+    """SIGKILL the parent: the workers notice and stop by themselves."""
+    workers = crew.workers()
+    assert len(workers) == 2
+    crew.process.kill()
+    crew.process.wait(5)
+    _until(lambda: not [pid for pid in workers if _is_worker(pid)])
+
+
+def test_workers_that_never_start_are_given_up(tmp_path: Path) -> None:
+    """Exit 1 after a few tries, instead of trying for ever."""
+    done = subprocess.run([*PROGRAM, str(tmp_path), "1", "broken"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_a_held_port_is_free_for_workers_only() -> None:
+    """Port 0 becomes a real port, which nobody else can take, and on which nobody answers yet."""
+    with held_port("127.0.0.1", 0) as port:
+        assert port > 0
+        with pytest.raises(OSError, match="Connect call failed"):
+            asyncio.run(_connect(port))
+
+
+def test_a_crew_has_members() -> None:
+    """Nobody asks for zero workers."""
+    with pytest.raises(ValueError, match="at least one worker"):
+        WorkerPolicy(workers=0)
+
+
+async def _connect(port: int) -> None:
+    await asyncio.open_connection("127.0.0.1", port)
+
+
+async def _ask(url: str, path: str, times: int) -> set[int]:
+    statuses = set()
+    connector = aiohttp.TCPConnector(force_close=True)  # a new connection each time
+    async with aiohttp.ClientSession(url, connector=connector) as client:
+        for _ in range(times):
+            async with client.get(path) as response:
+                await response.read()
+                statuses.add(response.status)
+    return statuses
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return b"spawn_main" in command and state != "Z"
+
+
+def _until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    end_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end_s
+        time.sleep(0.02)

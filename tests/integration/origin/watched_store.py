@@ -1,0 +1,59 @@
+"""A real store, watched: which reads reach it, held back or failing when a test wants so."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore
+
+
+class WatchedStore:
+    """Passes everything on to a real store. Counts reads by key; `gate` holds them, `error` fails them."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.reads: Counter[str] = Counter()
+        self.ranges: list[ByteRange | None] = []
+        self.bytes_read = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.fail_after = 0  # reads that still succeed once `error` is set
+
+    async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
+        """Read from the real store, once the gate is open and unless it shall fail."""
+        self.reads[key] += 1
+        self.ranges.append(byte_range)
+        await self.gate.wait()
+        if self.error is not None:
+            if self.fail_after <= 0:
+                raise self.error
+            self.fail_after -= 1
+        body = await self._store.read(key, byte_range)
+        self.bytes_read += len(body.data)
+        return body
+
+    async def head(self, key: str) -> ObjectInfo:
+        """As the real store."""
+        return await self._store.head(key)
+
+    async def fetch(self, key: str, target: Path) -> ObjectInfo:
+        """As the real store."""
+        return await self._store.fetch(key, target)
+
+    async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
+        """As the real store."""
+        return await self._store.put(key, body, media_type=media_type, cache_control=cache_control)
+
+    def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+        """As the real store."""
+        return self._store.walk(prefix)
+
+    async def delete(self, key: str) -> None:
+        """As the real store."""
+        await self._store.delete(key)
+
+    async def close(self) -> None:
+        """As the real store."""
+        await self._store.close()

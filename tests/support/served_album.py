@@ -1,0 +1,108 @@
+"""A small album, made by ffmpeg's generators, published and served by the real command line."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PUBLISH_TIMEOUT_S = 110
+READY_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 35  # longer than the origin drains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Song:
+    """A track to make: chords that decay twice a second over a bass, with tags and a cover."""
+
+    title: str
+    number: int
+    seconds: int
+    tonic_hz: int
+    artist: str = "The Generators"
+    album: str = "Signals"
+
+
+OVERTURE = Song(title="Overture", number=1, seconds=20, tonic_hz=196)
+CODA = Song(title="Coda", number=2, seconds=8, tonic_hz=294)
+BAGATELLE = Song(title="Bagatelle", number=3, seconds=4, tonic_hz=247)
+
+
+def make(song: Song, folder: Path) -> Path:
+    """Writes the song as a tagged FLAC file with a picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cover, target = folder / f".{song.title}.jpg", folder / f"{song.title}.flac"
+    gradient = f"gradients=s=640x640:n=3:type=radial:seed={song.tonic_hz}"
+    _ffmpeg("-f", "lavfi", "-i", gradient, "-frames:v", "1", str(cover))
+    tags = {"title": song.title, "artist": song.artist, "album": song.album, "track": str(song.number)}
+    _ffmpeg(
+        *("-f", "lavfi", "-i", f"aevalsrc=exprs='{_chords(song.tonic_hz)}':s=44100:d={song.seconds}"),
+        *("-i", str(cover), "-map", "0:a", "-map", "1:v"),
+        *("-c:a", "flac", "-c:v", "copy", "-disposition:v", "attached_pic"),
+        *(part for name, text in tags.items() for part in ("-metadata", f"{name}={text}")),
+        str(target),
+    )
+    cover.unlink()
+    return target
+
+
+def publish(source: Path, store: Path) -> None:
+    """`segue publish`; raises CalledProcessError unless every source was published."""
+    folders = ["--catalog", str(store.with_suffix(".sqlite")), "--store", f"file:{store}"]
+    subprocess.run(
+        [sys.executable, "-m", "segue.main", "publish", str(source), *folders],
+        cwd=CHECKOUT, check=True, timeout=PUBLISH_TIMEOUT_S,
+    )  # fmt: skip
+
+
+@contextmanager
+def serving(store: Path) -> Iterator[str]:
+    """`segue serve` on a free port, as a process of its own; gives its URL and stops it in the end."""
+    _require_player()
+    command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", f"file:{store}"]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE) as process:
+        try:
+            yield _announced_url(process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def _announced_url(process: "subprocess.Popen[bytes]") -> str:
+    assert process.stdout is not None
+    readable, _, _ = select.select([process.stdout], [], [], READY_TIMEOUT_S)
+    line = os.read(process.stdout.fileno(), 4096) if readable else b""
+    if not line:
+        raise RuntimeError("segue serve did not say where it serves; its own words are above")
+    return str(json.loads(line)["url"])
+
+
+def _require_player() -> None:
+    library = CHECKOUT / "player_demo" / "vendor" / "hls.mjs"
+    if not library.is_file():
+        raise RuntimeError(f"the player's hls.js is not there: {library}\nhint: run `make setup`")
+
+
+def _chords(tonic_hz: int) -> str:
+    """Left and right channel: a major triad, slightly detuned from side to side, struck every half second."""
+    sides = []
+    for detune in (0.999, 1.001):
+        notes = "+".join(f"sin(2*PI*{tonic_hz * detune * ratio:.3f}*t)" for ratio in (1, 1.25, 1.5))
+        sides.append(f"0.15*({notes})*exp(-3*mod(t,0.5))+0.2*sin(2*PI*{tonic_hz / 2:.3f}*t)")
+    return "|".join(sides)
+
+
+def _ffmpeg(*arguments: str) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y", *arguments]
+    subprocess.run(command, check=True, timeout=60)

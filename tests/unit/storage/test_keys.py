@@ -1,0 +1,94 @@
+"""Keys stay under the root whatever text they are made from, and pointers are recognised."""
+
+import posixpath
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.errors import UsageError
+from storage.keys import (
+    KEY_BYTES_MAX,
+    TrackPointer,
+    art_key,
+    checked,
+    checked_prefix,
+    current_key,
+    ingest_key,
+    is_key,
+    mezzanine_key,
+    package_key,
+    pointer_in,
+)
+
+TRACK = "abcdefghijklmnopqrst"
+NASTY = st.text(st.sampled_from("./\\a\0\n~-_ %é"), max_size=12) | st.text(max_size=12)
+
+
+@given(NASTY)
+def test_a_key_never_leaves_the_root(text: str) -> None:
+    """What passes is the same path after normalising, relative, visible and ASCII; all else is a UsageError."""
+    try:
+        key = checked(text)
+    except UsageError as error:
+        assert error.hint
+        assert not is_key(text)
+    else:
+        assert key == text == posixpath.normpath(text)
+        assert not key.startswith(("/", "."))
+        assert not any(part.startswith(".") for part in key.split("/"))
+        assert key.isascii() and key.isprintable() and "\\" not in key
+
+
+@given(track_id=NASTY, other=NASTY)
+def test_no_maker_of_keys_can_be_talked_into_another_folder(track_id: str, other: str) -> None:
+    """Parts from outside give a key under tracks/ or a UsageError."""
+    makers: tuple[Callable[[], str], ...] = (
+        lambda: ingest_key(track_id),
+        lambda: current_key(track_id),
+        lambda: art_key(track_id, other),
+        lambda: mezzanine_key(track_id, other),
+        lambda: package_key(track_id, other, other),
+    )
+    for make in makers:
+        try:
+            key = make()
+        except UsageError:
+            continue
+        assert posixpath.normpath(key).startswith("tracks/")
+
+
+def test_length_is_bounded() -> None:
+    """S3's limit is ours."""
+    assert checked("x" * KEY_BYTES_MAX)
+    with pytest.raises(UsageError):
+        checked("x" * (KEY_BYTES_MAX + 1))
+
+
+@pytest.mark.parametrize("prefix", ["", "tracks", "tracks/", "a/b"])
+def test_a_prefix_is_nothing_a_key_or_a_folder(prefix: str) -> None:
+    """These pass as they are."""
+    assert checked_prefix(prefix) == prefix
+
+
+@pytest.mark.parametrize("prefix", ["/", "a//", "../", ".segue/", "a b"])
+def test_what_no_key_starts_with_is_no_prefix(prefix: str) -> None:
+    """These are refused."""
+    with pytest.raises(UsageError):
+        checked_prefix(prefix)
+
+
+def test_pointers_are_the_two_mutable_objects_of_a_track() -> None:
+    """ingest.json and current.json directly in the folder of a track id; nothing else."""
+    assert pointer_in(current_key(TRACK)) == TrackPointer(TRACK, live=True)
+    assert pointer_in(ingest_key(TRACK)) == TrackPointer(TRACK, live=False)
+    for key in (
+        package_key(TRACK, "b" * 16, "package.json"),
+        package_key(TRACK, "b" * 16, "current.json"),
+        "tracks/UPPER/current.json",
+        "current.json",
+        f"x/{current_key(TRACK)}",
+        f"{current_key(TRACK)}.bak",
+    ):
+        assert pointer_in(key) is None
