@@ -1,0 +1,272 @@
+"""The demo page plays real, published, served tracks in a real browser."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, expect
+
+from tests.support.browser import chromium
+from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SEEK_TOLERANCE_S = 0.05
+GAP_MAX_S = 0.1
+GAP_ATTEMPTS = 3  # a busy machine makes the playhead stand now and then; a bad switch makes it stand each time
+
+# Follows the playhead until a condition holds. Gives the longest standstill and the longest jump of the music, in
+# seconds. Time in which the page itself did not run (a busy machine) is not counted as a standstill.
+FOLLOW = """
+(timeoutMs) => new Promise((resolve, reject) => {
+  const player = seguePlayer, started = performance.now();
+  let at = started, position = player.position, still = 0, standstill = 0, jump = 0;
+  const timer = setInterval(() => {
+    const now = performance.now(), here = player.position;
+    still = here === position ? still + Math.min(now - at, 25) : 0;
+    standstill = Math.max(standstill, still / 1000);
+    jump = Math.max(jump, here - position - (now - at) / 1000);
+    [at, position] = [now, here];
+    if (CONDITION) {
+      clearInterval(timer);
+      resolve({ standstill, jump });
+    } else if (now - started > timeoutMs) {
+      clearInterval(timer);
+      const seen = JSON.stringify({ state: player.state, here, level: player.level, errors: player.errors });
+      reject(new Error(`waited in vain: ${seen}`));
+    }
+  }, 10);
+})
+"""
+
+
+@dataclass
+class Listener:
+    """The page as a listener has it open, and what its console said."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", self._on_page_error)
+
+    async def open(self, url: str) -> None:
+        """Opens the page and waits until the library is listed and the first track is cued."""
+        await self.page.goto(url)
+        await self.until("player.bufferAhead > 0")
+
+    async def come_back(self) -> None:
+        """Loads the page anew; the choices were kept."""
+        await self.page.reload()
+        await self.until("player.bufferAhead > 0")
+
+    async def until(self, condition: str, timeout_s: float = 15) -> dict[str, float]:
+        """Waits for a condition on `player`; how evenly the music moved meanwhile."""
+        script = FOLLOW.replace("CONDITION", condition)
+        moved: dict[str, float] = await self.page.evaluate(script, timeout_s * 1000)
+        return moved
+
+    async def ask(self, expression: str) -> Any:
+        """A value of `player`, the page's state as it is shown to tests."""
+        return await self.page.evaluate(f"(player => {expression})(seguePlayer)")
+
+    async def play(self, title: str) -> None:
+        """Clicks a track in the list and waits until it is heard."""
+        await self.page.get_by_role("listitem").filter(has_text=title).get_by_role("button").click()
+        await self.until(f"player.state === 'playing' && player.track.title === '{title}' && player.position > 0.2")
+
+    async def choose(self, legend: str, option: str) -> None:
+        """Picks an option of a segmented control: `Codec` or `Quality`."""
+        await self.page.get_by_role("group", name=legend).get_by_role("radio", name=option, exact=True).check()
+
+    async def troubles(self) -> list[Any]:
+        """Stalls for want of data and errors. (hls.js also tells when a busy machine lets the playhead stand.)"""
+        errors = await self.ask("player.errors.filter(e => e.details !== 'bufferStalledError' || e.fatal)")
+        return [*errors, *["stall"] * await self.ask("player.stalls")]
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def _on_page_error(self, error: Error) -> None:
+        self.complaints.append(str(error))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Two tracks, published and served by the command line."""
+    root = tmp_path_factory.mktemp("player")
+    for song in (OVERTURE, CODA):
+        make(song, root / "album")
+    publish(root / "album", root / "store")
+    with serving(root / "store") as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def listener(browser: Browser, origin_url: str) -> AsyncIterator[Listener]:
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    one = Listener(await context.new_page())
+    await one.open(origin_url)
+    yield one
+    await context.close()
+
+
+async def test_the_list_shows_every_track_with_art_names_and_length(listener: Listener) -> None:
+    """What the origin has live is listed in its order, and the pictures are real."""
+    rows = listener.page.get_by_role("listitem")
+    await expect(rows).to_have_count(2)
+    for row, track in zip(await rows.all(), (OVERTURE, CODA), strict=True):
+        for text in (track.title, track.artist, track.album, f"0:{track.seconds:02}"):
+            await expect(row).to_contain_text(text)
+        await expect(row.locator("img")).to_have_js_property("complete", True)
+        assert await row.locator("img").evaluate("image => image.naturalWidth") > 0
+    assert listener.complaints == []
+
+
+async def test_plays_a_short_track_to_its_end(listener: Listener) -> None:
+    """Every second is played, in real time, without a stall or an error; then the player stops."""
+    await listener.play(CODA.title)
+    await listener.until("player.state === 'ended'", CODA.seconds + 5)
+    assert await listener.ask("player.ended") == 1
+    assert await listener.ask("player.audio.ended") is True
+    assert await listener.ask("player.position") == pytest.approx(CODA.seconds, abs=0.06)
+    played = "[player.audio.played.length, player.audio.played.start(0), player.audio.played.end(0)]"
+    assert await listener.ask(played) == [1, pytest.approx(0, abs=0.01), pytest.approx(CODA.seconds, abs=0.06)]
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_a_seek_lands_where_it_was_asked_to_and_plays_on(listener: Listener) -> None:
+    """Within 50 ms, forward into what is not yet played and back; by the API and by the keyboard."""
+    await listener.play(OVERTURE.title)
+    for target in (12.34, 3.21):
+        landed = await listener.page.evaluate(
+            """target => new Promise((resolve) => {
+                 seguePlayer.audio.addEventListener("seeked", () => resolve(seguePlayer.position), { once: true });
+                 seguePlayer.seek(target);
+               })""",
+            target,
+        )
+        assert landed == pytest.approx(target, abs=SEEK_TOLERANCE_S)
+        await listener.until(f"player.state === 'playing' && player.position > {target + 0.5}")
+    before = await listener.ask("player.position")
+    await listener.page.keyboard.press("ArrowRight")
+    assert await listener.ask("player.position") == pytest.approx(before + 5, abs=0.5)
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def switch_from_64_to_256(listener: Listener) -> dict[str, float]:
+    """Plays at 64 kbit/s and asks for 256; how evenly the music moved until well after the switch."""
+    await listener.choose("Quality", "64")
+    await listener.come_back()
+    await listener.play(OVERTURE.title)
+    assert await listener.ask("player.level.kbps") == 64
+    await listener.choose("Quality", "256")
+    return await listener.until("player.level.kbps === 256 && player.position > 8", 14)
+
+
+async def test_the_bit_rate_changes_while_it_plays_without_a_gap(listener: Listener) -> None:
+    """Another level is fetched and heard from a segment boundary on; the playhead neither stands nor jumps."""
+    await listener.choose("Codec", "AAC")
+    for _ in range(GAP_ATTEMPTS):
+        moved = await switch_from_64_to_256(listener)
+        if max(moved.values()) < GAP_MAX_S:
+            break
+    assert moved["standstill"] < GAP_MAX_S
+    assert moved["jump"] < GAP_MAX_S
+    assert await listener.ask("player.audio.buffered.length") == 1
+    top = await listener.ask("player.level.index")
+    of_track = "player.trace.filter(e => e.track === player.track.track_id)"
+    assert await listener.ask(f"{of_track}.some(e => e.type === 'FRAG_BUFFERED' && e.level === {top})") is True
+    assert await listener.ask(f"{of_track}.filter(e => e.type === 'LEVEL_SWITCHED').map(e => e.level)") == [0, top]
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_the_codec_changes_while_it_plays(listener: Listener) -> None:
+    """From AAC to Opus at the same place in the music, and it plays on."""
+    await listener.choose("Codec", "AAC")
+    await listener.play(OVERTURE.title)
+    assert await listener.ask("[player.family, player.level.codec]") == ["aac", "AAC-LC"]
+    before = await listener.ask("player.position")
+    await listener.choose("Codec", "Opus")
+    moved = await listener.until("player.family === 'opus' && player.level && player.state === 'playing'")
+    assert moved["jump"] < 0.2
+    assert await listener.ask("player.level.codec") == "Opus"
+    await listener.until(f"player.position > {before + 2}")
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_the_next_track_starts_when_one_ends(listener: Listener) -> None:
+    """It was warmed up, so it is heard at once and without a click of the listener."""
+    await listener.play(OVERTURE.title)
+    await listener.page.evaluate("end => seguePlayer.seek(end)", OVERTURE.seconds - 3)
+    await listener.until("player.ended === 1", 8)
+    await listener.until(f"player.track.title === '{CODA.title}' && player.position > 1")
+    warmed = "player.trace.findIndex(e => e.type === 'FRAG_BUFFERED' && e.track === player.track.track_id)"
+    ended = "player.trace.findIndex(e => e.type === 'ENDED')"
+    assert await listener.ask(f"{warmed} >= 0 && {warmed} < {ended}") is True
+    await expect(listener.page.locator("[aria-current=true]")).to_contain_text(CODA.title)
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_choices_are_kept_for_the_next_visit(listener: Listener) -> None:
+    """Codec and quality stay as chosen, and are what plays."""
+    await listener.choose("Codec", "AAC")
+    await listener.choose("Quality", "96")
+    await listener.come_back()
+    await listener.play(CODA.title)
+    assert await listener.ask("[player.family, player.level.kbps]") == ["aac", 96]
+    assert listener.complaints == []
+
+
+async def test_a_lost_stream_is_explained_and_can_be_tried_again(listener: Listener) -> None:
+    """A listener reads what is wrong, in words, and one button plays when the line is back."""
+    await listener.page.route("**/tracks/**/*.m3u8", lambda route: route.abort())
+    await listener.page.get_by_role("listitem").filter(has_text=CODA.title).get_by_role("button").click()
+    alert = listener.page.get_by_role("alert")
+    await expect(alert).to_contain_text("The stream cannot be reached", timeout=20_000)
+    await listener.page.unroute("**/tracks/**/*.m3u8")
+    await listener.page.get_by_role("button", name="Try again").click()
+    await listener.until(f"player.state === 'playing' && player.track.title === '{CODA.title}'")
+    await expect(alert).to_be_hidden()
+
+
+async def test_the_filter_finds_by_any_name(listener: Listener) -> None:
+    """Case and accents do not matter; what does not match is not shown."""
+    await listener.page.get_by_role("searchbox").fill("CÓDA")
+    await expect(listener.page.get_by_role("listitem")).to_have_count(1)
+    await listener.page.get_by_role("searchbox").fill("no such thing")
+    await expect(listener.page.get_by_text("No match")).to_be_visible()
+    assert listener.complaints == []
+
+
+async def test_a_track_appears_while_the_page_is_open(browser: Browser, tmp_path: Path) -> None:
+    """An empty origin is said to be publishing; what goes live is listed and plays without a reload."""
+    store = tmp_path / "store"
+    store.mkdir()
+    context = await browser.new_context()
+    with serving(store) as url:
+        listener = Listener(await context.new_page())
+        await listener.page.goto(url)
+        await expect(listener.page.get_by_text("Publishing…")).to_be_visible()
+        await asyncio.to_thread(publish, make(BAGATELLE, tmp_path / "album"), store)
+        await expect(listener.page.get_by_role("listitem")).to_have_count(1, timeout=15_000)
+        await listener.play(BAGATELLE.title)
+        await context.close()
+    assert listener.complaints == []

@@ -1,0 +1,273 @@
+"""Published by the command line, served by the origin: every URL is walked, every byte heard, by other readers."""
+
+import asyncio
+import hashlib
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import m3u8
+import numpy as np
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tests.support.served_album import BAGATELLE, CHECKOUT, CODA, OVERTURE, make, serving
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+RATE_HZ = 48_000
+PRIMING = {"aac": 1024, "opus": 312}
+
+
+def _segue(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "segue.main", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=110, check=False)
+
+
+def _publish(source: Path, store: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    catalog = store.with_suffix(".sqlite")
+    return _segue("publish", str(source), "--store", f"file:{store}", "--catalog", str(catalog), "--json", *more)
+
+
+def _get(url: str) -> tuple[bytes, dict[str, str]]:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return answer.read(), dict(answer.headers)
+
+
+def _decoded(*arguments: str) -> Any:
+    """Left channel as floats, decoded by a plain ffmpeg that knows nothing of us."""
+    command = [
+        FFMPEG,
+        "-v",
+        "error",
+        "-nostdin",
+        *arguments,
+        "-map",
+        "0:a:0",
+        "-af",
+        "pan=mono|c0=c0",
+        "-f",
+        "f32le",
+        "-",
+    ]
+    return np.frombuffer(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout, dtype="<f4")
+
+
+def _loudness(*arguments: str) -> tuple[float, float]:
+    """Integrated loudness and true peak, by a plain ffmpeg."""
+    meter = "ebur128=peak=true:framelog=quiet:metadata=1,ametadata=mode=print:file=-"
+    command = [FFMPEG, "-v", "error", "-nostdin", *arguments, "-map", "0:a:0", "-af", meter, "-f", "null", "-"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    integrated = re.findall(r"r128\.I=(\S+)", text)[-1]
+    peak = re.findall(r"r128\.true_peak=(\S+)", text)[-1]
+    return float(integrated), 20 * math.log10(float(peak))
+
+
+@dataclass(frozen=True)
+class Served:
+    """An album as it was published and is served now."""
+
+    url: str
+    store: Path
+    published: "subprocess.CompletedProcess[str]"
+    tracks: list[dict[str, Any]]
+
+    def package(self, track: dict[str, Any]) -> dict[str, Any]:
+        path = self.store / "tracks" / track["track_id"] / track["package_id"] / "package.json"
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two songs, a mono MP3 at 22 kHz with clipped noise, and a file that is no music."""
+    root = tmp_path_factory.mktemp("walk")
+    make(CODA, root / "album")
+    make(BAGATELLE, root / "album")
+    noise = "anoisesrc=color=pink:amplitude=1:seed=5:duration=7:sample_rate=22050,volume=9dB"
+    loud = root / "album" / "04 Loud.mp3"
+    subprocess.run([FFMPEG, "-v", "error", "-f", "lavfi", "-i", noise, "-ac", "1", str(loud)], check=True, timeout=30)
+    (root / "album" / "00 not music.mp3").write_text("this is a text file\n")
+    published = _publish(root / "album", root / "store")
+    with serving(root / "store") as url:
+        listing = json.loads(_get(f"{url}api/v1/tracks")[0])
+        yield Served(url.rstrip("/"), root / "store", published, listing["tracks"])
+
+
+def _variants(served: Served) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Every variant of every multivariant playlist, as another reader sees them: track, family, variant."""
+    for track in served.tracks:
+        for family, path in track["playlists"].items():
+            text = _get(served.url + path)[0].decode()
+            for variant in m3u8.loads(text, uri=f"{served.url}{path}").playlists:
+                yield track, family, variant
+
+
+def test_a_broken_file_fails_alone_and_the_exit_code_says_so(served: Served) -> None:
+    """One JSON line per source and a summary; the broken one has code, message and hint; exit status 1."""
+    lines = [json.loads(line) for line in served.published.stdout.splitlines()]
+    failed = [line for line in lines if line.get("status") == "failed"]
+    assert served.published.returncode == 1
+    assert [Path(line["source"]).name for line in failed] == ["00 not music.mp3"]
+    assert failed[0]["code"] == "source-unreadable" and failed[0]["message"] and failed[0]["hint"]
+    assert lines[-1] == {"event": "summary", "done": 3, "skipped": 0, "failed": 1}
+    assert len(served.tracks) == 3
+
+
+def test_every_url_of_every_playlist_answers_with_the_bytes_of_the_track_file(served: Served) -> None:
+    """Init section and segments follow each other to the last byte of the CMAF track file; its index lies between."""
+    seen = 0
+    for _, family, variant in _variants(served):
+        text, headers = _get(variant.absolute_uri)
+        assert headers["Content-Type"] == "application/vnd.apple.mpegurl"
+        media = m3u8.loads(text.decode(), uri=variant.absolute_uri)
+        whole, _ = _get(variant.absolute_uri.replace(".m3u8", ".mp4"))
+        pieces = [_get(media.segments[0].init_section.absolute_uri)]
+        pieces += [_get(segment.absolute_uri) for segment in media.segments]
+        init, body = pieces[0][0], b"".join(data for data, _ in pieces[1:])
+        assert whole.startswith(init) and whole.endswith(body)
+        assert whole[len(init) + 4 : len(init) + 8] == b"sidx"
+        assert int.from_bytes(whole[len(init) : len(init) + 4], "big") == len(whole) - len(init) - len(body)
+        assert {headers["Content-Type"] for _, headers in pieces} == {"audio/mp4"}
+        assert all("immutable" in headers["Cache-Control"] for _, headers in pieces)
+        assert variant.stream_info.codecs == {"aac": "mp4a.40.2", "opus": "Opus"}[family]
+        seen += 1
+    assert seen == 3 * (5 + 4)
+
+
+def test_bandwidth_is_the_peak_of_the_real_bytes(served: Served) -> None:
+    """Recomputed by trying every run of segments of 0.5 to 1.5 target durations (RFC 8216 §4.1), within 1 %."""
+    for _, _, variant in _variants(served):
+        media = m3u8.loads(_get(variant.absolute_uri)[0].decode(), uri=variant.absolute_uri)
+        sizes = [len(_get(segment.absolute_uri)[0]) for segment in media.segments]
+        durations = [segment.duration for segment in media.segments]
+        rates = []
+        for first in range(len(sizes)):
+            for end in range(first + 1, len(sizes) + 1):
+                seconds = sum(durations[first:end])
+                if 0.5 * media.target_duration <= seconds <= 1.5 * media.target_duration:
+                    rates.append(8 * sum(sizes[first:end]) / seconds)
+        average = 8 * sum(sizes) / sum(durations)
+        assert variant.stream_info.average_bandwidth == pytest.approx(average, rel=0.01)
+        assert variant.stream_info.bandwidth == pytest.approx(max([*rates, average]), rel=0.01)
+
+
+def test_each_rendition_has_the_level_that_the_package_states(served: Served) -> None:
+    """Played by ffmpeg over HTTP, each is within 0.2 LU of the stated level and at most −1 dBTP; where the peaks left
+    room, that level is −14 LUFS."""
+    for track, _, variant in _variants(served):
+        integrated, peak = _loudness("-i", variant.absolute_uri)
+        package = served.package(track)
+        assert integrated == pytest.approx(package["level_lufs"], abs=0.2)
+        assert peak <= -1.0 + 0.02
+    assert {round(served.package(track)["level_lufs"], 1) for track in served.tracks} >= {-14.0}
+
+
+def test_each_rendition_holds_the_music_to_the_sample(served: Served) -> None:
+    """Without its priming a rendition lies exactly on the mezzanine: lag 0, and no sample is missing."""
+    for track, family, variant in _variants(served):
+        package = served.package(track)
+        (mezzanine,) = (served.store / "tracks" / track["track_id"] / "mezzanine").iterdir()
+        music = _decoded("-i", str(mezzanine))
+        heard = _decoded("-flags2", "+skip_manual", "-i", variant.absolute_uri.replace(".m3u8", ".mp4"))
+        heard = heard[PRIMING[family] :] if len(heard) >= PRIMING[family] + len(music) else heard
+        assert len(music) == package["media_samples"]
+        assert len(heard) >= len(music)
+        assert _lag(heard[: len(music)], music) == 0
+
+
+def _lag(heard: Any, music: Any) -> int:
+    """By how many samples `heard` comes late, by cross-correlation; the differences of samples make a sharp peak."""
+    heard, music = np.diff(heard), np.diff(music)
+    size = 1 << (2 * len(music)).bit_length()
+    product = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(music, size))
+    peak = int(np.argmax(np.fft.irfft(product, size)))
+    return peak if peak < size // 2 else peak - size
+
+
+async def test_the_bucket_alone_is_a_playable_site(served: Served) -> None:
+    """A plain web server over the stored files plays: their playlists are byte ranges of the files beside them."""
+    app = web.Application()
+    app.router.add_static("/", served.store)
+    async with TestServer(app, host="127.0.0.1") as server:
+        track = served.tracks[0]
+        folder = server.make_url(f"/tracks/{track['track_id']}/{track['package_id']}/")
+        for name in ("index.m3u8", "opus.m3u8"):
+            command = [FFMPEG, "-v", "error", "-nostdin", "-i", f"{folder}{name}", "-f", "null", "-"]
+            # A thread, so that the server in this very process can answer.
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=60, check=False)
+            assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_verify_finds_nothing_wrong(served: Served) -> None:
+    """What was published keeps every rule, by `segue verify` as well."""
+    done = _segue("verify", "--store", f"file:{served.store}", "--json")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [line["findings"] for line in lines[:-1]] == [[], [], []]
+
+
+def _tree(store: Path) -> dict[str, str]:
+    """Every object of a store and the hash of its bytes; a kill may leave a hidden temporary file, which is none."""
+    files = [path for path in (store / "tracks").rglob("[!.]*") if path.is_file()]
+    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_same_sources_give_the_same_bytes_whatever_happens_on_the_way(tmp_path: Path) -> None:
+    """At another --jobs, in another order, and after a kill -9 in the middle, the store is the same to the byte."""
+    for song in (CODA, BAGATELLE):
+        make(song, tmp_path / "album")
+    assert _publish(tmp_path / "album", tmp_path / "one", "--jobs", "2").returncode == 0
+    backwards = sorted((tmp_path / "album").iterdir(), reverse=True)
+    _killed(tmp_path / "album", tmp_path / "two")
+    for source in backwards:
+        assert _publish(source, tmp_path / "two", "--jobs", "1").returncode == 0
+    assert _tree(tmp_path / "one") == _tree(tmp_path / "two")
+    again = _publish(tmp_path / "album", tmp_path / "one")
+    assert json.loads(again.stdout.splitlines()[-1]) == {"event": "summary", "done": 0, "skipped": 2, "failed": 0}
+
+
+def _killed(source: Path, store: Path) -> None:
+    """A publish that is killed, with all its children, once the first mezzanine is stored."""
+    catalog = store.with_suffix(".sqlite")
+    command = [sys.executable, "-m", "segue.main", "publish", str(source), "--store", f"file:{store}"]
+    process = subprocess.Popen(
+        [*command, "--catalog", str(catalog), "--jobs", "1"], cwd=CHECKOUT, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(store.glob("tracks/*/mezzanine/*.mp4")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_an_unknown_track_is_a_short_lived_404(served: Served) -> None:
+    """Not found is cacheable for seconds only, and says nothing of paths."""
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        _get(f"{served.url}/tracks/{'a' * 20}/index.m3u8")
+    assert refused.value.code == 404
+    assert "max-age=5" in refused.value.headers["Cache-Control"]
+    refused.value.close()
+
+
+def test_the_longest_song_starts_with_short_segments(tmp_path: Path) -> None:
+    """About 1, 2 and 3 s, then 6.08 s: start-up waits for the whole first segment."""
+    make(OVERTURE, tmp_path / "album")
+    assert _publish(tmp_path / "album", tmp_path / "store", "--aac", "64", "--opus", "64").returncode == 0
+    for playlist in (tmp_path / "store").glob("tracks/*/*/*-64.m3u8"):
+        durations = [segment.duration for segment in m3u8.load(str(playlist)).segments]
+        assert durations[:4] == [0.96, 1.92, 2.88, 6.08]
+        assert min(durations) >= 0.5
