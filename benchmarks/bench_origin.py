@@ -307,7 +307,7 @@ def report() -> dict[str, object]:
             else:
                 results = hot(ours)
         others = {"cold": cold(folder / "store"), "store_reads": store_reads(folder / "store")}
-    ratios = {"nginx": "not on PATH: install nginx-light to compare"}
+    ratios: dict[str, float | str] = {"nginx": "not on PATH: install nginx-light to compare"}
     if found:
         ours_hot, theirs = results["origin"], results["nginx"]
         ratios = {name: round(ours_hot[name] / theirs[name], 3) for name in ("requests_per_s", "p50_ms", "p99_ms")}

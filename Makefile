@@ -1,0 +1,99 @@
+# `make` lists the targets. Everything is installed into .venv, .cache and player_demo/, from the locks in requirements/.
+# As root on Debian, a missing system package (python3-venv, chromium) is installed; anyone else is told the command.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+TEST_WORKERS ?= auto
+BROWSER ?= $(or $(SEGUE_CHROMIUM),chromium)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --no-deps --require-hashes
+PYTEST := $(BIN)/python -m pytest
+# Stamps: each is newer than what it was made from, so a second run does nothing.
+RUN := .venv/.run
+DEV := .venv/.dev
+HLS := player_demo/vendor/hls.mjs
+
+.PHONY: help setup lint unit test check golden bench smoke demo album lock clean browser
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(DEV) $(HLS)  ## install all that development needs, from the locks
+
+lint: $(DEV)  ## formatting, lint, types, layering
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(DEV)  ## only the fast tests, without I/O
+	$(PYTEST) tests/unit
+
+test: $(DEV) $(HLS) browser unit  ## the whole suite; installs the browser if it is missing
+	$(PYTEST) -n $(TEST_WORKERS) --ignore=tests/unit tests
+
+check: lint test smoke  ## what has to pass before a change lands
+
+golden: $(DEV) $(HLS)  ## rewrite tests/golden; review it as a diff
+	GOLDEN_UPDATE=1 $(PYTEST) tests/golden
+
+bench: $(DEV) $(HLS)  ## run every benchmark; results in .cache/bench/*.json
+	@mkdir -p .cache/bench
+	@for file in benchmarks/bench_*.py; do \
+	    name=$$(basename "$$file" .py); \
+	    echo "$$name" >&2; \
+	    $(BIN)/python -m "benchmarks.$$name" > ".cache/bench/$$name.json"; \
+	    cat ".cache/bench/$$name.json"; \
+	done
+
+smoke: $(DEV) $(HLS)  ## install the wheel alone and use it: doctor, publish, verify, serve
+	$(BIN)/python -m scripts.smoke
+
+album: $(RUN)  ## only make the demo album, in .cache/album
+	@$(BIN)/python -m scripts.sample_album || \
+	    { $(MAKE) --no-print-directory $(DEV) && $(BIN)/python -m scripts.sample_album --synthetic .cache/album; }
+
+demo: $(RUN) $(HLS) album  ## publish the demo album and serve the player until Ctrl-C (DEMO_EXIT=1: check it and exit)
+	@exec $(BIN)/python -m scripts.demo
+
+lock: $(RUN)  ## renew requirements/*.txt from pyproject.toml
+	$(INSTALL) -r requirements/lock.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/lock.sh
+
+clean:  ## remove all that make made, the demo's store and album too
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf player_demo/node_modules player_demo/vendor
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'error: Python 3.11 or newer is needed' >&2; echo 'hint: make PYTHON=python3.13 $(MAKECMDGOALS)' >&2; exit 3; }
+	@scripts/need.sh python3-venv $(PYTHON) -c 'import ensurepip'
+	$(PYTHON) -m venv .venv
+
+$(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) --only-binary :all: -r requirements/run.txt -r requirements/build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The locked setuptools builds what comes as source; nothing unlocked is fetched to build with.
+$(DEV): requirements/dev.txt $(RUN)
+	$(INSTALL) --no-build-isolation --use-pep517 -r requirements/dev.txt
+	@touch $@
+
+$(HLS): player_demo/package-lock.json | $(RUN)
+	@command -v npm >/dev/null || $(INSTALL) --only-binary :all: -r requirements/node.txt
+	cd player_demo && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	@mkdir -p $(@D)
+	@cp player_demo/node_modules/hls.js/LICENSE $(@D)/hls.LICENSE
+	@cp player_demo/node_modules/hls.js/dist/hls.min.mjs $@
+
+browser:
+	@scripts/need.sh chromium which "$(BROWSER)"

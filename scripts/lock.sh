@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Write requirements/*.txt from pyproject.toml: the newest versions that it allows, each with its hashes. Needs uv on PATH.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+lock() {
+    local target=requirements/$1.txt
+    shift
+    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+        --output-file "$target" "$@"
+    echo "locked: $target"
+}
+
+lock run pyproject.toml
+lock build --group build
+lock dev pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt
+lock node --group node
+lock lock --group lock
