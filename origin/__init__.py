@@ -1,0 +1,1 @@
+"""The HTTP origin that a CDN pulls from."""

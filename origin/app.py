@@ -1,0 +1,143 @@
+"""The application: what it holds, and what surrounds every request."""
+
+import asyncio
+import itertools
+import logging
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from origin import handlers
+from origin.cache_policy import ResourceClass, resource_class
+from origin.encoding import document
+from origin.errors import code_of, refusal, status_of
+from origin.library import Library
+from origin.observe import HealthState, Metrics
+from origin.player import load_player
+from origin.respond import send_document
+from origin.settings import OriginSettings
+from origin.state import HEALTH, KIND, LIBRARY, METRICS, PLAYER, REQUEST_ID, REQUEST_IDS, SETTINGS
+from storage.base import ObjectStore
+
+log = logging.getLogger(__name__)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
+_EVERYWHERE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": (
+        "Accept-Ranges, Age, Content-Encoding, Content-Length, Content-Range, Date, ETag, Last-Modified, X-Request-Id"
+    ),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Timing-Allow-Origin": "*",
+    "X-Content-Type-Options": "nosniff",
+    "Server": "segue",
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": f"Range, If-Range, If-Match, If-None-Match, If-Modified-Since, {_CMCD}",
+    "Access-Control-Max-Age": "86400",
+    "Cache-Control": "no-store",
+}
+
+
+def build_app(settings: OriginSettings, store: ObjectStore) -> web.Application:
+    """An origin over a store. The store stays the caller's: open it before, close it after."""
+    metrics = Metrics()
+    health = HealthState(failure_memory_s=settings.store_failure_memory_s)
+    app = web.Application(middlewares=[_boundary], client_max_size=settings.body_bytes_max)
+    app[SETTINGS] = settings
+    app[METRICS] = metrics
+    app[HEALTH] = health
+    app[REQUEST_IDS] = _request_ids()
+    app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
+    app.on_response_prepare.append(_sign)
+    app.cleanup_ctx.append(_library)
+    app.cleanup_ctx.append(_player)
+    handlers.add_routes(app)
+    return app
+
+
+async def _library(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[LIBRARY].close()
+
+
+async def _player(app: web.Application) -> AsyncIterator[None]:
+    root = app[SETTINGS].player_root
+    if root is not None:
+        app[PLAYER] = await asyncio.to_thread(load_player, root, bytes_max=app[SETTINGS].player_bytes_max)
+        for path in app[PLAYER]:
+            app.router.add_get(path, handlers.get_page)
+    yield
+
+
+@web.middleware
+async def _boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
+    metrics = request.app[METRICS]
+    request[KIND] = resource_class(request.path)
+    offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
+    request[REQUEST_ID] = offered if _REQUEST_ID.fullmatch(offered) else next(ids)
+    metrics.requests_in_progress += 1
+    try:
+        return await _finished(request, await handler(request))
+    except asyncio.CancelledError:
+        metrics.disconnects += 1
+        raise
+    except Exception as error:  # noqa: BLE001 - the request boundary
+        return _failed(request, error)
+    finally:
+        metrics.requests_in_progress -= 1
+
+
+async def _finished(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Give the plain answers of the API what documents have: entity tags, conditions, codings, caching. A handler that
+    sets Cache-Control itself is left alone."""
+    if request[KIND] is not ResourceClass.API or request.method not in ("GET", "HEAD"):
+        return response
+    if response.status != 200 or "Cache-Control" in response.headers or not isinstance(response, web.Response):
+        return response
+    assert isinstance(response.body, bytes)
+    coded = document(response.body, media_type=response.headers["Content-Type"], modified_s=None)
+    return await send_document(request, coded)
+
+
+def _failed(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={"Allow": allowed, **_PREFLIGHT})
+    status = status_of(error)
+    if status >= 500:
+        _log_failure(request, error, status)
+    response = refusal(status, code_of(error), retry_after_s=request.app[SETTINGS].retry_after_s)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = allowed
+    return response
+
+
+def _log_failure(request: web.Request, error: Exception, status: int) -> None:
+    extra = {
+        "error_code": code_of(error),
+        "error": str(error),
+        "hint": getattr(error, "hint", ""),
+        "status": status,
+        "request_id": request[REQUEST_ID],
+    }
+    unforeseen = error if code_of(error) == "internal" else None
+    log.error("request failed", extra=extra, exc_info=unforeseen)
+
+
+async def _sign(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_EVERYWHERE)
+    if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
+
+
+def _request_ids() -> Iterator[str]:
+    prefix = secrets.token_hex(4)  # tells processes apart
+    return (f"{prefix}{number:08x}" for number in itertools.count())

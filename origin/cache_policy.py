@@ -1,0 +1,92 @@
+"""Who may keep what for how long: a table from the class of a resource to its caching headers. Pure.
+
+`Cache-Control` is for browsers, `CDN-Cache-Control` (RFC 9213) for the tiers in front of us, and the surrogate keys
+let a CDN purge by track, package or rendition. Nothing varies by cookie, user agent or query.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class ResourceClass(StrEnum):
+    """What a URL names, as far as caches and metrics care."""
+
+    MEDIA = "media"  # init sections, segments, track files
+    PLAYLIST = "playlist"  # media playlists
+    MULTIVARIANT = "multivariant"
+    PACKAGE = "package"  # the live package.json
+    ART = "art"
+    API = "api"
+    PAGE = "page"  # the player
+    OPERATIONS = "operations"  # health and metrics
+    OTHER = "other"
+
+
+_FOREVER = "public, max-age=31536000, immutable"
+_LIVE = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
+_LIVE_CDN = "max-age=60, stale-while-revalidate=60, stale-if-error=86400"
+_SHORT = "public, max-age=5"
+_NEVER = "no-store"
+
+_TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
+    {
+        ResourceClass.MEDIA: (_FOREVER, "max-age=31536000, immutable"),
+        ResourceClass.PLAYLIST: (_FOREVER, "max-age=31536000, immutable"),
+        ResourceClass.MULTIVARIANT: (_LIVE, _LIVE_CDN),
+        ResourceClass.PACKAGE: (_LIVE, _LIVE_CDN),
+        ResourceClass.ART: (_LIVE, _LIVE_CDN),
+        ResourceClass.API: (_SHORT, "max-age=5, stale-while-revalidate=30, stale-if-error=86400"),
+        ResourceClass.PAGE: ("public, max-age=60", "max-age=60, stale-while-revalidate=60, stale-if-error=86400"),
+        ResourceClass.OPERATIONS: (_NEVER, _NEVER),
+        ResourceClass.OTHER: (_NEVER, _NEVER),
+    }
+)
+_ERRORS_KEPT_BRIEFLY = frozenset({404, 405})  # CloudFront keeps both for 10 s if we say nothing
+_BUSY = frozenset({429, 500, 502, 503, 504})
+_UNDER_A_TRACK = 4  # "", "tracks", track_id, name
+
+
+def resource_class(path: str) -> ResourceClass:
+    """The class of what a path names, or would name if it existed."""
+    parts = path.split("/")
+    if len(parts) > 2 and parts[1] == "tracks":
+        return _class_under_a_track(parts)
+    if path.startswith("/api/"):
+        return ResourceClass.API
+    if path in ("/healthz", "/metrics"):
+        return ResourceClass.OPERATIONS
+    is_page = parts[0] == "" and (len(parts) == 2 or parts[1:-1] == ["vendor"])
+    return ResourceClass.PAGE if is_page else ResourceClass.OTHER
+
+
+def _class_under_a_track(parts: list[str]) -> ResourceClass:
+    name = parts[-1]
+    if name.endswith(".mp4"):
+        return ResourceClass.MEDIA
+    if name.endswith(".m3u8"):
+        return ResourceClass.MULTIVARIANT if len(parts) == _UNDER_A_TRACK else ResourceClass.PLAYLIST
+    by_name = {"package.json": ResourceClass.PACKAGE, "art.jpg": ResourceClass.ART}
+    return by_name.get(name, ResourceClass.OTHER)
+
+
+def caching(kind: ResourceClass) -> dict[str, str]:
+    """The caching headers of a good answer (200, 206, 304)."""
+    browser, cdn = _TABLE[kind]
+    return {"Cache-Control": browser, "CDN-Cache-Control": cdn}
+
+
+def caching_of_error(status: int, *, retry_after_s: int) -> dict[str, str]:
+    """The caching headers of an error: 404 and 405 are kept a few seconds, all others never."""
+    if status in _ERRORS_KEPT_BRIEFLY:
+        return {"Cache-Control": _SHORT, "CDN-Cache-Control": "max-age=5"}
+    headers = {"Cache-Control": _NEVER, "CDN-Cache-Control": _NEVER}
+    return headers | {"Retry-After": str(retry_after_s)} if status in _BUSY else headers
+
+
+def surrogate_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Purge keys as Fastly, Cloudflare and Akamai read them."""
+    words = tuple(keys)
+    if not words:
+        return {}
+    return {"Surrogate-Key": " ".join(words), "Cache-Tag": ",".join(words), "Edge-Cache-Tag": ",".join(words)}

@@ -1,0 +1,51 @@
+"""Never ask twice: callers who want the same thing at the same time share one fetch."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+class Coalescer:
+    """Runs each fetch as a task of its own, so it outlives the caller who happened to come first.
+
+    A fetch that takes longer than `deadline_s` ends with TimeoutError. Failures go to all who wait and are kept for
+    nobody: the next caller asks anew.
+    """
+
+    def __init__(self, *, deadline_s: float, on_shared: Callable[[], None] = lambda: None) -> None:
+        self._deadline_s = deadline_s
+        self._on_shared = on_shared
+        self._running: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def run(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> Result:
+        """The result of `fetch`, or of the fetch that already runs for `key`. Cancelling a caller stops no fetch."""
+        task: asyncio.Task[Result] | None = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(self._bounded(key, fetch))
+            self._running[key] = task
+            task.add_done_callback(_mark_seen)
+        else:
+            self._on_shared()
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Cancel what still runs and wait for its end."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self._running.clear()
+
+    async def _bounded(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> Result:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await fetch()
+        finally:
+            del self._running[key]
+
+
+def _mark_seen(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # the callers may all be gone; asyncio would complain of an error nobody asked for

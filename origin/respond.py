@@ -1,0 +1,137 @@
+"""From a representation to bytes on the wire: conditions, ranges, caching headers, bounded writes."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from model.errors import PipelineError
+from origin.cache_policy import caching, surrogate_keys
+from origin.conditional import CONDITION_HEADERS, Decision, Validators, decide
+from origin.encoding import Document
+from origin.errors import code_of, refusal
+from origin.state import KIND, REQUEST_ID, SETTINGS
+
+log = logging.getLogger(__name__)
+
+_REFUSALS = {412: "precondition-failed", 416: "range-not-satisfiable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Representation:
+    """What a URL shows to this client: how it compares, what it is, and under which keys a CDN may purge it."""
+
+    validators: Validators
+    media_type: str
+    purge_keys: tuple[str, ...] = ()
+    coding: str = ""
+    varies: bool = False  # whether other clients get another coding
+
+
+async def send(request: web.Request, shown: Representation, load: Callable[[], Awaitable[bytes]]) -> web.Response:
+    """Answer with a body that is held in memory. `load` gives all of it, and is called only if it is needed."""
+    decision = _decide(request, shown)
+    if decision.status in _REFUSALS:
+        return _refused(request, decision)
+    headers = _headers(request, shown, decision)
+    if decision.status == 304 or request.method == "HEAD":
+        return web.Response(status=decision.status, headers=headers)
+    body = await load()
+    if decision.end - decision.start != len(body):
+        body = body[decision.start : decision.end]
+    return web.Response(status=decision.status, body=body, headers=headers)
+
+
+async def send_stream(
+    request: web.Request, shown: Representation, read: Callable[[int, int], AsyncGenerator[bytes, None]]
+) -> web.StreamResponse:
+    """Answer with a body of any size. `read` gives blocks of it; the next one is asked for when the client has taken
+    the one before, but for `write_bytes_max` and the socket's own buffer."""
+    decision = _decide(request, shown)
+    if decision.status in _REFUSALS:
+        return _refused(request, decision)
+    headers = _headers(request, shown, decision)
+    if decision.status == 304 or request.method == "HEAD":
+        return web.Response(status=decision.status, headers=headers)
+    async with aclosing(read(decision.start, decision.end)) as blocks:
+        first = await anext(blocks)  # before the head goes out: a store that fails still gets its status
+        response = web.StreamResponse(status=decision.status, headers=headers)
+        await response.prepare(request)
+        await _write_all(request, response, first, blocks)
+    return response
+
+
+async def send_document(
+    request: web.Request, document: Document, *, immutable: bool = False, purge_keys: tuple[str, ...] = ()
+) -> web.Response:
+    """Answer with a document, in the coding that the client wants."""
+    coded = document.coded_for(request.headers.get("Accept-Encoding", ""))
+    shown = Representation(
+        validators=Validators(
+            size_bytes=len(coded.body), etag=coded.etag, modified_s=document.modified_s, immutable=immutable
+        ),
+        media_type=document.media_type,
+        purge_keys=purge_keys,
+        coding=coded.coding,
+        varies=document.gzipped is not None,
+    )
+
+    async def load() -> bytes:
+        return coded.body
+
+    return await send(request, shown, load)
+
+
+def _decide(request: web.Request, shown: Representation) -> Decision:
+    asked = request.headers
+    conditions = {name: ", ".join(asked.getall(name)) for name in CONDITION_HEADERS if name in asked}
+    return decide(request.method, conditions, shown.validators)
+
+
+def _refused(request: web.Request, decision: Decision) -> web.Response:
+    retry_after_s = request.app[SETTINGS].retry_after_s
+    response = refusal(decision.status, _REFUSALS[decision.status], retry_after_s=retry_after_s)
+    response.headers.update(decision.headers)
+    return response
+
+
+def _headers(request: web.Request, shown: Representation, decision: Decision) -> dict[str, str]:
+    headers = {**decision.headers, **caching(request[KIND]), **surrogate_keys(shown.purge_keys)}
+    if shown.varies:
+        headers["Vary"] = "Accept-Encoding"
+    if decision.status != 304:
+        headers["Content-Type"] = shown.media_type
+        if shown.coding:
+            headers["Content-Encoding"] = shown.coding
+    return headers
+
+
+async def _write_all(
+    request: web.Request, response: web.StreamResponse, first: bytes, rest: AsyncGenerator[bytes, None]
+) -> None:
+    step = request.app[SETTINGS].write_bytes_max
+    try:
+        await _write(response, first, step)
+        async for block in rest:
+            await _write(response, block, step)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # the client has gone; the access log says how far it got
+    except (PipelineError, TimeoutError) as error:
+        # The head promised a length. Only a broken connection tells the client (and a CDN) that this is not all.
+        extra = {
+            "error_code": code_of(error),
+            "request_id": request[REQUEST_ID],
+            "sent_bytes": request.writer.output_size,
+        }
+        log.error("response broken off", extra=extra)
+        if request.transport is not None:
+            request.transport.abort()
+
+
+async def _write(response: web.StreamResponse, block: bytes, step: int) -> None:
+    view = memoryview(block)
+    for at in range(0, len(view), step):
+        await response.write(view[at : at + step])

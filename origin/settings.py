@@ -1,0 +1,55 @@
+"""What an operator may tune of the origin. Every limit has its unit in its name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OriginSettings:
+    """Settings of one origin process; caches and limits are per process.
+
+    Answers must start within the tightest client's patience: Fastly waits 15 s for a first byte, hls.js 10 s.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080  # 0: any free port
+    reuse_port: bool = False
+    backlog: int = 1024
+    keepalive_timeout_s: float = 150.0  # CDNs keep idle connections up to 120 s; closing first would lose requests
+    drain_s: float = 25.0
+    lame_duck_s: float = 0.0  # how long /healthz says 503 before the port closes, for health-checking balancers
+
+    line_bytes_max: int = 8190
+    header_bytes_max: int = 8190
+    headers_max: int = 64
+    body_bytes_max: int = 1024  # nothing here takes a body
+
+    store_deadline_s: float = 8.0
+    store_reads_max: int = 64  # reads of the store at one time
+    store_failure_memory_s: float = 10.0  # how long a failure of the store keeps /healthz at 503
+    retry_after_s: int = 2
+
+    pointer_ttl_s: float = 2.0
+    pointers_max: int = 20_000
+    media_cache_bytes: int = 256 * MIB  # init sections and segments
+    picture_cache_bytes: int = 32 * MIB  # cover art
+    package_cache_bytes: int = 64 * MIB  # package records and rendered playlists
+    read_ahead_bytes: int = 4 * MIB
+    stream_block_bytes: int = MIB
+    write_bytes_max: int = 64 * KIB
+
+    player_root: Path | None = None
+    player_bytes_max: int = 16 * MIB
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ValueError(f"port must be 0 to 65535, got {self.port}")
+        for name in ("store_deadline_s", "keepalive_timeout_s", "drain_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        for name in ("backlog", "store_reads_max", "read_ahead_bytes", "stream_block_bytes", "write_bytes_max"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -1,0 +1,22 @@
+"""What an application holds for its handlers, and a request for its log line."""
+
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from origin.cache_policy import ResourceClass
+from origin.encoding import Document
+from origin.library import Library
+from origin.observe import HealthState, Metrics
+from origin.settings import OriginSettings
+
+SETTINGS = web.AppKey("settings", OriginSettings)
+LIBRARY = web.AppKey("library", Library)
+METRICS = web.AppKey("metrics", Metrics)
+HEALTH = web.AppKey("health", HealthState)
+PLAYER = web.AppKey("player", dict[str, Document])
+
+REQUEST_IDS = web.AppKey("request_ids", Iterator[str])
+
+REQUEST_ID = web.RequestKey("request_id", str)
+KIND = web.RequestKey("kind", ResourceClass)

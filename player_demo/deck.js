@@ -1,0 +1,277 @@
+// One audio element and the hls.js that feeds it. The player has two: one is heard, the other is warmed up.
+
+import Hls from "./vendor/hls.mjs";
+
+const AHEAD_S = 30;
+const WARM_AHEAD_S = 8;
+const RECOVERIES_MAX = 2;
+const RECOVERY_WINDOW_MS = 30_000;
+const RECOVERY_PAUSE_MS = 700;
+const GRACE_S = 1; // with less than this in the buffer, a lost line is about to be heard
+const UNDERRUN_S = 0.25; // a stop with more than this in the buffer is the machine's doing, not the stream's
+const LOADING = retrying(10_000);
+const CODEC_NAMES = { "mp4a.40.2": "AAC-LC", opus: "Opus", flac: "FLAC" };
+const HLS_MEDIA_TYPE = "application/vnd.apple.mpegurl";
+
+// Asked before canPlayType: Chromium answers "maybe" for HLS, but its own HLS player ignores edit lists.
+const useHls = Hls.isSupported();
+const mediaSource = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
+
+/** What this browser can play, asked once. */
+export const support = Object.freeze({
+  hls: useHls,
+  native: !useHls && new Audio().canPlayType(HLS_MEDIA_TYPE) !== "",
+  opus: useHls && mediaSource.isTypeSupported('audio/mp4; codecs="opus"'),
+});
+
+/** The codec family that a choice ("auto", "aac", "opus") means for this track in this browser. */
+export function familyFor(choice, track) {
+  return choice !== "aac" && support.opus && track.playlists.opus ? "opus" : "aac";
+}
+
+/** hls.js's own retries: soon, few, so that a listener learns within seconds that nothing comes. */
+function retrying(timeoutMs) {
+  const retry = { maxNumRetry: 2, retryDelayMs: 500, maxRetryDelayMs: 2000 };
+  const policy = { maxTimeToFirstByteMs: timeoutMs, maxLoadTimeMs: 2 * timeoutMs, timeoutRetry: retry, errorRetry: retry };
+  return { default: policy };
+}
+
+/** A level as people name it: its codec and its nominal kbit/s (BANDWIDTH is the peak, container included). */
+function described(level) {
+  const nominal = /-(\d+)\.m3u8$/.exec(new URL(level.uri, location.href).pathname);
+  const codec = (level.audioCodec ?? "").toLowerCase();
+  return {
+    codec: CODEC_NAMES[codec] ?? level.audioCodec ?? "",
+    kbps: nominal ? Number(nominal[1]) : Math.round(level.averageBitrate / 1000),
+  };
+}
+
+/** The level closest to the wanted rate without passing it; the lowest where all pass it; -1 (automatic) for null. */
+function levelFor(levels, kbps) {
+  if (kbps === null) return -1;
+  return Math.max(levels.findLastIndex((level) => level.kbps <= kbps), 0);
+}
+
+/**
+ * Events: "state" (the audio's state changed), "levels", "level", "ended", "trouble" (detail: what went wrong and
+ * whether it was fatal), "failed" (detail: message and hint for people; playback has stopped), "trace" (for tests).
+ */
+export class Deck extends EventTarget {
+  track = null;
+  family = "aac";
+  levels = [];
+  level = null;
+  stalls = 0;
+  failure = null;
+  #hls = null;
+  #kbps = null;
+  #recoveries = [];
+  #running = false;
+  #lost = null;
+
+  constructor() {
+    super();
+    this.audio = new Audio();
+    this.audio.preload = "auto";
+    for (const type of ["play", "pause", "canplay", "seeking", "seeked", "durationchange"]) {
+      this.audio.addEventListener(type, () => this.#tell("state"));
+    }
+    this.audio.addEventListener("playing", () => this.#onPlaying());
+    this.audio.addEventListener("waiting", () => this.#onWaiting());
+    this.audio.addEventListener("ended", () => this.#onEnded());
+    this.audio.addEventListener("error", () => this.#onNativeError());
+  }
+
+  /** Starts loading a track at `at` seconds, without playing. A warm deck buffers little until it is promoted. */
+  load(track, { family, kbps, at = 0, estimateBps = null }) {
+    this.unload();
+    Object.assign(this, { track, family, levels: [], level: null, failure: null });
+    this.#kbps = kbps;
+    const url = new URL(track.playlists[family], location.href).href;
+    if (support.hls) this.#attach(url, at, estimateBps);
+    else if (support.native) this.#playNatively(url, at);
+    else this.#fail("This browser cannot play HTTP Live Streaming.", "Try a current Chromium, Firefox or Safari.");
+  }
+
+  /** From warm to heard: buffer as far ahead as a listener on the move needs. */
+  promote() {
+    if (this.#hls) this.#hls.config.maxBufferLength = AHEAD_S;
+  }
+
+  unload() {
+    this.#running = false;
+    this.#lost = null;
+    this.#recoveries = [];
+    this.audio.pause();
+    this.#hls?.destroy();
+    this.#hls = null;
+    if (this.audio.hasAttribute("src")) {
+      this.audio.removeAttribute("src");
+      this.audio.load();
+    }
+    this.track = null;
+  }
+
+  /** Takes another rate (null: automatic): from the next segment boundary on, without a gap; paused, at once. */
+  setQuality(kbps) {
+    this.#kbps = kbps;
+    if (!this.#hls || this.levels.length === 0) return;
+    const wanted = levelFor(this.levels, kbps);
+    if (this.audio.paused) this.#hls.currentLevel = wanted;
+    else this.#hls.nextLevel = wanted;
+  }
+
+  seek(seconds) {
+    this.audio.currentTime = Math.min(Math.max(seconds, 0), this.duration);
+  }
+
+  get position() {
+    return this.audio.currentTime;
+  }
+
+  get duration() {
+    return Number.isFinite(this.audio.duration) ? this.audio.duration : (this.track?.duration_s ?? 0);
+  }
+
+  /** Seconds of music after the playhead that need no network. */
+  get bufferAhead() {
+    const { buffered, currentTime } = this.audio;
+    for (let i = 0; i < buffered.length; i += 1) {
+      const starts = buffered.start(i) - 0.1; // a start within a decoder's frame of the playhead counts as there
+      if (starts <= currentTime && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
+    }
+    return 0;
+  }
+
+  /** Measured throughput in bits per second; null until something was measured. */
+  get throughputBps() {
+    const estimate = this.#hls?.abrController?.bwEstimator;
+    return estimate?.canEstimate() ? estimate.getEstimate() : null;
+  }
+
+  #attach(url, at, estimateBps) {
+    const hls = new Hls({
+      autoStartLoad: false,
+      enableWorker: false, // CMAF needs no remuxing; and no blob: script for the content security policy to allow
+      maxBufferLength: WARM_AHEAD_S,
+      maxBufferSize: 0, // bytes do not count: music is small, seconds are what a listener needs
+      backBufferLength: AHEAD_S,
+      manifestLoadPolicy: LOADING,
+      playlistLoadPolicy: LOADING,
+      fragLoadPolicy: LOADING,
+      ...(estimateBps ? { abrEwmaDefaultEstimate: estimateBps } : {}),
+    });
+    this.#hls = hls;
+    hls.on(Hls.Events.MANIFEST_PARSED, () => this.#onManifest(hls, at));
+    hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => this.#onLevel(level));
+    hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag }) => {
+      this.#trace("FRAG_BUFFERED", { level: frag.level, sn: frag.sn });
+      this.#tell("state");
+    });
+    hls.on(Hls.Events.ERROR, (_, data) => this.#onHlsError(hls, data, url));
+    hls.attachMedia(this.audio);
+    hls.loadSource(url);
+  }
+
+  #playNatively(url, at) {
+    this.audio.src = url;
+    this.audio.addEventListener("loadedmetadata", () => this.seek(at), { once: true });
+    this.audio.load();
+  }
+
+  #onManifest(hls, at) {
+    this.levels = hls.levels.map(described);
+    const wanted = levelFor(this.levels, this.#kbps);
+    if (wanted !== -1) {
+      hls.startLevel = wanted;
+      hls.loadLevel = wanted;
+    }
+    hls.startLoad(at);
+    this.#tell("levels");
+  }
+
+  #onLevel(index) {
+    this.level = { index, ...this.levels[index] };
+    this.#trace("LEVEL_SWITCHED", { level: index });
+    this.#tell("level");
+  }
+
+  #onPlaying() {
+    this.#running = true;
+    this.#tell("state");
+  }
+
+  #onWaiting() {
+    const { seeking, ended, paused } = this.audio;
+    const dry = this.bufferAhead < UNDERRUN_S;
+    if (this.#running && dry && !seeking && !ended && !paused) this.stalls += 1;
+    this.#running = false;
+    if (this.#lost) this.#explain(this.#lost);
+    this.#tell("state");
+  }
+
+  #onEnded() {
+    this.#trace("ENDED");
+    this.#tell("ended");
+  }
+
+  #onHlsError(hls, data, url) {
+    if (data.details === Hls.ErrorDetails.INTERNAL_ABORTED) return; // we asked for another level: nothing went wrong
+    this.#tell("trouble", { type: data.type, details: data.details, fatal: data.fatal });
+    if (!data.fatal) return; // hls.js retries by itself
+    if (!this.#mayRecover()) {
+      this.#giveUp(data.type);
+    } else if (data.type === Hls.ErrorTypes.MEDIA_ERROR) {
+      hls.recoverMediaError();
+    } else {
+      setTimeout(() => this.#resume(hls, url), RECOVERY_PAUSE_MS);
+    }
+  }
+
+  #resume(hls, url) {
+    if (this.#hls !== hls) return; // another track was chosen meanwhile
+    if (this.levels.length === 0) hls.loadSource(url);
+    else hls.startLoad();
+  }
+
+  #mayRecover() {
+    const now = performance.now();
+    this.#recoveries = this.#recoveries.filter((then) => now - then < RECOVERY_WINDOW_MS);
+    this.#recoveries.push(now);
+    return this.#recoveries.length <= RECOVERIES_MAX;
+  }
+
+  /** What is buffered is played to its end before the listener is told. */
+  #giveUp(type) {
+    if (!this.audio.paused && this.bufferAhead > GRACE_S) this.#lost = type;
+    else this.#explain(type);
+  }
+
+  #onNativeError() {
+    if (this.#hls || !this.track) return; // hls.js reports its own
+    this.#tell("trouble", { type: "native", details: this.audio.error?.message ?? "", fatal: true });
+    this.#explain("native");
+  }
+
+  #explain(type) {
+    if (type === Hls.ErrorTypes.NETWORK_ERROR) {
+      this.#fail("The stream cannot be reached.", "Check the connection and that the origin is running, then try again.");
+    } else {
+      this.#fail("This browser could not decode the stream.", "Try the other codec, or try again.");
+    }
+  }
+
+  #fail(message, hint) {
+    this.audio.pause();
+    this.failure = { message, hint };
+    this.#tell("failed");
+  }
+
+  #trace(type, detail = {}) {
+    this.#tell("trace", { type, track: this.track?.track_id, ...detail });
+  }
+
+  #tell(type, detail = null) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
