@@ -23,6 +23,11 @@ _TRACK = f"/tracks/{{track_id:{_ID}}}"
 _RENDITION = f"{_TRACK}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
 _PART = "{part:init|0|[1-9][0-9]{0,5}}"
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
+# hls.js plays from `blob:` URLs; nothing else is needed (player_demo/README.md).
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
 
 
 def add_routes(app: web.Application) -> None:
@@ -101,8 +106,10 @@ async def get_art(request: web.Request) -> web.Response:
 
 
 async def get_page(request: web.Request) -> web.Response:
-    """A file of the player."""
-    return await send_document(request, request.app[PLAYER][request.path])
+    """A file of the player, under a policy that lets it load and run only what this origin serves."""
+    response = await send_document(request, request.app[PLAYER][request.path])
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
 
 
 async def get_health(request: web.Request) -> web.Response:

@@ -247,6 +247,15 @@ async def test_a_lost_stream_is_explained_and_can_be_tried_again(listener: Liste
     await expect(alert).to_be_hidden()
 
 
+async def test_the_page_plays_under_a_strict_content_security_policy(listener: Listener) -> None:
+    """Nothing inline, nothing evaluated, nothing from elsewhere; the browser enforces it and has no complaint."""
+    answer = await listener.page.request.get(listener.page.url)
+    assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
+    await listener.play(CODA.title)
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
 async def test_the_filter_finds_by_any_name(listener: Listener) -> None:
     """Case and accents do not matter; what does not match is not shown."""
     await listener.page.get_by_role("searchbox").fill("CÓDA")

@@ -5,8 +5,8 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +62,17 @@ def publish(source: Path, store: Path) -> None:
     )  # fmt: skip
 
 
+def serving(store: Path) -> AbstractContextManager[str]:
+    """`segue serve` over a folder; gives its URL."""
+    return serving_at(f"file:{store}", os.environ)
+
+
 @contextmanager
-def serving(store: Path) -> Iterator[str]:
+def serving_at(store: str, environment: Mapping[str, str]) -> Iterator[str]:
     """`segue serve` on a free port, as a process of its own; gives its URL and stops it in the end."""
     _require_player()
-    command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", f"file:{store}"]
-    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", store]
+    with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE) as process:
         try:
             yield _announced_url(process)
         finally:

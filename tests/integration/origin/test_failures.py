@@ -38,7 +38,7 @@ async def test_a_failure_of_the_store_is_answered_and_not_kept(
 
 async def test_a_store_that_hangs_meets_the_deadline(start: Start, track: Published, store: WatchedStore) -> None:
     """504 after the deadline; the hung read is ended, not left behind."""
-    async with start(store_deadline_s=0.1) as origin:
+    async with start(store_deadline_s=1.0) as origin:
         store.gate.clear()
         async with origin.client.get(f"{track.base}/index.m3u8") as response:
             assert (response.status, await response.json()) == (504, {"error": "deadline"})

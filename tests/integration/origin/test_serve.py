@@ -38,7 +38,7 @@ async def test_port_zero_tells_the_port_it_got(store: WatchedStore) -> None:
 
 async def test_sigterm_lets_a_download_finish(store: WatchedStore, track: Published) -> None:
     """Health turns 503 at once, the port closes, the answer under way gets its last byte, then `serve` returns."""
-    settings = OriginSettings(port=0, drain_s=10.0, lame_duck_s=0.3, stream_block_bytes=20_000)
+    settings = OriginSettings(port=0, drain_s=10.0, lame_duck_s=1.0, stream_block_bytes=20_000)
     served = _Served(store, settings)
     async with aiohttp.ClientSession(await served.url()) as client:
         async with client.head(f"{track.package_base}/aac-256.mp4"):
@@ -47,14 +47,14 @@ async def test_sigterm_lets_a_download_finish(store: WatchedStore, track: Publis
         download = asyncio.create_task(_body(client, f"{track.package_base}/aac-256.mp4"))
         await until(lambda: bool(store.ranges) and store.ranges[-1] is not None)
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.sleep(0.1)
+        await _while_health(client, 200)
         async with client.get("/healthz") as response:
             assert (response.status, await response.json()) == (503, {"status": "draining"})
             assert int(response.headers["Retry-After"]) > 0
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(settings.lame_duck_s)
         async with aiohttp.ClientSession(await served.url()) as late:
             with pytest.raises(aiohttp.ClientConnectorError):
-                await late.get("/healthz")
+                await _while_health(late, 503)
         assert not served.task.done()
         store.gate.set()
         assert await download == track.media["aac-256"]
@@ -71,7 +71,7 @@ async def test_draining_ends_in_its_time(store: WatchedStore, track: Published) 
         began_s = time.monotonic()
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(served.task, 5)
-        assert 0.5 < time.monotonic() - began_s < 2.0
+        assert 0.5 < time.monotonic() - began_s < 4.0
         with pytest.raises(aiohttp.ClientError):
             await stuck
 
@@ -110,3 +110,11 @@ def test_urls_of_addresses() -> None:
 async def _body(client: aiohttp.ClientSession, path: str) -> bytes:
     async with client.get(path) as response:
         return await response.read()
+
+
+async def _while_health(client: aiohttp.ClientSession, status: int) -> None:
+    """Ask until the answer is another one."""
+    found = status
+    while found == status:
+        async with client.get("/healthz") as response:
+            found = response.status

@@ -1,0 +1,68 @@
+"""The same commands over a real S3 service: publish into a bucket, verify it, serve from it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import imageio_ffmpeg
+import m3u8
+import pytest
+
+from tests.support.seaweed import Seaweed, running_seaweed
+from tests.support.served_album import BAGATELLE, CHECKOUT, make, serving_at
+
+
+@pytest.fixture(scope="module")
+def seaweed() -> Iterator[Seaweed]:
+    with running_seaweed() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def environment(seaweed: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """What an operator exports: the store, and the keys under the names that AWS tools use."""
+    return {
+        **os.environ,
+        "SEGUE_STORE": seaweed.url("music/catalogue"),
+        "SEGUE_CATALOG": str(tmp_path_factory.mktemp("catalog") / "catalog.sqlite3"),
+        "AWS_ACCESS_KEY_ID": seaweed.credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": seaweed.credentials.secret_key,
+    }
+
+
+def _segue(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "segue.main", *arguments, "--json"]
+    return subprocess.run(
+        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+def test_a_track_is_published_into_a_bucket_verified_and_played(environment: Mapping[str, str], tmp_path: Path) -> None:
+    """Nothing but the store's URL differs from a folder; a second run finds it done."""
+    make(BAGATELLE, tmp_path / "album")
+    first = _segue(environment, "publish", str(tmp_path / "album"))
+    assert first.returncode == 0, first.stderr
+    track_id = json.loads(first.stdout.splitlines()[0])["track_id"]
+    again = _segue(environment, "publish", str(tmp_path / "album"))
+    assert json.loads(again.stdout.splitlines()[-1]) == {"event": "summary", "done": 0, "skipped": 1, "failed": 0}
+    assert _segue(environment, "verify").returncode == 0
+    with serving_at(environment["SEGUE_STORE"], environment) as url:
+        playlist = f"{url}tracks/{track_id}/index.m3u8"
+        with urllib.request.urlopen(playlist, timeout=20) as answer:
+            variants = m3u8.loads(answer.read().decode(), uri=playlist).playlists
+        ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", playlist, "-f", "null", "-"]
+        played = subprocess.run(ffmpeg, capture_output=True, timeout=60, check=False)
+    assert len(variants) == 5
+    assert (played.returncode, played.stderr) == (0, b"")
+
+
+def test_wrong_keys_are_told_and_not_retried_for_ever(environment: Mapping[str, str], tmp_path: Path) -> None:
+    """A wrong secret ends the command with `storage-denied` and a hint."""
+    done = _segue({**environment, "AWS_SECRET_ACCESS_KEY": "wrong"}, "ls")
+    error = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, error["event"], error["code"]) == (1, "error", "storage-denied")
+    assert error["hint"]
