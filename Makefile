@@ -1,5 +1,5 @@
 # `make` lists the targets. Everything is installed into .venv, .cache and player_demo/, from the locks in requirements/.
-# As root on Debian, a missing system package (python3-venv, chromium) is installed; anyone else is told the command.
+# As root on Debian, a missing system package (python3-venv, chromium, libatomic1) is installed; anyone else is told the command.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,7 +9,6 @@ SHELL := bash
 
 PYTHON ?= python3
 TEST_WORKERS ?= auto
-BROWSER ?= $(or $(SEGUE_CHROMIUM),chromium)
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -34,7 +33,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 	$(BIN)/lint-imports
 
 unit: $(DEV)  ## only the fast tests, without I/O
-	$(PYTEST) tests/unit
+	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
 test: $(DEV) $(HLS) browser unit  ## the whole suite; installs the browser if it is missing
 	$(PYTEST) -n $(TEST_WORKERS) --ignore=tests/unit tests
@@ -95,5 +94,8 @@ $(HLS): player_demo/package-lock.json | $(RUN)
 	@cp player_demo/node_modules/hls.js/LICENSE $(@D)/hls.LICENSE
 	@cp player_demo/node_modules/hls.js/dist/hls.min.mjs $@
 
-browser:
-	@scripts/need.sh chromium which "$(BROWSER)"
+# The browser, and what the Node inside Playwright links to.
+browser: $(DEV)
+	@scripts/need.sh chromium $(BIN)/python -c \
+	    'import os; from tests.support.browser import find_chromium; find_chromium(os.environ)'
+	@scripts/need.sh libatomic1 $(BIN)/python -m playwright --version

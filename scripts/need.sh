@@ -24,7 +24,8 @@ apt=(apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
 # A source that does not answer is no reason to stop: what we need may come from another.
 "${apt[@]}" update </dev/null >/dev/null || echo "warning: apt-get update: some sources failed" >&2
 "${apt[@]}" install -y --no-install-recommends "$package" </dev/null >/dev/null
-if ! "$@" >/dev/null 2>&1; then
+if ! said=$("$@" 2>&1); then
     echo "error: installed $package, but this still fails: $*" >&2
+    echo "$said" >&2
     exit 3
 fi
