@@ -8,6 +8,7 @@ leading dash or a colon is part of the name.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 import ffmpeg
 
@@ -16,6 +17,8 @@ from model.rendition import Codec, Rendition
 CONTAINERS = "wav,w64,aiff,flac,mov,mp3,ogg,matroska,wv,caf,aac"
 SAMPLE_RATE_HZ = 48_000
 CHANNELS = 2
+_FILE = "file:"
+_AS_BYTES = "surrogateescape"  # how Python spells the bytes of a name that are no UTF-8
 FLAC_BLOCK_SAMPLES = 3_840  # a quarter of the timeline's unit, so that FLAC is cut where AAC and Opus are
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
@@ -35,16 +38,18 @@ def probe(tool: str, source: str) -> list[str]:
     return _compiled(tool, stream, "info")
 
 
-def measure(tool: str, source: str) -> list[str]:
-    """Decode the first audio stream at 48 kHz stereo into a BS.1770 meter that prints every 100 ms."""
-    metered = _metered(_at_48k_stereo(_source(source)["a:0"]))
-    return _compiled(tool, metered.output("pipe:2", format="null"), "error")
+def measure(tool: str, source: str, *, mono: bool = False, gain_db: float = 0.0) -> list[str]:
+    """Decode the first audio stream at 48 kHz stereo, with a gain, into a BS.1770 meter that prints every 100 ms."""
+    stereo = _at_48k_stereo(_source(source)["a:0"], mono=mono)
+    if gain_db:
+        stereo = stereo.filter("volume", volume=_decibels(gain_db), precision="double")
+    return _compiled(tool, _metered(stereo).output("pipe:2", format="null"), "error")
 
 
-def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bool) -> list[str]:
+def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bool, mono: bool = False) -> list[str]:
     """Decode, resample, apply a linear gain and write 24-bit FLAC frames; meter what is written on the way."""
-    louder = _at_48k_stereo(_source(source)["a:0"]).filter("volume", volume=_decibels(gain_db), precision="double")
-    split = louder.filter_multi_output("asplit", 2)
+    stereo = _at_48k_stereo(_source(source)["a:0"], mono=mono)
+    split = stereo.filter("volume", volume=_decibels(gain_db), precision="double").filter_multi_output("asplit", 2)
     rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
     mezzanine = (
         split[0]
@@ -104,17 +109,21 @@ def _source(path: str) -> Any:
 
 
 def _file(path: str) -> str:
-    return f"file:{path}"
+    """A file's name, spelled in ASCII for as long as it is in a graph: ffmpeg-python takes no names but UTF-8."""
+    return _FILE + quote(path, errors=_AS_BYTES)
 
 
-def _at_48k_stereo(stream: Any) -> Any:
+def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:
     """Resample by soxr in double precision; mono is doubled, more channels are mixed down by swresample's table.
+
+    swresample by itself would also make mono 3 dB quieter.
 
     Time is counted in samples from 0: gaps and jumps in a source's timestamps are not heard, so they are not kept.
     """
-    resampled = stream.filter(
-        "aresample", SAMPLE_RATE_HZ, resampler="soxr", precision=28, osf="dbl", ochl="stereo", rematrix_maxval=1.0
-    )
+    mixing = {} if mono else {"ochl": "stereo", "rematrix_maxval": 1.0}
+    resampled = stream.filter("aresample", SAMPLE_RATE_HZ, resampler="soxr", precision=28, osf="dbl", **mixing)
+    if mono:
+        resampled = resampled.filter("pan", args="stereo|c0=c0|c1=c0")
     return resampled.filter("asetpts", "N/SR/TB")
 
 
@@ -130,4 +139,6 @@ def _decibels(gain_db: float) -> str:
 
 def _compiled(tool: str, stream: Any, verbosity: str) -> list[str]:
     argv: list[str] = stream.global_args("-nostdin", "-hide_banner", "-y", "-v", verbosity).compile(cmd=tool)
-    return argv
+    return [
+        _FILE + unquote(word.removeprefix(_FILE), errors=_AS_BYTES) if word.startswith(_FILE) else word for word in argv
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from avtool.run import Limits, run
-from model.errors import ToolFailed, ToolMissing
+from model.errors import ToolError, ToolMissing
 
 ENCODERS = ("aac", "libopus", "flac")
 FILTERS = ("ebur128", "aresample", "volume", "ametadata", "asplit")
@@ -33,8 +33,8 @@ async def locate(configured: str | None = None) -> Ffmpeg:
         version = (await run([path, "-hide_banner", "-version"], limits=_ASKING, subject=path)).stdout
         encoders = (await run([path, "-hide_banner", "-encoders"], limits=_ASKING, subject=path)).stdout
         filters = (await run([path, "-hide_banner", "-filters"], limits=_ASKING, subject=path)).stdout
-    except ToolFailed as error:
-        raise ToolMissing("not a working ffmpeg", subject=path, hint=_HINT) from error
+    except ToolError as error:
+        raise ToolMissing(f"not a working ffmpeg ({error.message})", subject=path, hint=_HINT) from error
     named = re.match(rb"ffmpeg version (\S+)", version)
     if named is None:
         raise ToolMissing("not an ffmpeg", subject=path, hint=_HINT)

@@ -22,7 +22,7 @@ TERMINATE_GRACE_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a program may use. `output_bytes` bounds what it prints as well as each file it writes."""
+    """What a program may use. `file_bytes` bounds each file it writes; past `stdout_bytes` nothing is kept."""
 
     timeout_s: float
     memory_bytes: int = 6 << 30  # address space, not use: every encoder thread maps its own arena
@@ -75,10 +75,14 @@ async def run(
 
 
 def _confine(pid: int, limits: Limits) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # it may have ended already
-        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    most = {
+        resource.RLIMIT_AS: limits.memory_bytes,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+        resource.RLIMIT_CORE: 0,
+    }
+    for kind, value in most.items():
+        with suppress(ProcessLookupError, PermissionError):  # it may have ended, or may do less than this anyway
+            resource.prlimit(pid, kind, (value, value))
 
 
 async def _finish(
@@ -91,9 +95,12 @@ async def _finish(
 ) -> Completed:
     assert process.stdout is not None and process.stderr is not None
     reading = _lines(process.stdout, on_line) if on_line else _collect(process.stdout, limits.stdout_bytes)
-    async with asyncio.TaskGroup() as group:
-        stdout = group.create_task(reading)
-        stderr = group.create_task(_tail(process.stderr))
+    try:
+        async with asyncio.TaskGroup() as group:
+            stdout = group.create_task(reading)
+            stderr = group.create_task(_tail(process.stderr))
+    except ExceptionGroup as errors:  # what it printed is not what we can read
+        raise errors.exceptions[0] from None
     status = await process.wait()
     if status != 0:
         raise ToolFailed(
@@ -107,16 +114,22 @@ async def _finish(
 
 
 async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> bytes:
-    async for line in stream:
+    while line := await _line(stream):
         on_line(line.decode("utf-8", "replace").rstrip("\n"))
     return b""
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError as error:
+        raise ToolFailed("the program printed a line without end", hint="run `segue doctor`") from error
 
 
 async def _collect(stream: asyncio.StreamReader, bytes_max: int) -> bytes:
     data = bytearray()
     while piece := await stream.read(1 << 16):
-        if len(data) + len(piece) <= bytes_max:  # drain the rest, or the program would wait for us
-            data += piece
+        data += piece[: bytes_max - len(data)]  # drain the rest, or the program would wait for us
     return bytes(data)
 
 
@@ -138,12 +151,16 @@ def _last_line(text: str) -> str:
 
 async def _reap(process: asyncio.subprocess.Process) -> None:
     """End what is left of the process group: ask first, then insist."""
-    if process.returncode is None:
-        _signal_group(process.pid, signal.SIGTERM)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(TERMINATE_GRACE_S):
-                await process.wait()
-    _signal_group(process.pid, signal.SIGKILL)
+    try:
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TERMINATE_GRACE_S):
+                    await process.wait()
+    finally:  # also when the operator did not have the patience
+        _signal_group(process.pid, signal.SIGKILL)
+        # What nobody read would keep a pipe open for ever, and asyncio has no public way to close it.
+        process._transport.close()  # type: ignore[attr-defined]
     await process.wait()
 
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import BinaryIO
 
 from cmaf.encoded import EncodedTrack
-from cmaf.timeline import segment_durations
+from cmaf.timeline import SAMPLE_RATE_HZ, segment_durations
 from cmaf.write import TrackHeader, fragment_header, init_section, segment_index
 from model.errors import MediaError
 from model.loudness import LoudnessReport
@@ -72,6 +72,8 @@ def assemble(
 
 def _runs(encoded: EncodedTrack, total_ticks: int) -> list[_Run]:
     frame = encoded.frame_ticks
+    if encoded.timescale != SAMPLE_RATE_HZ:
+        raise MediaError(f"a timescale of {encoded.timescale}, not {SAMPLE_RATE_HZ}")
     if any(ticks != frame for ticks in encoded.durations[:-1]):
         raise MediaError("frames of different durations cannot be cut on one grid")
     if sum(encoded.durations) < total_ticks:

@@ -6,7 +6,7 @@ serves AAC, Opus and FLAC.
 
 import struct
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import BinaryIO
 
 from cmaf.boxes import Box, load, top_boxes
@@ -15,6 +15,7 @@ from model.rendition import Codec
 
 AUDIO_ENTRY_FIELDS = 28  # AudioSampleEntry before its boxes (ISO/IEC 14496-12 §12.2.3)
 FULL_BOX_FIELDS = 4
+FRAMES_MAX = 1 << 23  # 24 hours of 10 ms frames
 _CODEC_OF_ENTRY = {"mp4a": Codec.AAC, "Opus": Codec.OPUS, "fLaC": Codec.FLAC}
 
 
@@ -46,6 +47,7 @@ class EncodedTrack:
 def read_encoded(file: BinaryIO) -> EncodedTrack:
     """The one audio track of a file. Raises MediaError if it is not such a file."""
     moov = next((load(file, box) for box in top_boxes(file) if box.type == "moov"), None)
+    file_bytes = file.seek(0, 2)
     if moov is None:
         raise MediaError("no moov box", hint="the encoder did not finish the file")
     mdia = moov.at("trak", "mdia")
@@ -55,10 +57,11 @@ def read_encoded(file: BinaryIO) -> EncodedTrack:
         raise MediaError(f"no sample entry of a codec that we package: {entry.type if entry else 'none'}")
     codec = _CODEC_OF_ENTRY[entry.type]
     config = _config(codec, entry)
-    durations = _durations(stbl.child("stts"))
     sizes = _sizes(stbl.child("stsz"))
-    if len(durations) != len(sizes) or not sizes:
-        raise MediaError(f"{len(sizes)} frame sizes but {len(durations)} durations")
+    durations = _durations(stbl.child("stts"), len(sizes))
+    offsets = _offsets(stbl, sizes)
+    if any(offset + size > file_bytes for offset, size in zip(offsets, sizes, strict=True)):
+        raise MediaError("frames lie past the end of the file", hint="the file is cut off")
     return EncodedTrack(
         codec=codec,
         config=config,
@@ -67,7 +70,7 @@ def read_encoded(file: BinaryIO) -> EncodedTrack:
         bit_depth=entry.uint(18, 2),
         priming_ticks=_priming(codec, config, moov.child("trak")),
         frame_ticks=durations[0],
-        offsets=_offsets(stbl, sizes),
+        offsets=offsets,
         sizes=sizes,
         durations=durations,
     )
@@ -118,17 +121,23 @@ def _priming(codec: Codec, config: bytes, trak: Box) -> int:
     return elst.uint(16, 8) if elst.uint(0, 1) == 1 else elst.uint(12, 4)
 
 
-def _durations(stts: Box) -> tuple[int, ...]:
+def _durations(stts: Box, frames: int) -> tuple[int, ...]:
     durations: list[int] = []
     for count, ticks in struct.iter_unpack(">II", _table(stts, 8, 8)):
-        durations.extend([ticks] * min(count, 1 << 24))
+        if not ticks or len(durations) + count > frames:
+            raise MediaError(f"durations of other frames than the {frames} that there are, or of 0")
+        durations.extend([ticks] * count)
+    if len(durations) != frames:
+        raise MediaError(f"{frames} frame sizes but {len(durations)} durations")
     return tuple(durations)
 
 
 def _sizes(stsz: Box) -> tuple[int, ...]:
     same, count = stsz.uint(4, 4), stsz.uint(8, 4)
+    if not 0 < count <= FRAMES_MAX:
+        raise MediaError(f"a track of {count} frames")
     if same:
-        return (same,) * min(count, 1 << 24)
+        return (same,) * count
     return tuple(size for (size,) in struct.iter_unpack(">I", _table(stsz, 4, 12)))
 
 
@@ -140,7 +149,10 @@ def _offsets(stbl: Box, sizes: tuple[int, ...]) -> tuple[int, ...]:
     else:
         chunks = [offset for (offset,) in struct.iter_unpack(">Q", _table(stbl.child("co64"), 8, 8))]
     runs = [(first, count) for first, count, _ in struct.iter_unpack(">III", _table(stbl.child("stsc"), 12, 8))]
-    ends = [first for first, _ in runs[1:]] + [len(chunks) + 1]
+    firsts = [first for first, _ in runs]
+    if firsts[:1] != [1] or any(later <= first for first, later in pairwise(firsts)):
+        raise MediaError("runs of chunks are not in order")
+    ends = [*firsts[1:], len(chunks) + 1]
     offsets: list[int] = []
     for (first, per_chunk), end in zip(runs, ends, strict=True):
         for chunk in chunks[first - 1 : end - 1]:

@@ -82,15 +82,18 @@ def read_track_file(file: BinaryIO) -> ParsedTrack:
     )
 
 
+_DEPTH_MAX = 8  # boxes inside boxes; CMAF has 7
 _CONTAINERS = {"moov", "trak", "edts", "mdia", "minf", "dinf", "stbl", "mvex", "udta", "moof", "traf"}
 
 
-def _types(box: Box) -> Iterator[str]:
+def _types(box: Box, depth: int = 1) -> Iterator[str]:
     """The types of a box and of all boxes inside it, in order."""
+    if depth > _DEPTH_MAX:
+        raise MediaError("boxes are nested too deeply")
     yield box.type
     if box.type in _CONTAINERS:
         for child in box.children():
-            yield from _types(child)
+            yield from _types(child, depth + 1)
 
 
 def _brands(ftyp: Box) -> tuple[str, ...]:
@@ -143,11 +146,11 @@ def _references(sidx: Box) -> Iterator[tuple[int, int]]:
 
 
 def _fragments(file: BinaryIO, tops: list[TopBox], *, default_ticks: int) -> Iterator[Fragment]:
-    for moof_top, mdat in itertools.pairwise(tops):
+    for moof_top, mdat in itertools.zip_longest(tops, tops[1:]):
         if moof_top.type != "moof":
             continue
-        if mdat.type != "mdat":
-            raise MediaError(f"moof is followed by {mdat.type}, not by mdat")
+        if mdat is None or mdat.type != "mdat":
+            raise MediaError(f"moof is followed by {mdat.type if mdat else 'nothing'}, not by mdat")
         moof = load(file, moof_top)
         trafs = [child for child in moof.children() if child.type == "traf"]
         truns = [child for child in trafs[0].children() if child.type == "trun"] if trafs else []

@@ -1,42 +1,52 @@
 """Cover art: what the source or its folder has, re-encoded; else a cover drawn from the track's names."""
 
 import colorsys
+import errno
 import hashlib
 import io
 import logging
+import struct
+from collections.abc import Iterator
+from itertools import chain
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from ingest.scan import Source
+from ingest.scan import Source, plain_file
 from ingest.tags import ART_BYTES_MAX
 from model.track import TrackTags
 
 log = logging.getLogger(__name__)
 
 SIDE_PIXELS = 640
+_PICTURE_ERRORS = (OSError, ValueError, LookupError, TypeError, SyntaxError, ArithmeticError, MemoryError, struct.error)
 PIXELS_MAX = 50_000_000  # more is taken for a decompression bomb
 _FORMATS = ("JPEG", "PNG", "WEBP")
-_FOLDER_NAMES = tuple(f"{stem}.{suffix}" for stem in ("cover", "folder", "front") for suffix in ("jpg", "jpeg", "png"))
+_STEMS = ("cover", "folder", "front")
+_SUFFIXES = ("jpg", "jpeg", "png", "webp")
+_LOWER = tuple(f"{stem}.{suffix}" for stem in _STEMS for suffix in _SUFFIXES)
+# Looking for each costs less than listing a folder of ten thousand tracks for each of them.
+_FOLDER_NAMES = (*_LOWER, *(name.capitalize() for name in _LOWER), *(name.upper() for name in _LOWER))
+Image.MAX_IMAGE_PIXELS = None  # ours is lower, and refuses where Pillow's warns
 
 
 def cover_art(source: Source, tags: TrackTags, embedded: bytes | None) -> bytes:
     """A JPEG of at most 640 pixels a side. Blocking; never raises for bad art: it is drawn then."""
-    for picture in (embedded, _folder_art(source)):
-        if picture is not None and (art := _reencoded(picture, source)) is not None:
-            return art
-    return drawn(tags)
+    pictures = chain([embedded] if embedded else [], _folder_art(source))
+    found = next((art for picture in pictures if (art := _reencoded(picture, source))), None)
+    return found or drawn(tags)
 
 
-def _folder_art(source: Source) -> bytes | None:
-    folder = source.path.parent
+def _folder_art(source: Source) -> Iterator[bytes]:
     for name in _FOLDER_NAMES:
-        path = folder / name
         try:
-            if path.is_file() and path.stat().st_size <= ART_BYTES_MAX:
-                return path.read_bytes()
+            with open(source.path.parent / name, "rb", opener=plain_file) as file:
+                picture = file.read(ART_BYTES_MAX + 1)
         except OSError as error:
-            log.warning("folder art unreadable", extra={"source": source.name, "reason": str(error)})
-    return None
+            if error.errno != errno.ENOENT:
+                log.warning("folder art unreadable", extra={"source": source.name, "reason": str(error)})
+            continue
+        if len(picture) <= ART_BYTES_MAX:
+            yield picture
 
 
 def _reencoded(picture: bytes, source: Source) -> bytes | None:
@@ -46,12 +56,24 @@ def _reencoded(picture: bytes, source: Source) -> bytes | None:
             if image.width * image.height > PIXELS_MAX:
                 raise ValueError(f"{image.width} × {image.height} pixels")
             image.draft("RGB", (2 * SIDE_PIXELS, 2 * SIDE_PIXELS))
-            flat = image.convert("RGB")
+            flat = _opaque(image)
             flat.thumbnail((SIDE_PIXELS, SIDE_PIXELS), Image.Resampling.LANCZOS)
             return _jpeg(flat)
-    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
+    except _PICTURE_ERRORS as error:
         log.warning("cover art refused", extra={"source": source.name, "reason": f"{type(error).__name__}: {error}"})
         return None
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """In RGB: 16 bits brought down to 8, and white behind what can be seen through."""
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda level: level / 257).convert("L").convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    seen = image.convert("RGBA")
+    seen.thumbnail((SIDE_PIXELS, SIDE_PIXELS), Image.Resampling.LANCZOS)
+    behind = Image.new("RGBA", seen.size, "white")
+    return Image.alpha_composite(behind, seen).convert("RGB")
 
 
 def _jpeg(image: Image.Image) -> bytes:

@@ -1,5 +1,8 @@
 """Loudness in two passes: measure, then write the mezzanine with one linear gain."""
 
+import asyncio
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +14,26 @@ from avtool.output import MeterReading, Probe, parse_probe
 from avtool.run import Limits, run
 from cmaf.assemble import TrackFile, assemble
 from cmaf.encoded import read_encoded
-from model.errors import SourceTooShort, SourceUnreadable, SourceUnsupported, ToolFailed
+from model.errors import (
+    MediaError,
+    PipelineError,
+    SourceTooShort,
+    SourceUnreadable,
+    SourceUnsupported,
+    StorageError,
+    ToolFailed,
+)
 from model.loudness import LoudnessReport
 
 SAMPLES_MIN = 4_800  # 0.1 s at 48 kHz
+SAMPLE_RATES_HZ = range(4_000, 384_001)  # a header that claims another would cost hours to resample, and is a lie
 PROBE_TIMEOUT_S = 30.0
-_LOST_SECONDS_MAX = 0.25  # a lossless container knows its length; decoding less means that it was cut off
+SCRATCH_HINT = "free space there, or name another folder with --scratch"
+_LOST_SECONDS_MAX = 0.02  # a lossless container knows its length; decoding less means that frames are missing
 _NOT_AUDIO = "matches no streams"
+_NOT_OPENED = "error opening input"
+_FORMATS_HINT = "publish WAV, AIFF, FLAC, ALAC, WavPack, Ogg, Opus, MP3, AAC, CAF or Matroska"
+_COPY_HINT = "copy it again from where it came"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +52,30 @@ async def probe_source(tool: Ffmpeg, path: str, *, subject: str) -> Probe:
         done = await run(argv.probe(tool.path, path), limits=Limits(timeout_s=PROBE_TIMEOUT_S), subject=subject)
     except ToolFailed as error:
         raise refusal(error, subject=subject) from error
-    return parse_probe(done.stdout, done.stderr, subject=subject)
+    probe = parse_probe(done.stdout, done.stderr, subject=subject)
+    if probe.sample_rate_hz not in SAMPLE_RATES_HZ or probe.channels < 1:
+        message = f"its header says {probe.sample_rate_hz} Hz and {probe.channels} channels"
+        hint = "4 to 384 kHz can be published; if it plays, convert it"
+        raise SourceUnsupported(message, subject=subject, hint=hint)
+    return probe
 
 
-def refusal(error: ToolFailed, *, subject: str) -> SourceUnreadable | SourceUnsupported:
-    """Why ffmpeg did not take a source, in our words."""
+def refusal(error: ToolFailed, *, subject: str) -> PipelineError:
+    """Why ffmpeg did not take a source, in our words; the source is only blamed for what is its own fault."""
+    if os.strerror(errno.ENOSPC) in error.stderr_tail:
+        return StorageError("no space left for temporary files", subject=subject, hint=SCRATCH_HINT)
+    if (error.exit_status_of_tool or 0) < 0:
+        message = f"ffmpeg was killed by signal {-(error.exit_status_of_tool or 0)}"
+        return ToolFailed(message, subject=subject, hint="the machine may be short of memory: use fewer --jobs")
     if _NOT_AUDIO in error.stderr_tail:
         hint = "pictures and silent videos cannot be published"
         return SourceUnsupported("there is no audio in the file", subject=subject, hint=hint)
     if "whitelist" in error.stderr_tail.lower():
-        hint = "publish WAV, AIFF, FLAC, ALAC, WavPack, Ogg, Opus, MP3, AAC, CAF or Matroska"
-        return SourceUnsupported("not a format that we take", subject=subject, hint=hint)
-    hint = "play it to see whether it is damaged, then copy it again from where it came"
+        return SourceUnsupported("not a format that we take", subject=subject, hint=_FORMATS_HINT)
+    if _NOT_OPENED in error.stderr_tail.lower():
+        hint = f"if it should be music, {_COPY_HINT}; {_FORMATS_HINT}"
+        return SourceUnreadable("not music, or damaged where it begins", subject=subject, hint=hint)
+    hint = f"play it to see whether it is damaged, then {_COPY_HINT}"
     return SourceUnreadable(f"cannot decode source ({error.message.lower()})", subject=subject, hint=hint)
 
 
@@ -64,22 +92,42 @@ async def write_mezzanine(
 ) -> Mezzanine:
     """Decode, resample to 48 kHz stereo, apply the gain, and write FLAC; measured while it is written.
 
-    Raises SourceUnreadable if the source breaks off, SourceTooShort under 0.1 s.
+    Raises SourceUnreadable if the source breaks off, SourceTooShort under 0.1 s, StorageError if scratch is full.
     """
     encoded_path, path = scratch / "flac.mp4", scratch / "mezzanine.mp4"
     reading = MeterReading()
     try:
         await run(
-            argv.normalise(tool.path, source, str(encoded_path), gain_db=gain_db, dither=needs_dither(probe, gain_db)),
+            argv.normalise(
+                tool.path,
+                source,
+                str(encoded_path),
+                gain_db=gain_db,
+                dither=needs_dither(probe, gain_db),
+                mono=probe.channels == 1,
+            ),
             limits=Limits(timeout_s=timeout_s),
             subject=subject,
             on_line=metered(reading, on_seconds),
         )
     except ToolFailed as error:
         raise refusal(error, subject=subject) from error
-    loudness = reading.report()
+    loudness = reading.report(subject=subject)
+    try:
+        return await asyncio.to_thread(_assembled, encoded_path, path, loudness, probe, subject)
+    except OSError as error:
+        reason = (error.strerror or "unknown error").lower()
+        raise StorageError(f"cannot write temporary files ({reason})", subject=subject, hint=SCRATCH_HINT) from error
+
+
+def _assembled(encoded_path: Path, path: Path, loudness: LoudnessReport, probe: Probe, subject: str) -> Mezzanine:
+    """The track file made of the encoder's file, which is gone afterwards. Blocking."""
     with encoded_path.open("rb") as frames, path.open("wb") as target:
-        encoded = read_encoded(frames)
+        try:
+            encoded = read_encoded(frames)
+        except MediaError as error:  # a file of no frames has no track: ffmpeg heard nothing
+            hint = f"if it should hold music, {_COPY_HINT}"
+            raise SourceTooShort("there are no samples in the file", subject=subject, hint=hint) from error
         samples = encoded.media_ticks
         check_length(samples, probe, subject=subject)
         file = assemble(encoded, frames, target, media_samples=samples, loudness=loudness)
@@ -98,6 +146,7 @@ def check_length(samples: int, probe: Probe, *, subject: str) -> None:
     seconds = samples / argv.SAMPLE_RATE_HZ
     if samples < SAMPLES_MIN:
         raise SourceTooShort(f"only {seconds:.3f} s of audio", subject=subject, hint="a track has at least 0.1 s")
-    if probe.lossless and probe.duration_s is not None and seconds < probe.duration_s - _LOST_SECONDS_MAX:
-        message = f"the file is cut off: {seconds:.1f} s of {probe.duration_s:.1f} s can be decoded"
-        raise SourceUnreadable(message, subject=subject, hint="copy it again from where it came")
+    known_length = probe.lossless and probe.alone and probe.duration_s is not None
+    if known_length and seconds < (probe.duration_s or 0.0) - _LOST_SECONDS_MAX:
+        message = f"the file is cut off or damaged: {seconds:.2f} s of {probe.duration_s:.2f} s can be decoded"
+        raise SourceUnreadable(message, subject=subject, hint=_COPY_HINT)

@@ -13,11 +13,12 @@ from avtool.loudness import measure_loudness
 from avtool.output import Probe
 from catalog.store import Catalog, SourceStamp
 from ingest.art import cover_art
-from ingest.normalise import probe_source, refusal, write_mezzanine
-from ingest.scan import Source, check_file, hash_file
+from ingest.declared import check_whole
+from ingest.normalise import SCRATCH_HINT, probe_source, refusal, write_mezzanine
+from ingest.scan import Source, changed, check_file, hash_file, printable, unreadable
 from ingest.settings import IngestSettings
 from ingest.tags import read_tags
-from model.errors import ObjectNotFound, RecordMalformed, SourceUnreadable, SourceUnsupported, ToolFailed
+from model.errors import ObjectNotFound, RecordMalformed, SourceUnsupported, StorageError, ToolFailed
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.loudness import Gain, LoudnessReport, gain_to
 from model.records import from_json, to_json
@@ -25,7 +26,7 @@ from model.track import SourceInfo, Track, TrackTags, derived_id, track_id_of
 from storage.base import ObjectStore
 from storage.keys import art_key, ingest_key, mezzanine_key
 
-FORMAT = "mezzanine 1"  # changes whenever the same settings would give other bytes
+FORMAT = "mezzanine 2"  # changes whenever the same settings would give other bytes
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -53,7 +54,7 @@ class _Subject:
     """A source whose bytes are known: what it is called and what surrounds its audio."""
 
     source: Source
-    size_bytes: int
+    stamp: SourceStamp
     sha256: str
     track_id: str
     ingest_id: str
@@ -71,8 +72,9 @@ async def ingest(work: Ingest, source: Source) -> Ingested:
     subject, art = await _subject(work, source)
     known = await _report(work.store, subject.track_id)
     if known is not None and known.ingest_id == subject.ingest_id and await _has_mezzanine(work.store, known):
-        name = _file_name(source)
+        name = printable(Path(source.path.name))
         track = replace(known, tags=subject.tags, art_sha256=subject.art_sha256, source_name=name)
+        _check_unchanged(source, subject.stamp)
     else:
         async with _Scratch(work.settings.scratch_dir) as scratch:
             track = await _decoded(work, subject, scratch)
@@ -87,13 +89,14 @@ async def ingest(work: Ingest, source: Source) -> Ingested:
 
 async def _subject(work: Ingest, source: Source) -> tuple[_Subject, bytes]:
     """The source's identity, tags and cover art."""
-    status = check_file(source, bytes_max=work.settings.source_bytes_max)
-    sha256 = await _source_hash(work, source)
+    check_file(source, bytes_max=work.settings.source_bytes_max)
+    stamp = _stamp(source)
+    sha256 = await _source_hash(work, source, stamp)
     track_id = track_id_of(sha256)
     tags, art = await asyncio.to_thread(_tags_and_art, source)
     subject = _Subject(
         source=source,
-        size_bytes=status.st_size,
+        stamp=stamp,
         sha256=sha256,
         track_id=track_id,
         ingest_id=derived_id(track_id, FORMAT, work.settings.recipe, work.tool.version),
@@ -103,21 +106,27 @@ async def _subject(work: Ingest, source: Source) -> tuple[_Subject, bytes]:
     return subject, art
 
 
-async def _source_hash(work: Ingest, source: Source) -> str:
-    """The hash of a source's bytes; a file that was not touched since it was last read is not read again."""
+def _stamp(source: Source) -> SourceStamp:
     try:
-        before = SourceStamp.of(source.path)
+        return SourceStamp.of(source.path)
     except OSError as error:
-        raise SourceUnreadable("the file vanished", subject=source.name, hint="publish it again") from error
-    known = await asyncio.to_thread(work.catalog.recall_source, before)
+        raise unreadable(source, error) from error
+
+
+def _check_unchanged(source: Source, stamp: SourceStamp) -> None:
+    """What was read belongs to the hash only if the file is still the one that was hashed."""
+    if _stamp(source) != stamp:
+        raise changed(source)
+
+
+async def _source_hash(work: Ingest, source: Source, stamp: SourceStamp) -> str:
+    """The hash of a source's bytes; a file that was not touched since it was last read is not read again."""
+    known = await asyncio.to_thread(work.catalog.recall_source, stamp)
     if known is not None:
         return known
-    digest = await hash_file(source)
-    if SourceStamp.of(source.path) != before:
-        raise SourceUnreadable(
-            "the file changed while it was read", subject=source.name, hint="wait for its copy to end"
-        )
-    await asyncio.to_thread(work.catalog.remember_source, before, digest)
+    digest = await hash_file(source, size_bytes=stamp.size_bytes)
+    _check_unchanged(source, stamp)
+    await asyncio.to_thread(work.catalog.remember_source, stamp, digest)
     return digest
 
 
@@ -146,6 +155,7 @@ async def _has_mezzanine(store: ObjectStore, track: Track) -> bool:
 async def _decoded(work: Ingest, subject: _Subject, scratch: Path) -> Track:
     """Probe, measure, normalise; store the mezzanine; the report is returned, not yet written."""
     source, path = subject.source, os.fspath(subject.source.path)
+    await asyncio.to_thread(check_whole, source)
     probe = await probe_source(work.tool, path, subject=source.name)
     timeout_s = _time_limit(work.settings, probe, source)
     before = await _measured(work, source, probe, timeout_s)
@@ -161,13 +171,14 @@ async def _decoded(work: Ingest, subject: _Subject, scratch: Path) -> Track:
         subject=source.name,
         on_seconds=_progress(work, source, Stage.NORMALISE, probe),
     )
+    _check_unchanged(source, subject.stamp)
     key = mezzanine_key(subject.track_id, subject.ingest_id)
     await work.store.put(key, mezzanine.path, media_type="audio/mp4", cache_control=_IMMUTABLE)
     return Track(
         track_id=subject.track_id,
         ingest_id=subject.ingest_id,
         source=_source_info(subject, probe),
-        source_name=_file_name(source),
+        source_name=printable(Path(source.path.name)),
         tags=subject.tags,
         art_sha256=subject.art_sha256,
         target=work.settings.target,
@@ -189,6 +200,7 @@ async def _measured(work: Ingest, source: Source, probe: Probe, timeout_s: float
             timeout_s=timeout_s,
             subject=source.name,
             on_seconds=_progress(work, source, Stage.MEASURE, probe),
+            mono=probe.channels == 1,
         )
     except ToolFailed as error:
         raise refusal(error, subject=source.name) from error
@@ -203,13 +215,9 @@ def _source_info(subject: _Subject, probe: Probe) -> SourceInfo:
         channel_layout=probe.channel_layout,
         bit_depth=probe.bit_depth,
         lossless=probe.lossless,
-        size_bytes=subject.size_bytes,
+        size_bytes=subject.stamp.size_bytes,
         sha256=subject.sha256,
     )
-
-
-def _file_name(source: Source) -> str:
-    return os.fsencode(source.path.name).decode("utf-8", "replace")
 
 
 def _time_limit(settings: IngestSettings, probe: Probe, source: Source) -> float:
@@ -232,7 +240,11 @@ class _Scratch:
     """A private folder that is gone afterwards, whatever happened."""
 
     def __init__(self, parent: str | None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="segue-", dir=parent, ignore_cleanup_errors=True)
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="segue-", dir=parent, ignore_cleanup_errors=True)
+        except OSError as error:
+            where, reason = parent or tempfile.gettempdir(), (error.strerror or "unknown error").lower()
+            raise StorageError(f"no scratch folder ({reason})", subject=where, hint=SCRATCH_HINT) from error
 
     async def __aenter__(self) -> Path:
         return Path(self._folder.name)

@@ -1,5 +1,6 @@
-"""Sources in a stable order, and what makes two of them the same."""
+"""Sources in a stable order, and their bytes. Files are hostile and may change, vanish or be no files at all."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -12,6 +13,7 @@ import aiofiles
 from model.errors import SourceUnreadable, SourceUnsupported, UsageError
 
 READ_BYTES = 4 << 20
+_GONE = "it vanished after it was found, or is a link that leads nowhere"
 AUDIO_SUFFIXES = frozenset(
     [".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac", ".m4a", ".mp4", ".alac", ".aac",
      ".mp3", ".ogg", ".oga", ".opus", ".wv", ".caf", ".mka", ".webm"]
@@ -27,66 +29,116 @@ class Source:
 
     @property
     def name(self) -> str:
-        """The path as text that can be printed: bytes that are no UTF-8 are shown as replacement characters."""
-        return os.fsencode(self.path).decode("utf-8", "replace")
+        """The path as text that can be printed."""
+        return printable(self.path)
+
+
+def printable(path: Path) -> str:
+    """The path as text that can be written: bytes that are no UTF-8 are shown as replacement characters."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def find_sources(named: Sequence[Path]) -> list[Source]:
     """The files to ingest: those named, and in folders all with an audio suffix, by name, hidden ones left out.
 
-    Each file once, in a stable order. Symbolic links to folders are not followed. Raises UsageError for a name
-    that does not exist.
+    Each file once, in a stable order. Symbolic links to folders are not followed. What cannot be looked at is a source
+    too: check_file says why, and no music is left out without a word. Raises UsageError for a name that does not exist.
     """
     found: dict[Path, Source] = {}
     for path in named:
-        if path.is_dir():
-            for source in _walk(path):
-                found.setdefault(source.path, source)
-        elif path.exists() or path.is_symlink():
-            found.setdefault(path, Source(path=path))
-        else:
-            raise UsageError("no such file or folder", subject=str(path), hint="check the spelling")
+        if _is_missing(path):
+            raise UsageError("no such file or folder", subject=printable(path), hint="check the spelling")
+        for source in _walk(path) if _is_folder(path) else [Source(path=path)]:
+            found.setdefault(source.path.absolute(), source)
     return list(found.values())
 
 
+def _is_missing(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
+    return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
+
+
 def _walk(folder: Path) -> Iterator[Source]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(root)
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in AUDIO_SUFFIXES:
-                yield Source(path=here / name, folder=here)
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            with os.scandir(here) as listing:  # it knows what its entries are
+                seen = sorted(
+                    (entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in listing
+                )
+        except OSError:
+            yield Source(path=here)
+            continue
+        shown = [(here / name, folder, link) for name, folder, link in seen if not name.startswith(".")]
+        for path, is_folder, is_link in shown:
+            if path.suffix.lower() in AUDIO_SUFFIXES and not is_folder and not (is_link and _is_folder(path)):
+                yield Source(path=path, folder=here)
+        waiting.extend(path for path, is_folder, _ in reversed(shown) if is_folder)
 
 
 def check_file(source: Source, *, bytes_max: int) -> os.stat_result:
     """The file's status. Raises SourceError for what is missing, empty, too large, or not a plain file."""
     try:
         status = source.path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            os.listdir(source.path)  # noqa: PTH208 - a folder that cannot be walked says why here
     except OSError as error:
-        raise _unreadable(source, error) from error
+        raise unreadable(source, error) from error
     if not stat.S_ISREG(status.st_mode):
         hint = "folders, pipes, sockets and devices are not read; name a file"
         raise SourceUnsupported("not a plain file", subject=source.name, hint=hint)
     if status.st_size == 0:
         raise SourceUnreadable("the file is empty", subject=source.name, hint="copy it again from where it came")
     if status.st_size > bytes_max:
-        hint = f"at most {bytes_max >> 30} GiB; cut it into tracks"
+        hint = f"at most {bytes_max / (1 << 30):.0f} GiB; cut it into tracks"
         raise SourceUnsupported("the file is too large", subject=source.name, hint=hint)
     return status
 
 
-async def hash_file(source: Source) -> str:
-    """SHA-256 of the file's bytes, in hex. Raises SourceUnreadable."""
+def plain_file(path: str, flags: int) -> int:
+    """An opener for `open` that never waits: a pipe or device that took a file's place is an OSError."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "not a plain file", path)
+
+
+async def hash_file(source: Source, *, size_bytes: int) -> str:
+    """SHA-256 of the file's bytes, in hex. Raises SourceUnreadable, also for a file that is not of this size (now)."""
     digest = hashlib.sha256()
+    seen = 0
     try:
-        async with aiofiles.open(source.path, "rb") as file:
-            while piece := await file.read(READ_BYTES):
+        async with aiofiles.open(source.path, "rb", opener=plain_file) as file:
+            while seen <= size_bytes and (piece := await file.read(READ_BYTES)):
                 digest.update(piece)
+                seen += len(piece)
     except OSError as error:
-        raise _unreadable(source, error) from error
+        raise unreadable(source, error) from error
+    if seen != size_bytes:
+        raise changed(source)
     return digest.hexdigest()
 
 
-def _unreadable(source: Source, error: OSError) -> SourceUnreadable:
+def unreadable(source: Source, error: OSError) -> SourceUnreadable:
+    """What the system said about a source, in our words."""
+    if error.errno in (errno.ENOENT, errno.ESTALE):
+        return SourceUnreadable("the file is not there", subject=source.name, hint=_GONE)
     reason = (error.strerror or "unknown error").lower()
     return SourceUnreadable(f"cannot read source ({reason})", subject=source.name, hint="check the file and its rights")
+
+
+def changed(source: Source) -> SourceUnreadable:
+    """The file is being written to: what was read of it fits nothing."""
+    return SourceUnreadable("the file changed while it was read", subject=source.name, hint="wait for its copy to end")

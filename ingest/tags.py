@@ -1,28 +1,40 @@
-"""Tags and cover art of a source, through mutagen. Tags are untrusted: whatever they hold, a track gets a title."""
+"""Tags and cover art of a source, through mutagen. Tags are untrusted: whatever they hold, a track gets a title.
+
+Mutagen holds in memory what it reads, so what it may read, and what it may inflate, is bounded here.
+"""
 
 import base64
+import io
 import logging
+import os
 import re
 import struct
 import unicodedata
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import mutagen
+import mutagen.id3._frames as id3_frames
 from mutagen.flac import Picture
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
 
-from ingest.scan import Source
+from ingest.scan import Source, plain_file, printable
 from model.track import TrackTags
 
 log = logging.getLogger(__name__)
 
 TEXT_CHARACTERS_MAX = 500
+_LOOKED_AT_MAX = 8 * TEXT_CHARACTERS_MAX  # of a text that may have megabytes
 VALUES_MAX = 20
 ART_BYTES_MAX = 32 << 20
+READ_BYTES_MAX = 128 << 20  # of one file
+INFLATED_BYTES_MAX = ART_BYTES_MAX
+REASON_CHARACTERS_MAX = 200
 _FRONT_COVER = 3
 _NUMBERED = re.compile(r"(?:(\d)-)?(\d{1,3})[ ._-]+(?=\S)")
 # Damaged tags make mutagen raise nearly anything; its own errors are only some of it.
@@ -35,9 +47,11 @@ _READ_ERRORS = (
     AttributeError,
     ArithmeticError,
     EOFError,
-    RecursionError,
+    AssertionError,
+    RuntimeError,
     MemoryError,
     struct.error,
+    zlib.error,
 )
 # What we keep, and what it is called in Vorbis comments, ID3v2 and MP4.
 _NAMES = {
@@ -72,19 +86,55 @@ class SourceTags:
     art: bytes | None
 
 
+class _Inflate:
+    """What mutagen's ID3 frames need of zlib, with a limit: a megabyte of them could inflate to a gigabyte."""
+
+    error = zlib.error
+
+    @staticmethod
+    def decompress(data: bytes) -> bytes:
+        """The inflated bytes; what goes on beyond the limit is refused like other damage."""
+        inflating = zlib.decompressobj()
+        whole = inflating.decompress(data, INFLATED_BYTES_MAX)
+        if not inflating.eof:
+            raise zlib.error("cut off, or more than we take")
+        return whole
+
+
+vars(id3_frames)["zlib"] = _Inflate  # mutagen offers no other way
+
+
+class _Bounded(io.FileIO):
+    """A file that gives away READ_BYTES_MAX and no more, however often it is asked."""
+
+    _left = READ_BYTES_MAX
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file, until there was enough."""
+        wanted = self._left + 1 if size is None or size < 0 else min(size, self._left + 1)
+        there = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        piece = super().read(min(wanted, there)) or b""  # memory is taken for what is asked, not for what comes
+        self._left -= len(piece)
+        if self._left < 0:
+            raise OSError(f"tags of more than {READ_BYTES_MAX >> 20} MiB")
+        return piece
+
+
 def read_tags(source: Source) -> SourceTags:
     """Tags and art of a source; file and folder names where tags are missing. Blocking; never raises."""
     raw: Any = None
     values: dict[str, list[str]] = {}
     art: bytes | None = None
     try:
-        file = mutagen.File(source.path)
+        with _Bounded(os.fspath(source.path), opener=plain_file) as bounded:
+            file = mutagen.File(bounded)
         raw = file.tags if file is not None else None
         if raw is not None:
             values = dict(_values(raw))
-            art = _front_cover(raw, getattr(file, "pictures", []))
+        art = _front_cover(raw, getattr(file, "pictures", []))
     except _READ_ERRORS as error:
-        log.warning("tags unreadable", extra={"source": source.name, "reason": f"{type(error).__name__}: {error}"})
+        reason = f"{type(error).__name__}: {error}"[:REASON_CHARACTERS_MAX]
+        log.warning("tags unreadable", extra={"source": source.name, "reason": reason})
     return SourceTags(_tags(values, source), art)
 
 
@@ -96,9 +146,14 @@ def _values(raw: Any) -> Iterator[tuple[str, list[str]]]:
         found = raw.get(name) if name else None
         if found is None:
             continue
-        items = found.text if family is _Family.ID3 else found if isinstance(found, list | tuple) else [found]
+        items = _items(found) if family is _Family.ID3 else found if isinstance(found, list | tuple) else [found]
         texts = [cleaned(_text(item)) for item in items[:VALUES_MAX]]
         yield field, [text for text in texts if text]
+
+
+def _items(frame: Any) -> list[Any]:
+    """The values of an ID3 text frame; genres by name also where they are numbers."""
+    return list(frame.genres if hasattr(frame, "genres") else frame.text)
 
 
 def _family(raw: object) -> _Family:
@@ -107,17 +162,18 @@ def _family(raw: object) -> _Family:
 
 def _text(item: object) -> str:
     if isinstance(item, tuple):  # MP4: (number, total)
-        return "/".join(str(part) for part in item if part)
+        return "/".join(str(part) for part in item)
     if isinstance(item, bytes):
-        return item.decode("utf-8", "replace")
+        return item[: 4 * _LOOKED_AT_MAX].decode("utf-8", "replace")
     return str(item)
 
 
 def cleaned(text: str) -> str:
     """Text for people: composed (NFC), one line, no control characters, of bounded length."""
-    spaced = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in text)
+    start = text[:_LOOKED_AT_MAX]
+    spaced = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in start)
     whole = spaced.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written
-    return unicodedata.normalize("NFC", " ".join(whole.split()))[:TEXT_CHARACTERS_MAX]
+    return unicodedata.normalize("NFC", " ".join(whole.split()))[:TEXT_CHARACTERS_MAX].rstrip()
 
 
 def _tags(values: dict[str, list[str]], source: Source) -> TrackTags:
@@ -159,9 +215,9 @@ class _Named:
 
     @classmethod
     def of(cls, source: Source) -> "_Named":
-        stem = cleaned(source.path.stem.encode("utf-8", "replace").decode("utf-8")) or "untitled"
+        stem = cleaned(printable(Path(source.path.stem))) or "untitled"
         found = _NUMBERED.match(stem)
-        album = cleaned(source.folder.name.encode("utf-8", "replace").decode("utf-8")) if source.folder else ""
+        album = cleaned(printable(Path(source.folder.absolute().name))) if source.folder else ""
         if found is None:
             return cls(stem, album, None, None)
         return cls(stem[found.end() :], album, int(found[2]) or None, int(found[1]) if found[1] else None)

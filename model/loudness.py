@@ -23,7 +23,8 @@ class LoudnessReport:
     short_term_max_lufs: float | None = None
 
     def __post_init__(self) -> None:
-        for value in (self.integrated_lufs, self.range_lu, self.true_peak_dbtp):
+        levels = (self.integrated_lufs, self.momentary_max_lufs, self.short_term_max_lufs)
+        for value in (*levels, self.range_lu, self.true_peak_dbtp):
             if value is not None and not math.isfinite(value):
                 raise ValueError(f"a measurement is a finite number or None: {self}")
 

@@ -33,6 +33,11 @@ class Package:
             raise ValueError(f"malformed id: {self.track_id!r} {self.package_id!r}")
         if self.target_duration_s <= 0 or not self.renditions:
             raise ValueError("a package has renditions and a target duration")
+        if self.media_samples <= 0:
+            raise ValueError("a package has samples")
+        ids = [each.rendition.rendition_id for each in self.renditions]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"the renditions of a package have ids of their own: {ids}")
 
     @property
     def codecs(self) -> tuple[Codec, ...]:

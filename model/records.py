@@ -1,6 +1,7 @@
 """Frozen types to JSON and back: the same record gives the same bytes, and junk gives a typed error."""
 
 import json
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -25,7 +26,7 @@ def from_json(kind: type[Record], data: bytes, *, subject: str) -> Record:
     """
     try:
         value: Record = _build(kind, json.loads(data), path="$")
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         hint = "the object was written by something else or damaged; publish the track again"
         raise RecordMalformed(f"not a {kind.__name__} record ({error})", subject=subject, hint=hint) from error
     return value
@@ -59,6 +60,10 @@ def _build(kind: Any, value: Any, *, path: str) -> Any:
         return float(value)
     if type(value) is not kind:
         raise TypeError(f"{path} must be {kind.__name__}, is {type(value).__name__}")
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{path} must be a finite number")
+    if kind is str:
+        value.encode()  # JSON can spell half a surrogate pair, which is no text
     return value
 
 

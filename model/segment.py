@@ -40,6 +40,8 @@ class SegmentedRendition:
     def __post_init__(self) -> None:
         if not self.segments:
             raise ValueError("a segmented rendition has at least one segment")
+        if self.timescale <= 0 or self.init_size_bytes <= 0 or self.index_size_bytes < 0:
+            raise ValueError("a segmented rendition has a timescale and an init section")
         expected = self.init_size_bytes + self.index_size_bytes
         for segment in self.segments:
             if segment.offset_bytes != expected:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from avtool import argv
@@ -58,26 +59,47 @@ async def encode_ladder(job: EncodeJob, ladder: Ladder) -> Encoded:
     One decode feeds all encoders of a pass. Raises LoudnessMissed if a rendition stays off its level after
     `PASSES_MAX` passes, or ToolError.
     """
-    trims = dict.fromkeys(ladder.renditions, 0.0)
     if job.target is None or job.loudness.integrated_lufs is None:
-        return Encoded(encodings=tuple(await _encode(job, trims)), level_lufs=None)
-    level = job.loudness.integrated_lufs
+        untouched = dict.fromkeys(ladder.renditions, 0.0)
+        return Encoded(encodings=tuple(await _encode(job, untouched)), level_lufs=None)
+    settled = await settle(ladder, job.loudness.integrated_lufs, job.target, partial(_encode, job))
+    for each in settled.encodings:
+        if not kept(each.loudness, settled.level_lufs, job.target):
+            raise _missed(each, settled.level_lufs, job.subject)
+    return Encoded(encodings=settled.encodings, level_lufs=settled.level_lufs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The last encoding of each rendition, and the level that they were to have."""
+
+    encodings: tuple[Encoding, ...]
+    level_lufs: float
+
+
+async def settle(
+    ladder: Ladder,
+    level_lufs: float,
+    target: LoudnessTarget,
+    encode: Callable[[dict[Rendition, float]], Awaitable[Sequence[Encoding]]],
+) -> Settled:
+    """Let `encode` make renditions with trims until all are at one level, or `PASSES_MAX` passes are over."""
+    trims = dict.fromkeys(ladder.renditions, 0.0)
     done: dict[Rendition, Encoding] = {}
     tries: Counter[Rendition] = Counter()
     for _ in range(PASSES_MAX):
-        done |= {each.rendition: each for each in await _encode(job, trims)}
+        done |= {each.rendition: each for each in await encode(trims)}
         tries.update(trims.keys())
         attempts = {each: _attempt(encoding, tries[each]) for each, encoding in done.items()}
-        lower = next_level(level, job.target, attempts.values())
-        if lower < level:
-            level = lower
+        lower = next_level(level_lufs, target, attempts.values())
+        if lower < level_lufs:
+            level_lufs = lower
             tries.clear()
             attempts = {each: replace(attempt, tries=0) for each, attempt in attempts.items()}
-        trims = _corrections(attempts, level, job.target)
+        trims = _corrections(attempts, level_lufs, target)
         if not trims:
-            return Encoded(encodings=tuple(done[each] for each in ladder.renditions), level_lufs=level)
-    missed = next(each for each in done.values() if not kept(each.loudness, level, job.target))
-    raise _missed(missed, level, job.subject)
+            break
+    return Settled(encodings=tuple(done[each] for each in ladder.renditions), level_lufs=level_lufs)
 
 
 def _attempt(encoding: Encoding, tries: int) -> Attempt:
@@ -109,8 +131,11 @@ async def _encode(job: EncodeJob, trims: dict[Rendition, float]) -> Sequence[Enc
             subject=job.subject,
             on_line=take,
         )
-    async with asyncio.TaskGroup() as group:
-        measured = [group.create_task(_measured(job, path)) for path in paths.values()]
+    try:
+        async with asyncio.TaskGroup() as group:
+            measured = [group.create_task(_measured(job, path)) for path in paths.values()]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     return [
         Encoding(rendition=rendition, path=paths[rendition], trim_db=trim, loudness=report.result())
         for (rendition, trim), report in zip(trims.items(), measured, strict=True)

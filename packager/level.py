@@ -31,8 +31,8 @@ class Attempt:
 
 def next_level(level_lufs: float, target: LoudnessTarget, attempts: Collection[Attempt]) -> float:
     """The level to go on with: this one, or less where true peaks leave no more room."""
-    over = sorted((_overshoot(each.loudness, target) for each in attempts), reverse=True)
-    stubborn = [_overshoot(each.loudness, target) for each in attempts if each.tries >= TRIES_MAX]
+    over = sorted((_overshoot_at(level_lufs, target, each) for each in attempts), reverse=True)
+    stubborn = [_overshoot_at(level_lufs, target, each) for each in attempts if each.tries >= TRIES_MAX]
     drop = max([0.0, *over[OUTLIERS_MAX:], *stubborn])
     return level_lufs - drop - _MARGIN_DB if drop else level_lufs
 
@@ -52,6 +52,16 @@ def kept(report: LoudnessReport, level_lufs: float, target: LoudnessTarget) -> b
     if report.integrated_lufs is None:
         return True
     return not _overshoot(report, target) and abs(report.integrated_lufs - level_lufs) <= TOLERANCE_LU
+
+
+def _overshoot_at(level_lufs: float, target: LoudnessTarget, attempt: Attempt) -> float:
+    """How far the true peak will be above the ceiling when this is brought to the level; 0 if it can stay as it is."""
+    report = attempt.loudness
+    if report.integrated_lufs is None or report.true_peak_dbtp is None:
+        return 0.0
+    if next_trim(attempt, level_lufs, target) is None:
+        return 0.0
+    return max(0.0, report.true_peak_dbtp + level_lufs - report.integrated_lufs - target.true_peak_dbtp)
 
 
 def _overshoot(report: LoudnessReport, target: LoudnessTarget) -> float:

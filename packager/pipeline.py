@@ -13,7 +13,7 @@ from cmaf.assemble import assemble
 from cmaf.encoded import read_encoded
 from manifests.build import target_duration_s
 from manifests.rules import Finding, Severity
-from model.errors import ObjectNotFound, PackageInvalid, RecordMalformed, TrackUnknown
+from model.errors import MediaError, ObjectNotFound, PackageInvalid, RecordMalformed, TrackUnknown
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.package import Current, Package
 from model.records import from_json, to_json
@@ -24,7 +24,7 @@ from packager.encode import Encoded, EncodeJob, Encoding, encode_ladder
 from packager.ladder import ladder_of
 from packager.publish import make_live, package_files, upload
 from packager.settings import PackageSettings
-from packager.verify import verify_package
+from packager.verify import sha256_of, verify_package
 from storage.base import ObjectStore
 from storage.keys import art_key, current_key, ingest_key, mezzanine_key, package_key
 
@@ -54,9 +54,9 @@ class Packaged:
 async def package(work: Packaging, track_id: str, *, subject: str) -> Packaged:
     """Make the package of a track that its ingest report and the settings ask for, and make it live.
 
-    A package that is live already is left alone; one that was uploaded whole but not made live is verified and made
-    live. `subject` is what events call the track. Raises TrackUnknown, PackageInvalid, LoudnessMissed, ToolError or
-    StorageError; players then see what they saw before.
+    A package that is live already is left alone; one that was uploaded whole but not made live is made live if it is
+    sound, else made again. `subject` is what events call the track. Raises TrackUnknown, PackageInvalid,
+    LoudnessMissed, ToolError or StorageError; players then see what they saw before.
     """
     track = await read_track(work.store, track_id)
     package_id = wanted_package_id(work, track)
@@ -64,10 +64,9 @@ async def package(work: Packaging, track_id: str, *, subject: str) -> Packaged:
     if live == package_id:
         return Packaged(track=track, package_id=package_id, fresh=False)
     made = await _uploaded(work, track_id, package_id)
-    if made is None:
+    if made is None or _broken(await _verified(work, made, subject)):
         made = await _make(work, track, package_id, subject)
-    work.observer.notify(StageStarted(subject=subject, stage=Stage.VERIFY))
-    _refuse(await verify_package(work.store, made, scratch_dir=work.settings.scratch_dir), subject)
+        _refuse(await _verified(work, made, subject), subject)
     await make_live(work.store, made)
     return Packaged(track=track, package_id=package_id, fresh=True)
 
@@ -102,7 +101,15 @@ async def live_package_id(store: ObjectStore, track_id: str) -> str | None:
 async def read_package(store: ObjectStore, track_id: str, package_id: str) -> Package:
     """The package of this id. Raises ObjectNotFound or RecordMalformed."""
     key = package_key(track_id, package_id, "package.json")
-    return from_json(Package, (await store.read(key)).data, subject=key)
+    package = from_json(Package, (await store.read(key)).data, subject=key)
+    if (package.track_id, package.package_id) != (track_id, package_id):
+        raise RecordMalformed("the record of another package", subject=key, hint="publish the track again")
+    return package
+
+
+async def _verified(work: Packaging, made: Package, subject: str) -> list[Finding]:
+    work.observer.notify(StageStarted(subject=subject, stage=Stage.VERIFY))
+    return await verify_package(work.store, made, scratch_dir=work.settings.scratch_dir)
 
 
 async def _uploaded(work: Packaging, track_id: str, package_id: str) -> Package | None:
@@ -113,10 +120,17 @@ async def _uploaded(work: Packaging, track_id: str, package_id: str) -> Package 
         return None
 
 
+async def _fetch_mezzanine(store: ObjectStore, track: Track, target: Path) -> None:
+    key = mezzanine_key(track.track_id, track.ingest_id)
+    await store.fetch(key, target)
+    if await asyncio.to_thread(sha256_of, target) != track.mezzanine_sha256:
+        raise MediaError("the mezzanine is damaged", subject=key, hint="publish the source again")
+
+
 async def _make(work: Packaging, track: Track, package_id: str, subject: str) -> Package:
     async with _scratch(work.settings.scratch_dir) as scratch:
         mezzanine = scratch / "mezzanine.mp4"
-        await work.store.fetch(mezzanine_key(track.track_id, track.ingest_id), mezzanine)
+        await _fetch_mezzanine(work.store, track, mezzanine)
         work.observer.notify(StageStarted(subject=subject, stage=Stage.ENCODE))
         encoded = await encode_ladder(_job(work, track, mezzanine, subject), _ladder(work))
         work.observer.notify(StageStarted(subject=subject, stage=Stage.PACKAGE))
@@ -195,10 +209,14 @@ def _track_file(scratch: Path, rendition_id: str) -> Path:
     return scratch / f"{rendition_id}.mp4"
 
 
+def _broken(findings: list[Finding]) -> list[Finding]:
+    """The findings that break playback."""
+    return [each for each in findings if each.severity is Severity.MUST]
+
+
 def _refuse(findings: list[Finding], subject: str) -> None:
     """Raise for the first finding that breaks playback."""
-    broken = [each for each in findings if each.severity is Severity.MUST]
-    if broken:
+    if broken := _broken(findings):
         message = f"not made live: {broken[0].rule}: {broken[0].message}"
         raise PackageInvalid(message, subject=subject, hint=broken[0].how_to_fix)
 

@@ -8,8 +8,8 @@ import difflib
 import hashlib
 import os
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,29 +58,35 @@ def _one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if int(text) < least:
-            raise ValueError(f"at least {least}")
+        if not least <= int(text) <= most:
+            raise ValueError(f"{least} to {most}")
         return int(text)
 
     return parse
 
 
+def _folder(text: str) -> str:
+    if text and not Path(text).is_dir():
+        raise ValueError("no such folder")
+    return text
+
+
 SETTINGS = (
     Setting("store", str, "", "where everything is kept: file:PATH or s3://bucket/prefix?endpoint=URL"),
     Setting("catalog", str, "", "the local index of the store, an SQLite file (default: in the user's state folder)"),
-    Setting("scratch", str, "", "folder for temporary files (default: the system's)"),
+    Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
     Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
-    Setting("jobs", _at_least(1), _PROCESSORS, "tracks worked on at the same time"),
+    Setting("jobs", _whole(1, 1024), _PROCESSORS, "tracks worked on at the same time"),
     Setting("loudness", _one_of("track", "off"), "track", "track: bring every track to the target; off: only measure"),
     Setting("target", float, -14.0, "target loudness in LUFS"),
     Setting("true_peak", float, -1.0, "true-peak ceiling in dBTP"),
     Setting("aac", _rates, (64, 96, 128, 192, 256), "AAC rungs in kbit/s, comma-separated"),
     Setting("opus", _rates, (64, 96, 128, 160), "Opus rungs in kbit/s, comma-separated"),
     Setting("host", str, "127.0.0.1", "address to serve on"),
-    Setting("port", _at_least(0), 8080, "port to serve on; 0: any free one"),
-    Setting("workers", _at_least(1), 1, "origin processes that share the port"),
+    Setting("port", _whole(0, 65_535), 8080, "port to serve on; 0: any free one"),
+    Setting("workers", _whole(1, 1024), 1, "origin processes that share the port"),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
     Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
     Setting("s3_access_key", str, "", "access key of the S3 service", secret=True),
@@ -95,7 +101,7 @@ _ALSO = {"s3_access_key": "AWS_ACCESS_KEY_ID", "s3_secret_key": "AWS_SECRET_ACCE
 class Value:
     """The value of a setting and where it came from: flag, environment, file or default."""
 
-    value: Any
+    value: Any = field(repr=False)  # it may be a secret
     origin: str
 
 
@@ -164,9 +170,11 @@ def _file(path: Path, *, required: bool) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"cannot read the configuration file ({error})", subject=str(path)) from error
-    for key in found:
+    for key, value in found.items():
         if key not in _BY_KEY:
             raise UsageError(f"unknown setting {key!r}", subject=str(path), hint=_nearest(key, _BY_KEY))
+        if isinstance(value, dict):
+            raise UsageError(f"{key} is a value, not a table", subject=str(path), hint=_BY_KEY[key].help)
     return found
 
 
@@ -174,9 +182,10 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     known = {setting.env for setting in SETTINGS} | {"SEGUE_CONFIG", "SEGUE_CHROMIUM"}
     for name in environ:
         if name.startswith(ENV_PREFIX) and name not in known:
-            raise UsageError(f"unknown environment variable {name}", hint=_nearest(name, known))
+            raise UsageError(f"unknown environment variable {name}", hint=_nearest(name, known, ENV_PREFIX))
 
 
-def _nearest(name: str, known: Any) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else "`segue config` shows every setting"
+def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    choices = [each.removeprefix(prefix) for each in known]
+    near = difflib.get_close_matches(name.removeprefix(prefix), choices, n=1, cutoff=0.6)
+    return f"did you mean {prefix}{near[0]}?" if near else "`segue config` shows every setting"

@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from types import ModuleType
 
-from model.errors import PipelineError
+from model.errors import Interrupted, PipelineError
 from segue import config as settings
 from segue.commands import config, doctor, ingest, ls, package, publish, serve, show, verify
 from segue.logs import set_up
@@ -82,6 +82,8 @@ def main(argv: list[str] | None = None) -> int:
     except PipelineError as error:
         output.error(error)
         return error.exit_status
+    except KeyboardInterrupt:
+        return Interrupted.exit_status
     except Exception as error:
         logging.getLogger(__name__).critical("internal error", exc_info=error)
         return 1

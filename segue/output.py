@@ -3,9 +3,12 @@
 import json
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
+from unicodedata import category
 
 from model.errors import PipelineError
+
+_OBEYED = frozenset(["Cc", "Zl", "Zp"])  # control characters, line and paragraph separators
 
 
 class Output:
@@ -17,16 +20,16 @@ class Output:
     def data(self, line: dict[str, Any]) -> None:
         """One JSON line, if JSON was asked for."""
         if self.as_json:
-            self._write(json.dumps(line, ensure_ascii=False, allow_nan=False))
+            _print(json.dumps(line, ensure_ascii=False, allow_nan=False), sys.stdout)
 
     def text(self, line: str) -> None:
         """One line of the result for people; on stdout, where pipes take it, unless stdout carries JSON."""
         if not self.as_json:
-            self._write(line)
+            _print(printable(line), sys.stdout)
 
     def say(self, line: str) -> None:
         """One line beside the result, on stderr."""
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
+        _print(printable(line), sys.stderr)
 
     def error(self, error: PipelineError) -> None:
         """An error that ends the command."""
@@ -35,8 +38,17 @@ class Output:
         if error.hint:
             self.say(f"hint: {error.hint}")
 
-    def _write(self, line: str) -> None:
-        try:
-            print(line, flush=True)  # noqa: T201
-        except BrokenPipeError:  # whoever read us has enough (`segue ls | head`)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+def printable(line: str) -> str:
+    """The line without control characters: names and tags come from strangers, and terminals obey."""
+    return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _OBEYED else char for char in line)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    """One line; what the stream's encoding lacks becomes `?`."""
+    encoding = stream.encoding or "utf-8"
+    text = line.encode(encoding, "replace").decode(encoding)
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:  # whoever read us has enough (`segue ls | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

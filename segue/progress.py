@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 
 from model.events import BatchStarted, Event, Stage, StageProgress, StageStarted, Status, TrackOutcome
-from segue.output import Output
+from segue.output import Output, printable
 
 REDRAW_S = 0.1
 _BAR_WIDTH = 20
@@ -88,7 +88,7 @@ class Progress:
     def _line(self, subject: str, running: _Running) -> str:
         filled = round(_BAR_WIDTH * min(1.0, running.fraction))
         bar = "█" * filled + "·" * (_BAR_WIDTH - filled)
-        name = subject.rpartition("/")[2]
+        name = printable(subject.rpartition("/")[2])
         return f"  {bar} {running.stage:10} {name}"
 
     def _erase(self) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from manifests.rules import Finding, Severity
+from manifests.rules import Severity
 from model.errors import PackageError, StorageError, TrackUnknown
 from packager.pipeline import live_package_id, read_package
 from packager.verify import verify_package
@@ -58,10 +58,7 @@ async def _verify(store: ObjectStore, track_id: str, output: Output, *, scratch_
     output.data({"event": "verify", "track_id": track_id, "package_id": package_id, "status": status, "findings": told})
     output.text(f"{status:8}{track_id}  {package_id}")
     for finding in findings:
-        output.text(_line(finding))
+        place = f"line {finding.line}: " if finding.line else ""
+        output.text(f"        {finding.severity}: {finding.section}: {place}{finding.message}")
+        output.text(f"        fix: {finding.how_to_fix}")
     return sound
-
-
-def _line(finding: Finding) -> str:
-    place = f"line {finding.line}: " if finding.line else ""
-    return f"        {finding.severity}: {finding.section}: {place}{finding.message}\n        fix: {finding.how_to_fix}"

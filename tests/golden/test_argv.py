@@ -1,0 +1,62 @@
+"""What ffmpeg is told, option by option. `make golden` rewrites the lists; review the diff."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from avtool import argv
+from avtool.argv import EncodeOutput
+from model.rendition import Codec, Rendition
+
+FOLDER = Path(__file__).parent / "argv"
+UPDATE = os.environ.get("GOLDEN_UPDATE") == "1"
+SOURCE = "-odd: 'name'.flac"
+MEZZANINE = "scratch/mezzanine.mp4"
+AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
+OPUS = Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000)
+FLAC = Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0)
+
+
+def lists() -> dict[str, list[str]]:
+    """One list of each kind that we give to ffmpeg."""
+    outputs = [
+        EncodeOutput(rendition=AAC, path="scratch/aac-128.encoded.mp4", gain_db=0.17),
+        EncodeOutput(rendition=OPUS, path="scratch/opus-96.encoded.mp4"),
+        EncodeOutput(rendition=FLAC, path="scratch/flac.encoded.mp4", gain_db=-0.06),
+    ]
+    return {
+        "probe.txt": argv.probe("ffmpeg", SOURCE),
+        "measure.txt": argv.measure("ffmpeg", SOURCE),
+        "normalise.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True),
+        "normalise-untouched.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=0.0, dither=False),
+        "encode-three.txt": argv.encode("ffmpeg", MEZZANINE, outputs),
+        "encode-one.txt": argv.encode("ffmpeg", MEZZANINE, outputs[:1]),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(lists()))
+def test_argv_is_as_reviewed(name: str) -> None:
+    """One argument a line: every option that we rely on is named, and nothing else is said."""
+    text = "\n".join(lists()[name]) + "\n"
+    if UPDATE:
+        FOLDER.mkdir(exist_ok=True)
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    reviewed = (FOLDER / name).read_text(encoding="utf-8")
+    assert reviewed == text, "if the change is meant: make golden, and review the diff"
+
+
+def test_no_reviewed_list_is_left_over() -> None:
+    """A list that is no longer made has no file: remove it by hand."""
+    assert {path.name for path in FOLDER.iterdir()} <= set(lists())
+
+
+@pytest.mark.parametrize("name", ["probe.txt", "measure.txt", "normalise.txt"])
+def test_a_source_is_opened_with_care(name: str) -> None:
+    """Only by the file protocol, only as a container that we take, and its name is never an option."""
+    told = lists()[name]
+    at = told.index("-i")
+    assert told[at + 1] == f"file:{SOURCE}"
+    assert told[told.index("-protocol_whitelist") + 1] == "file"
+    assert "hls" not in told[told.index("-format_whitelist") + 1].split(",")
+    assert max(told.index("-protocol_whitelist"), told.index("-format_whitelist")) < at

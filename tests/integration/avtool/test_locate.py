@@ -1,0 +1,96 @@
+"""The ffmpeg that is used can do all that we ask of it, and one that cannot is refused before any work."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from avtool.locate import ENCODERS, FILTERS, Ffmpeg, locate
+from avtool.output import parse_probe
+from avtool.run import Limits, run
+from model.errors import ToolMissing
+
+LIMITS = Limits(timeout_s=20)
+
+
+async def test_our_own_has_everything() -> None:
+    """It comes with the package and needs no configuration."""
+    tool = await locate()
+    assert Path(tool.path).is_file()
+    assert tool.version
+
+
+async def test_a_configured_one_is_taken(tool: Ffmpeg) -> None:
+    """By its path, and it calls itself the same."""
+    assert await locate(tool.path) == tool
+
+
+def _script(folder: Path, *lines: str) -> str:
+    path = folder / "ffmpeg"
+    path.write_text("\n".join(("#!/bin/sh", *lines)) + "\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def _answers(version: str, encoders: tuple[str, ...] = ENCODERS, filters: tuple[str, ...] = FILTERS) -> str:
+    """A script that answers as an ffmpeg of these abilities does."""
+    shown = "; ".join(f"echo ' A....D {name} words'" for name in encoders)
+    offered = "; ".join(f"echo ' ... {name} A->A words'" for name in filters)
+    return f"case $2 in -version) echo '{version}';; -encoders) {shown};; -filters) {offered};; esac"
+
+
+GOOD = "ffmpeg version 9.9-test built with --enable-libsoxr"
+
+
+async def test_a_stranger_with_all_abilities_is_taken(tmp_path: Path) -> None:
+    """What counts is what it says that it can do."""
+    path = _script(tmp_path, _answers(GOOD))
+    assert await locate(path) == Ffmpeg(path=path, version="9.9-test")
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        ("exit 1", "not a working ffmpeg"),
+        ("echo no idea >&2; exit 127", "no idea"),
+        ("kill -9 $$", "not a working ffmpeg"),
+        ("true", "not an ffmpeg"),
+        ("echo avconv version 11", "not an ffmpeg"),
+        (_answers("ffmpeg version 5.1"), "lacks libsoxr"),
+        (_answers(GOOD, encoders=("aac", "flac")), "lacks libopus"),
+        (_answers(GOOD, filters=FILTERS[1:]), "lacks ebur128"),
+        (_answers(GOOD, encoders=(), filters=()), "lacks aac, libopus, flac, ebur128"),
+    ],
+)
+async def test_what_is_no_use_is_refused(tmp_path: Path, answer: str, complaint: str) -> None:
+    """Exit status 3, which file it is, what is wrong with it, and how to get another."""
+    path = _script(tmp_path, answer)
+    with pytest.raises(ToolMissing, match=complaint) as refused:
+        await locate(path)
+    assert refused.value.subject == path
+    assert "SEGUE_FFMPEG" in refused.value.hint
+    assert refused.value.exit_status == 3
+
+
+async def test_one_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """With the same hint."""
+    with pytest.raises(ToolMissing, match="No such file") as refused:
+        await locate(str(tmp_path / "ffmpeg"))
+    assert "SEGUE_FFMPEG" in refused.value.hint
+
+
+async def test_one_that_hangs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped, and counts as missing."""
+    monkeypatch.setattr("avtool.locate._ASKING", Limits(timeout_s=0.5))
+    with pytest.raises(ToolMissing, match="stopped after"):
+        await locate(_script(tmp_path, "exec sleep 60"))
+
+
+async def test_every_layout_of_this_ffmpeg_is_counted_rightly(tool: Ffmpeg) -> None:
+    """Against its own list of names and parts."""
+    listing = (await run([tool.path, "-hide_banner", "-layouts"], limits=LIMITS, subject="x")).stdout.decode()
+    layouts = re.findall(r"^(\S+) +([A-Z0-9]+(?:\+[A-Z0-9]+)*)$", listing.partition("DECOMPOSITION")[2], re.MULTILINE)
+    assert len(layouts) > 30
+    for name, parts in layouts:
+        header = f"#codec_id 0: flac\n#sample_rate 0: 48000\n#channel_layout_name 0: {name}\n"
+        assert parse_probe(header.encode(), "", subject=name).channels == len(parts.split("+")), name

@@ -1,0 +1,228 @@
+"""A program that we start is bounded in time, memory, files and words, and none of it outlives us."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from avtool.run import STDERR_TAIL_BYTES, Completed, Limits, run
+from model.errors import ToolFailed, ToolMissing, ToolTimeout
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+LIMITS = Limits(timeout_s=30)
+
+
+async def _python(code: str, *arguments: str, limits: Limits = LIMITS) -> Completed:
+    return await run([sys.executable, "-c", code, *arguments], limits=limits, subject="song.flac")
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits for its parent to notice its end does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def _gone(pid: int) -> bool:
+    for _ in range(100):
+        if not _alive(pid):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+async def _pids(file: Path) -> list[int]:
+    """The process ids that a program writes when it is under way."""
+    for _ in range(500):
+        if file.is_file():
+            break
+        await asyncio.sleep(0.02)
+    return [int(word) for word in file.read_text().split()]
+
+
+PARENT_AND_CHILD = """
+import os, pathlib, signal, subprocess, sys, time
+if {stubborn}:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+child = subprocess.Popen([sys.executable, "-c", deaf])
+path = pathlib.Path(sys.argv[1])
+path.with_suffix(".new").write_text(f"{{os.getpid()}} {{child.pid}}\\n")
+path.with_suffix(".new").rename(path)
+time.sleep({sleeps})
+"""
+
+
+async def test_what_it_prints_is_kept() -> None:
+    """Both streams, in full where they are small."""
+    done = await _python("import sys; print('out'); print('err', file=sys.stderr)")
+    assert done == Completed(stdout=b"out\n", stderr="err\n")
+
+
+async def test_a_failure_says_what_the_program_said() -> None:
+    """The last line as message, the tail of all lines, the status and the command."""
+    with pytest.raises(ToolFailed) as failed:
+        await _python("import sys; print('first\\n  last words  \\n', file=sys.stderr); sys.exit(7)")
+    assert str(failed.value) == "last words: song.flac"
+    assert failed.value.exit_status_of_tool == 7
+    assert failed.value.stderr_tail.startswith("first")
+    assert failed.value.argv[0] == sys.executable
+
+
+async def test_a_crash_is_a_failure() -> None:
+    """Death by a signal has a negative status and, without words, a message of its own."""
+    with pytest.raises(ToolFailed, match="exit status -11") as failed:
+        await _python("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    assert failed.value.exit_status_of_tool == -11
+
+
+async def test_of_a_flood_only_the_end_of_stderr_is_kept() -> None:
+    """32 MiB of complaints: some 64 KiB are kept, the last ones."""
+    done = await _python("import sys\nfor _ in range(512): sys.stderr.write('x' * 65536)\nsys.stderr.write('the end')")
+    assert done.stderr.endswith("the end")
+    assert STDERR_TAIL_BYTES <= len(done.stderr) <= STDERR_TAIL_BYTES + (1 << 14)
+
+
+async def test_of_a_flood_only_the_start_of_stdout_is_kept() -> None:
+    """Nothing of the middle either; and the program is not left waiting for a reader."""
+    code = "import sys\nfor n in range(2000): sys.stdout.write(f'{n:08d}' * 100)"
+    done = await _python(code, limits=Limits(timeout_s=30, stdout_bytes=1_000))
+    assert done.stdout == b"00000000" * 100 + b"00000001" * 25
+
+
+async def test_lines_are_handed_over() -> None:
+    """Each as it comes, without its end; the last one needs none; bytes that are no text do no harm."""
+    lines: list[str] = []
+    code = "import sys; sys.stdout.buffer.write(b'one\\ntw\\xff\\n\\nlast')"
+    done = await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_line=lines.append)
+    assert lines == ["one", "tw\N{REPLACEMENT CHARACTER}", "", "last"]
+    assert done.stdout == b""
+
+
+async def test_a_line_without_end_is_an_error() -> None:
+    """A program that prints another language than we expect is stopped, with a typed error."""
+    code = "import sys, time; sys.stdout.write('x' * 1_000_000); sys.stdout.flush(); time.sleep(60)"
+    began = time.monotonic()
+    with pytest.raises(ToolFailed, match="line without end"):
+        await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_line=lambda _: None)
+    assert time.monotonic() - began < 20
+
+
+async def test_an_error_of_the_reader_comes_through_as_it_is() -> None:
+    """A reader that refuses a line ends the program, and its own error reaches the caller."""
+
+    def refuse(line: str) -> None:
+        raise ToolFailed(f"cannot read {line}")
+
+    code = "import time; print('this', flush=True); time.sleep(60)"
+    with pytest.raises(ToolFailed, match="cannot read this"):
+        await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_line=refuse)
+
+
+async def test_time_is_up_for_the_whole_group(tmp_path: Path) -> None:
+    """The program and its child are both gone, though the child will not be asked nicely."""
+    code = PARENT_AND_CHILD.format(stubborn=False, sleeps=60)
+    with pytest.raises(ToolTimeout, match="stopped after 1 s") as stopped:
+        await _python(code, str(tmp_path / "pids"), limits=Limits(timeout_s=1.0))
+    assert stopped.value.hint
+    for pid in await _pids(tmp_path / "pids"):
+        assert await _gone(pid)
+
+
+async def test_a_child_that_is_left_behind_is_ended(tmp_path: Path) -> None:
+    """The program ends well but leaves a child that holds its output open: bounded in time, and nothing remains."""
+    code = PARENT_AND_CHILD.format(stubborn=False, sleeps=0)
+    with pytest.raises(ToolTimeout):
+        await _python(code, str(tmp_path / "pids"), limits=Limits(timeout_s=1.0))
+    for pid in await _pids(tmp_path / "pids"):
+        assert await _gone(pid)
+
+
+async def test_cancelling_ends_the_whole_group(tmp_path: Path) -> None:
+    """Asked once, reaped at once."""
+    task = asyncio.create_task(_python(PARENT_AND_CHILD.format(stubborn=False, sleeps=60), str(tmp_path / "pids")))
+    pids = await _pids(tmp_path / "pids")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for pid in pids:
+        assert await _gone(pid)
+
+
+IMPATIENT = """
+import asyncio, pathlib, sys
+from avtool.run import Limits, run
+
+async def impatient(code, file):
+    command = [sys.executable, "-c", code, file]
+    task = asyncio.create_task(run(command, limits=Limits(timeout_s=30), subject="x"))
+    while not pathlib.Path(file).exists():
+        await asyncio.sleep(0.02)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0.1)
+    await task
+
+asyncio.run(impatient(*sys.argv[1:]))
+"""
+
+
+async def test_cancelling_twice_does_not_spare_it(tmp_path: Path) -> None:
+    """An operator without patience: even a program that ignores the first request is gone when we are."""
+    stubborn = PARENT_AND_CHILD.format(stubborn=True, sleeps=60)
+    command = [sys.executable, "-c", IMPATIENT, stubborn, str(tmp_path / "pids")]
+    ended = await asyncio.to_thread(subprocess.run, command, cwd=CHECKOUT, capture_output=True, timeout=30, check=False)
+    assert b"CancelledError" in ended.stderr
+    for pid in await _pids(tmp_path / "pids"):
+        assert await _gone(pid)
+
+
+@pytest.mark.parametrize("name", ["no/such/program", "/etc/passwd", "/"])
+async def test_a_program_that_cannot_be_started(name: str) -> None:
+    """Not there, not executable, a folder: the machine lacks something, which is exit status 3."""
+    with pytest.raises(ToolMissing, match=f"cannot start the program .*{name}") as missing:
+        await run([name], limits=LIMITS, subject="x")
+    assert missing.value.exit_status == 3
+    assert missing.value.hint
+
+
+async def test_memory_is_bounded() -> None:
+    """Address space past the limit is refused to the program; under the limit it works."""
+    wait = "import sys, time; time.sleep(0.3); data = bytearray(int(sys.argv[1])); print(len(data))"
+    limits = Limits(timeout_s=30, memory_bytes=1 << 30)
+    with pytest.raises(ToolFailed, match="MemoryError"):
+        await _python(wait, str(2 << 30), limits=limits)
+    assert (await _python(wait, str(1 << 20), limits=limits)).stdout == b"1048576\n"
+
+
+async def test_files_are_bounded(tmp_path: Path) -> None:
+    """A file past the limit is refused to the program and never becomes larger than the limit."""
+    code = """
+import sys, time
+time.sleep(0.3)
+with open(sys.argv[1], "wb", buffering=0) as file:
+    for _ in range(64): file.write(bytes(1 << 16))
+"""
+    with pytest.raises(ToolFailed):
+        await _python(code, str(tmp_path / "big"), limits=Limits(timeout_s=30, file_bytes=1 << 20))
+    assert (tmp_path / "big").stat().st_size == 1 << 20
+
+
+async def test_no_core_is_left(tmp_path: Path) -> None:
+    """A crash must not write the memory of a program to disk."""
+    code = "import resource, time; time.sleep(0.3); print(resource.getrlimit(resource.RLIMIT_CORE))"
+    assert (await _python(code)).stdout == b"(0, 0)\n"
+
+
+async def test_it_inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secrets in its environment, no standard input, a group of its own."""
+    monkeypatch.setenv("SEGUE_S3_SECRET_KEY", "hush")
+    code = "import os, sys; print(sorted(os.environ), sys.stdin.read() == '', os.getpgid(0) == os.getpid())"
+    told = (await _python(code)).stdout.decode()
+    assert told == "['LC_ALL', 'PATH', 'TZ'] True True\n"
+    assert "SEGUE_S3_SECRET_KEY" in os.environ
