@@ -138,7 +138,7 @@ async def _record(store: ObjectStore, kind: type[Record], key: str, track_id: st
 
 
 def _misplaced(key: str) -> RecordMalformed:
-    return RecordMalformed("the record is about something else", subject=key, hint="publish the track again")
+    return RecordMalformed("the record is about something else", subject=key, hint="run `segue package --repair`")
 
 
 def _row_of(track_id: str, versions: PointerVersions, track: Track | None, package: Package | None) -> TrackRow:

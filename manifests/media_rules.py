@@ -152,7 +152,7 @@ MEDIA_RULES: tuple[Rule[Media], ...] = (
         "RFC 8216 §4.3.3.4",
         Severity.MUST,
         _not_ended,
-        "write #EXT-X-ENDLIST; if segments are missing, publish the track again",
+        "write #EXT-X-ENDLIST; if segments are missing, run `segue package --repair`",
     ),
     Rule(
         "APPLE-8.20",
@@ -180,7 +180,7 @@ MEDIA_RULES: tuple[Rule[Media], ...] = (
         "RFC 8216 §4.3.2.2",
         Severity.MUST,
         _outside_the_file,
-        "the track file is truncated or another one; publish the track again",
+        "the track file is truncated or another one; run `segue package --repair`",
     ),
     Rule(
         "SEGUE-contiguous",

@@ -27,7 +27,7 @@ def from_json(kind: type[Record], data: bytes, *, subject: str) -> Record:
     try:
         value: Record = _build(kind, json.loads(data), path="$")
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        hint = "the object was written by something else or damaged; publish the track again"
+        hint = "the object was written by something else or damaged; run `segue package --repair`"
         raise RecordMalformed(f"not a {kind.__name__} record ({error})", subject=subject, hint=hint) from error
     return value
 

@@ -174,7 +174,7 @@ class Library:
         body = await self._read(key)
         current = from_json(Current, body.data, subject=key)
         if current.track_id != track_id:
-            raise RecordMalformed("the pointer is of another track", subject=key, hint="publish the track again")
+            raise RecordMalformed("the pointer is of another track", subject=key, hint="run `segue package --repair`")
         live = Live(package_id=current.package_id, modified_s=body.info.modified_s)
         self._pointers.put(track_id, (read_s + self._settings.pointer_ttl_s, live), weight=1)
         return live
@@ -184,7 +184,7 @@ class Library:
         # In a thread: nine renditions of four minutes take some 20 ms to check, too long for the event loop.
         package = await asyncio.to_thread(from_json, Package, body.data, subject=key)
         if (package.track_id, package.package_id) != (track_id, package_id):
-            raise RecordMalformed("the record is of another package", subject=key, hint="publish the track again")
+            raise RecordMalformed("the record is of another package", subject=key, hint="run `segue package --repair`")
         stored = StoredPackage(package=package, body=body.data, modified_s=body.info.modified_s)
         self._packages.put(key, stored, weight=_WEIGHT_PER_JSON_BYTE * len(body.data))
         return stored
@@ -198,7 +198,7 @@ class Library:
     async def _read_media(self, key: str, rendition: SegmentedRendition, wanted: ByteRange) -> bytes:
         body = await self._read(key, wanted)
         if body.info.sha256 != rendition.sha256:  # its entity tags would lie for a year
-            hint = "publish the track again"
+            hint = "run `segue package --repair`"
             raise StorageError("the track file is not the one that its package names", subject=key, hint=hint)
         return body.data
 
@@ -232,5 +232,5 @@ class Library:
 def _check_length(body: ObjectBody, wanted: ByteRange | None) -> None:
     expected = wanted.size_bytes if wanted else body.info.size_bytes
     if len(body.data) != expected:
-        hint = "if it happens again, the object is damaged: publish the track again"
+        hint = "if it happens again, the object is damaged: run `segue package --repair`"
         raise StorageUnavailable("the store sent fewer bytes than asked for", subject=body.info.key, hint=hint)

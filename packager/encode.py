@@ -1,7 +1,7 @@
 """The mezzanine -> every rendition of the ladder, each measured and at the track's level."""
 
 import asyncio
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,9 +15,9 @@ from avtool.run import Limits, run
 from model.errors import LoudnessMissed
 from model.loudness import LoudnessReport, LoudnessTarget
 from model.rendition import Ladder, Rendition
-from packager.level import Attempt, kept, next_level, next_trim
+from packager.level import Attempt, kept, next_level, next_trim, overshoot_at
 
-PASSES_MAX = 8
+PASSES_MAX = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +86,16 @@ async def settle(
     """Let `encode` make renditions with trims until all are at one level, or `PASSES_MAX` passes are over."""
     trims = dict.fromkeys(ladder.renditions, 0.0)
     done: dict[Rendition, Encoding] = {}
-    tries: Counter[Rendition] = Counter()
-    for _ in range(PASSES_MAX):
-        done |= {each.rendition: each for each in await encode(trims)}
-        tries.update(trims.keys())
-        attempts = {each: _attempt(encoding, tries[each]) for each, encoding in done.items()}
-        lower = next_level(level_lufs, target, attempts.values())
+    overshoots: defaultdict[Rendition, list[float]] = defaultdict(list)  # of each try at this level
+    for passes in range(1, PASSES_MAX + 1):
+        for each in await encode(trims):
+            done[each.rendition] = each
+            overshoots[each.rendition].append(overshoot_at(level_lufs, each.loudness, target))
+        attempts = {each: _attempt(encoding, overshoots[each]) for each, encoding in done.items()}
+        lower = next_level(level_lufs, target, attempts.values(), passes=passes)
         if lower < level_lufs:
             level_lufs = lower
-            tries.clear()
+            overshoots.clear()
             attempts = {each: replace(attempt, tries=0) for each, attempt in attempts.items()}
         trims = _corrections(attempts, level_lufs, target)
         if not trims:
@@ -102,8 +103,13 @@ async def settle(
     return Settled(encodings=tuple(done[each] for each in ladder.renditions), level_lufs=level_lufs)
 
 
-def _attempt(encoding: Encoding, tries: int) -> Attempt:
-    return Attempt(trim_db=encoding.trim_db, loudness=encoding.loudness, tries=tries)
+def _attempt(encoding: Encoding, overshoots: Sequence[float]) -> Attempt:
+    return Attempt(
+        trim_db=encoding.trim_db,
+        loudness=encoding.loudness,
+        tries=len(overshoots),
+        least_overshoot_db=min(overshoots, default=0.0),
+    )
 
 
 def _corrections(attempts: dict[Rendition, Attempt], level: float, target: LoudnessTarget) -> dict[Rendition, float]:

@@ -22,19 +22,27 @@ _MARGIN_DB = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One encoding of a rendition: the gain before the encoder, what came out, how often this level was tried."""
+    """One encoding of a rendition: the gain before the encoder, what came out, how often this level was tried.
+
+    `least_overshoot_db` is the smallest that any of these tries would pass the ceiling by, brought to the level.
+    """
 
     trim_db: float
     loudness: LoudnessReport
     tries: int
+    least_overshoot_db: float = 0.0
 
 
-def next_level(level_lufs: float, target: LoudnessTarget, attempts: Collection[Attempt]) -> float:
-    """The level to go on with: this one, or less where true peaks leave no more room."""
-    over = sorted((_overshoot_at(level_lufs, target, each) for each in attempts), reverse=True)
-    stubborn = [_overshoot_at(level_lufs, target, each) for each in attempts if each.tries >= TRIES_MAX]
+def next_level(level_lufs: float, target: LoudnessTarget, attempts: Collection[Attempt], *, passes: int = 1) -> float:
+    """The level to go on with: this one, or less where true peaks leave no more room.
+
+    The more `passes` it took so far, the wider the margin: peaks that come by chance must not go on for ever.
+    """
+    again = [each for each in attempts if next_trim(each, level_lufs, target) is not None]
+    over = sorted((overshoot_at(level_lufs, each.loudness, target) for each in again), reverse=True)
+    stubborn = [each.least_overshoot_db for each in again if each.tries >= TRIES_MAX]
     drop = max([0.0, *over[OUTLIERS_MAX:], *stubborn])
-    return level_lufs - drop - _MARGIN_DB if drop else level_lufs
+    return level_lufs - drop - _MARGIN_DB * passes if drop else level_lufs
 
 
 def next_trim(attempt: Attempt, level_lufs: float, target: LoudnessTarget) -> float | None:
@@ -54,12 +62,9 @@ def kept(report: LoudnessReport, level_lufs: float, target: LoudnessTarget) -> b
     return not _overshoot(report, target) and abs(report.integrated_lufs - level_lufs) <= TOLERANCE_LU
 
 
-def _overshoot_at(level_lufs: float, target: LoudnessTarget, attempt: Attempt) -> float:
-    """How far the true peak will be above the ceiling when this is brought to the level; 0 if it can stay as it is."""
-    report = attempt.loudness
+def overshoot_at(level_lufs: float, report: LoudnessReport, target: LoudnessTarget) -> float:
+    """How far this true peak would be above the ceiling if a gain brought the rendition to the level, in dB."""
     if report.integrated_lufs is None or report.true_peak_dbtp is None:
-        return 0.0
-    if next_trim(attempt, level_lufs, target) is None:
         return 0.0
     return max(0.0, report.true_peak_dbtp + level_lufs - report.integrated_lufs - target.true_peak_dbtp)
 

@@ -13,7 +13,7 @@ from cmaf.assemble import assemble
 from cmaf.encoded import read_encoded
 from manifests.build import target_duration_s
 from manifests.rules import Finding, Severity
-from model.errors import MediaError, ObjectNotFound, PackageInvalid, RecordMalformed, TrackUnknown
+from model.errors import MediaError, ObjectNotFound, PackageInvalid, RecordMalformed, StorageError, TrackUnknown
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.package import Current, Package
 from model.records import from_json, to_json
@@ -51,22 +51,24 @@ class Packaged:
     fresh: bool
 
 
-async def package(work: Packaging, track_id: str, *, subject: str) -> Packaged:
+async def package(work: Packaging, track_id: str, *, subject: str, repair: bool = False) -> Packaged:
     """Make the package of a track that its ingest report and the settings ask for, and make it live.
 
-    A package that is live already is left alone; one that was uploaded whole but not made live is made live if it is
-    sound, else made again. `subject` is what events call the track. Raises TrackUnknown, PackageInvalid,
-    LoudnessMissed, ToolError or StorageError; players then see what they saw before.
+    A package that is live already is left alone, or with `repair` verified; one that was uploaded whole but not made
+    live is made live if it is sound. A broken one is made again. `subject` is what events call the track. Raises
+    TrackUnknown, PackageInvalid, LoudnessMissed, ToolError or StorageError; players then see what they saw before.
     """
     track = await read_track(work.store, track_id)
     package_id = wanted_package_id(work, track)
     live = await live_package_id(work.store, track_id)
-    if live == package_id:
+    if live == package_id and not repair:
         return Packaged(track=track, package_id=package_id, fresh=False)
     made = await _uploaded(work, track_id, package_id)
     if made is None or _broken(await _verified(work, made, subject)):
         made = await _make(work, track, package_id, subject)
         _refuse(await _verified(work, made, subject), subject)
+    elif live == package_id:
+        return Packaged(track=track, package_id=package_id, fresh=False)
     await make_live(work.store, made)
     return Packaged(track=track, package_id=package_id, fresh=True)
 
@@ -103,7 +105,7 @@ async def read_package(store: ObjectStore, track_id: str, package_id: str) -> Pa
     key = package_key(track_id, package_id, "package.json")
     package = from_json(Package, (await store.read(key)).data, subject=key)
     if (package.track_id, package.package_id) != (track_id, package_id):
-        raise RecordMalformed("the record of another package", subject=key, hint="publish the track again")
+        raise RecordMalformed("the record of another package", subject=key, hint="run `segue package --repair`")
     return package
 
 
@@ -223,9 +225,14 @@ def _refuse(findings: list[Finding], subject: str) -> None:
 
 @asynccontextmanager
 async def _scratch(parent: str | None) -> AsyncIterator[Path]:
-    """A private folder that is gone afterwards, whatever happened."""
-    folder = tempfile.TemporaryDirectory(prefix="segue-", dir=parent, ignore_cleanup_errors=True)
+    """A private folder that is gone afterwards, whatever happened. A full disk under it is a StorageError."""
     try:
-        yield Path(folder.name)
-    finally:
-        await asyncio.to_thread(folder.cleanup)
+        folder = tempfile.TemporaryDirectory(prefix="segue-", dir=parent, ignore_cleanup_errors=True)
+        try:
+            yield Path(folder.name)
+        finally:
+            await asyncio.to_thread(folder.cleanup)
+    except OSError as error:
+        reason = (error.strerror or "unknown error").lower()
+        hint = "free space there, or name another folder with --scratch"
+        raise StorageError(f"cannot write temporary files ({reason})", subject=parent or "", hint=hint) from error

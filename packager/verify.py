@@ -45,7 +45,7 @@ async def verify_package(store: ObjectStore, package: Package, *, scratch_dir: s
     return findings
 
 
-def _finding(rule: str, section: str, message: str, how_to_fix: str = "publish the track again") -> Finding:
+def _finding(rule: str, section: str, message: str, how_to_fix: str = "run `segue package --repair`") -> Finding:
     return Finding(rule=rule, section=section, line=0, message=message, how_to_fix=how_to_fix, severity=Severity.MUST)
 
 

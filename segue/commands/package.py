@@ -20,21 +20,22 @@ EXAMPLE = "segue package --store file:store --opus 96,128"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
     add_track_ids(parser, default="all that need it")
+    parser.add_argument("--repair", action="store_true", help="verify what is live too, and make again what is broken")
 
 
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Package the tracks; 1 if any failed."""
-    return run_loop(_run(config, arguments.track_ids, output))
+    return run_loop(_run(config, arguments.track_ids, output, repair=arguments.repair))
 
 
-async def _run(config: Config, track_ids: list[str], output: Output) -> int:
+async def _run(config: Config, track_ids: list[str], output: Output, *, repair: bool) -> int:
     progress = Progress(output)
     async with workshop(config, progress) as shop:
         chosen = await chosen_tracks(shop.store, track_ids, live=False)
         try:
             await run_batch(
                 chosen,
-                lambda track_id: _package(shop, track_id),
+                lambda track_id: _package(shop, track_id, repair=repair),
                 name=lambda track_id: track_id,
                 jobs=config["jobs"],
                 observer=progress,
@@ -44,7 +45,7 @@ async def _run(config: Config, track_ids: list[str], output: Output) -> int:
     return 1 if progress.failed else 0
 
 
-async def _package(shop: Workshop, track_id: str) -> TrackOutcome:
-    done = await package(shop.packaging, track_id, subject=track_id)
+async def _package(shop: Workshop, track_id: str, *, repair: bool) -> TrackOutcome:
+    done = await package(shop.packaging, track_id, subject=track_id, repair=repair)
     status = Status.DONE if done.fresh else Status.SKIPPED
     return TrackOutcome(source=track_id, status=status, track_id=track_id, title=done.track.tags.title)

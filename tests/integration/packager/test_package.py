@@ -237,6 +237,19 @@ async def test_one_damaged_byte_is_found(
     assert "aac-64.mp4" in findings[0].message
 
 
+async def test_damage_of_what_is_live_is_repaired_when_asked(
+    live: FilesystemStore, ingested: Ingested, tool: Ffmpeg, tmp_path: Path
+) -> None:
+    """Without `repair` a live package is taken as it is; with it, what is sound is left and what is broken made again."""
+    made = await _package(live, ingested.track_id)
+    work = _work(tool, live)
+    assert not (await package(work, ingested.track_id, subject="x", repair=True)).fresh
+    _flip(tmp_path / "live", package_key(made.track_id, made.package_id, "aac-64.mp4"), 0.5)
+    assert not (await package(work, ingested.track_id, subject="x")).fresh
+    assert (await package(work, ingested.track_id, subject="x", repair=True)).fresh
+    assert await verify_package(live, made) == []
+
+
 async def test_damage_that_the_store_does_not_know_of_is_found(live: FilesystemStore, ingested: Ingested) -> None:
     """A store that still tells the hash of what was put, and gives other bytes: as a bad disk does."""
 
