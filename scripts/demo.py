@@ -27,7 +27,7 @@ STORE = "file:.cache/demo-store"
 SERVE_LOG = Path(".cache/demo-serve.log")
 PORT = 8080
 PORTS_TRIED = 20
-JOBS = 2
+JOBS = 3  # while one waits for a lone encoder, two keep both cores of a small machine busy
 LISTED_TIMEOUT_S = 30
 POLL_S = 0.2
 

@@ -240,7 +240,7 @@ async def test_one_damaged_byte_is_found(
 async def test_damage_of_what_is_live_is_repaired_when_asked(
     live: FilesystemStore, ingested: Ingested, tool: Ffmpeg, tmp_path: Path
 ) -> None:
-    """Without `repair` a live package is taken as it is; with it, what is sound is left and what is broken made again."""
+    """Without `repair` a live package is taken as it is; with it, a sound one is left and a broken one made again."""
     made = await _package(live, ingested.track_id)
     work = _work(tool, live)
     assert not (await package(work, ingested.track_id, subject="x", repair=True)).fresh

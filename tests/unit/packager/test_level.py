@@ -153,10 +153,10 @@ def test_an_encoder_that_cannot_be_levelled_is_seen() -> None:
 
 
 def test_an_encoder_that_hovers_between_aim_and_tolerance_is_good_enough() -> None:
-    """Never nearer than 0.17 LU: encoded again until the passes end, and then kept, for the promise is 0.2."""
-    hovering = Encoder(lambda _, __: LoudnessReport(integrated_lufs=-14.17, true_peak_dbtp=-6.0))
+    """Never nearer than 0.19 LU: encoded again until the passes end, and then kept, for the promise is 0.2."""
+    hovering = Encoder(lambda _, __: LoudnessReport(integrated_lufs=-14.19, true_peak_dbtp=-6.0))
     done = _settled(hovering)
-    assert AIM_LU < 0.17 < TOLERANCE_LU
+    assert AIM_LU < 0.19 < TOLERANCE_LU
     assert all(kept(each.loudness, done.level_lufs, TARGET) for each in done.encodings)
 
 
@@ -177,7 +177,7 @@ def test_a_few_outliers_do_not_lower_the_level_but_more_do() -> None:
         return [Attempt(trim_db=0.0, loudness=each, tries=1) for each in reports]
 
     assert next_level(-14.0, TARGET, attempts(OUTLIERS_MAX)) == -14.0
-    assert next_level(-14.0, TARGET, attempts(OUTLIERS_MAX + 1)) == pytest.approx(-14.55)
+    assert next_level(-14.0, TARGET, attempts(OUTLIERS_MAX + 1)) == pytest.approx(-14.53)
 
 
 def test_an_outlier_is_tried_softer_each_time() -> None:
