@@ -14,6 +14,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 PYTEST := $(BIN)/python -m pytest
+# These watch music play in real time, so nothing else runs beside them.
+PLAYING := tests/e2e/test_player.py
 # Stamps: each is newer than what it was made from, so a second run does nothing.
 RUN := .venv/.run
 DEV := .venv/.dev
@@ -36,7 +38,8 @@ unit: $(DEV)  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
 test: $(DEV) $(HLS) browser unit  ## the whole suite; installs the browser if it is missing
-	$(PYTEST) -n $(TEST_WORKERS) --ignore=tests/unit tests
+	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit --ignore=$(PLAYING) tests
+	$(PYTEST) $(PLAYING)
 
 check: lint test smoke  ## what has to pass before a change lands
 
