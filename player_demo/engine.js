@@ -69,9 +69,12 @@ export class Player extends EventTarget {
     const track = this.queue.find(trackId);
     if (!track) return;
     this.#pressedAt = performance.now();
-    if (this.#isWarm(track)) this.#swap();
-    else if (this.track?.track_id !== trackId || this.deck.failure) this.#load(this.deck, track);
-    else this.deck.seek(0);
+    const sameTrack = this.track?.track_id === trackId;
+    const sameFamily = this.deck.family === familyFor(this.choices.family, track);
+    const warm = this.#isWarm(track);
+    if (warm) this.#swap();
+    if (!warm && (!sameTrack || !sameFamily || this.deck.failure)) this.#load(this.deck, track);
+    else if (sameTrack) this.deck.seek(0);
     this.#start();
   }
 
@@ -236,7 +239,8 @@ export class Player extends EventTarget {
   #dropStaleStandby() {
     const next = this.track && this.queue.after(this.track.track_id);
     const warm = this.#standby.track;
-    if (warm && warm.track_id !== next?.track_id) this.#standby.unload();
+    const wanted = [next?.track_id, this.track?.track_id]; // the next one, or this one in another family
+    if (warm && !wanted.includes(warm.track_id)) this.#standby.unload();
   }
 
   #handOver() {
