@@ -24,10 +24,10 @@ from model.loudness import Gain, LoudnessReport, gain_to
 from model.records import from_json, to_json
 from model.track import SourceInfo, Track, TrackTags, derived_id, track_id_of
 from storage.base import ObjectStore
+from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import art_key, ingest_key, mezzanine_key
 
 FORMAT = "mezzanine 2"  # changes whenever the same settings would give other bytes
-_IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,9 @@ async def ingest(work: Ingest, source: Source) -> Ingested:
     if track == known:
         return Ingested(track=track, fresh=False)
     key = art_key(track.track_id, track.art_sha256)
-    await work.store.put(key, art, media_type="image/jpeg", cache_control=_IMMUTABLE)
+    await work.store.put(key, art, media_type="image/jpeg", cache_control=IMMUTABLE)
     report = to_json(track)
-    await work.store.put(ingest_key(track.track_id), report, media_type="application/json", cache_control="no-cache")
+    await work.store.put(ingest_key(track.track_id), report, media_type="application/json", cache_control=REVALIDATE)
     return Ingested(track=track, fresh=True)
 
 
@@ -173,7 +173,7 @@ async def _decoded(work: Ingest, subject: _Subject, scratch: Path) -> Track:
     )
     _check_unchanged(source, subject.stamp)
     key = mezzanine_key(subject.track_id, subject.ingest_id)
-    await work.store.put(key, mezzanine.path, media_type="audio/mp4", cache_control=_IMMUTABLE)
+    await work.store.put(key, mezzanine.path, media_type="audio/mp4", cache_control=IMMUTABLE)
     return Track(
         track_id=subject.track_id,
         ingest_id=subject.ingest_id,

@@ -10,9 +10,8 @@ from manifests.render import render
 from model.package import Current, Package
 from model.records import to_json
 from storage.base import ObjectStore
+from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import current_key, package_key
-
-IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,4 +55,4 @@ async def upload(store: ObjectStore, package: Package, files: Sequence[PackageFi
 async def make_live(store: ObjectStore, package: Package) -> None:
     """The one put that players notice: from now on the track is this package."""
     pointer = to_json(Current(track_id=package.track_id, package_id=package.package_id))
-    await store.put(current_key(package.track_id), pointer, media_type="application/json", cache_control="no-cache")
+    await store.put(current_key(package.track_id), pointer, media_type="application/json", cache_control=REVALIDATE)
