@@ -124,7 +124,7 @@ def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:
     resampled = stream.filter("aresample", SAMPLE_RATE_HZ, resampler="soxr", precision=28, osf="dbl", **mixing)
     if mono:
         resampled = resampled.filter("pan", args="stereo|c0=c0|c1=c0")
-    return resampled.filter("asetpts", "N/SR/TB")
+    return resampled.filter("asettb", f"1/{SAMPLE_RATE_HZ}").filter("asetpts", "N")
 
 
 def _metered(stream: Any) -> Any:

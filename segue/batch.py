@@ -36,7 +36,7 @@ async def run_batch(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(jobs, len(items))):
                 group.create_task(worker())
-    except* PipelineError as errors:
+    except ExceptionGroup as errors:  # only what ends the batch gets out of a worker; several may find it at once
         raise errors.exceptions[0] from None
 
 

@@ -87,6 +87,13 @@ async def test_lossy_sources(bench: Bench, name: str) -> None:
     assert len(pcm(bench, await bench.mezzanine(track))) == track.media_samples
 
 
+async def test_frames_of_any_size_make_one_grid(bench: Bench) -> None:
+    """Timestamps are counted, not computed: 3003 samples over 48 kHz and back are 3002.9999… in floating point."""
+    source = make_audio(f"amovie={music_like(SECONDS, rate=48_000)}", ".flac", "-c:a", "flac", "-frame_size", "3003")
+    track = (await bench.ingest(source)).track
+    assert track.media_samples == SECONDS * 48_000
+
+
 async def test_the_suffix_says_nothing(bench: Bench) -> None:
     """A FLAC called .mp3 is a FLAC: content counts."""
     path = bench.folder / "song.mp3"
