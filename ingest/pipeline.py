@@ -27,7 +27,7 @@ from storage.base import ObjectStore
 from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import art_key, ingest_key, mezzanine_key
 
-FORMAT = "mezzanine 3"  # changes whenever the same settings would give other bytes
+FORMAT = "mezzanine 1"  # changes whenever the same settings would give other bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
