@@ -12,6 +12,7 @@ from avtool.locate import Ffmpeg
 from avtool.loudness import metered
 from avtool.output import MeterReading, Probe, parse_probe
 from avtool.run import Limits, run
+from avtool.scratch import SCRATCH_HINT
 from cmaf.assemble import TrackFile, assemble
 from cmaf.encoded import read_encoded
 from model.errors import (
@@ -28,7 +29,6 @@ from model.loudness import LoudnessReport
 SAMPLES_MIN = 4_800  # 0.1 s at 48 kHz
 SAMPLE_RATES_HZ = range(4_000, 384_001)  # a header that claims another would cost hours to resample, and is a lie
 PROBE_TIMEOUT_S = 30.0
-SCRATCH_HINT = "free space there, or name another folder with --scratch"
 _LOST_SECONDS_MAX = 0.02  # a lossless container knows its length; decoding less means that frames are missing
 _NOT_AUDIO = "matches no streams"
 _NOT_OPENED = "error opening input"
@@ -113,11 +113,7 @@ async def write_mezzanine(
     except ToolFailed as error:
         raise refusal(error, subject=subject) from error
     loudness = reading.report(subject=subject)
-    try:
-        return await asyncio.to_thread(_assembled, encoded_path, path, loudness, probe, subject)
-    except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        raise StorageError(f"cannot write temporary files ({reason})", subject=subject, hint=SCRATCH_HINT) from error
+    return await asyncio.to_thread(_assembled, encoded_path, path, loudness, probe, subject)
 
 
 def _assembled(encoded_path: Path, path: Path, loudness: LoudnessReport, probe: Probe, subject: str) -> Mezzanine:

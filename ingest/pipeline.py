@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +10,15 @@ from pathlib import Path
 from avtool.locate import Ffmpeg
 from avtool.loudness import measure_loudness
 from avtool.output import Probe
+from avtool.scratch import scratch_folder
 from catalog.store import Catalog, SourceStamp
 from ingest.art import cover_art
 from ingest.declared import check_whole
-from ingest.normalise import SCRATCH_HINT, probe_source, refusal, write_mezzanine
+from ingest.normalise import probe_source, refusal, write_mezzanine
 from ingest.scan import Source, changed, check_file, hash_file, printable, unreadable
 from ingest.settings import IngestSettings
 from ingest.tags import read_tags
-from model.errors import ObjectNotFound, RecordMalformed, SourceUnsupported, StorageError, ToolFailed
+from model.errors import ObjectNotFound, RecordMalformed, SourceUnsupported, ToolFailed
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.loudness import Gain, LoudnessReport, gain_to
 from model.records import from_json, to_json
@@ -76,7 +76,7 @@ async def ingest(work: Ingest, source: Source) -> Ingested:
         track = replace(known, tags=subject.tags, art_sha256=subject.art_sha256, source_name=name)
         _check_unchanged(source, subject.stamp)
     else:
-        async with _Scratch(work.settings.scratch_dir) as scratch:
+        async with scratch_folder(work.settings.scratch_dir) as scratch:
             track = await _decoded(work, subject, scratch)
     if track == known:
         return Ingested(track=track, fresh=False)
@@ -234,20 +234,3 @@ def _progress(work: Ingest, source: Source, stage: Stage, probe: Probe) -> Calla
         work.observer.notify(StageProgress(subject=source.name, stage=stage, done=seconds, total=total))
 
     return tell
-
-
-class _Scratch:
-    """A private folder that is gone afterwards, whatever happened."""
-
-    def __init__(self, parent: str | None) -> None:
-        try:
-            self._folder = tempfile.TemporaryDirectory(prefix="segue-", dir=parent, ignore_cleanup_errors=True)
-        except OSError as error:
-            where, reason = parent or tempfile.gettempdir(), (error.strerror or "unknown error").lower()
-            raise StorageError(f"no scratch folder ({reason})", subject=where, hint=SCRATCH_HINT) from error
-
-    async def __aenter__(self) -> Path:
-        return Path(self._folder.name)
-
-    async def __aexit__(self, *_: object) -> None:
-        await asyncio.to_thread(self._folder.cleanup)

@@ -152,18 +152,6 @@ class PlaylistSyntaxError(PlaylistError):
         self.line = line
 
 
-class PlaylistRuleViolated(PlaylistError):
-    """A playlist parses but breaks a rule. `line` counts from 1; 0 means the playlist as a whole."""
-
-    code = "playlist-rule"
-
-    def __init__(self, message: str, *, rule: str, line: int, how_to_fix: str, subject: str = "") -> None:
-        super().__init__(f"{rule}: {message}", subject=subject, hint=how_to_fix)
-        self.rule = rule
-        self.line = line
-        self.how_to_fix = how_to_fix
-
-
 class PackageError(PipelineError):
     """A package or an ingest report in the store is not what it should be."""
 

@@ -1,19 +1,18 @@
 """One track end to end: encode the ladder, cut, write playlists, upload, verify, make live."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from avtool.argv import SAMPLE_RATE_HZ
 from avtool.locate import Ffmpeg
+from avtool.scratch import scratch_folder
 from cmaf.assemble import assemble
 from cmaf.encoded import read_encoded
 from manifests.build import target_duration_s
 from manifests.rules import Finding, Severity
-from model.errors import MediaError, ObjectNotFound, PackageInvalid, RecordMalformed, StorageError, TrackUnknown
+from model.errors import MediaError, ObjectNotFound, PackageInvalid, RecordMalformed, TrackUnknown
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.package import Current, Package
 from model.records import from_json, to_json
@@ -130,7 +129,7 @@ async def _fetch_mezzanine(store: ObjectStore, track: Track, target: Path) -> No
 
 
 async def _make(work: Packaging, track: Track, package_id: str, subject: str) -> Package:
-    async with _scratch(work.settings.scratch_dir) as scratch:
+    async with scratch_folder(work.settings.scratch_dir) as scratch:
         mezzanine = scratch / "mezzanine.mp4"
         await _fetch_mezzanine(work.store, track, mezzanine)
         work.observer.notify(StageStarted(subject=subject, stage=Stage.ENCODE))
@@ -221,18 +220,3 @@ def _refuse(findings: list[Finding], subject: str) -> None:
     if broken := _broken(findings):
         message = f"not made live: {broken[0].rule}: {broken[0].message}"
         raise PackageInvalid(message, subject=subject, hint=broken[0].how_to_fix)
-
-
-@asynccontextmanager
-async def _scratch(parent: str | None) -> AsyncIterator[Path]:
-    """A private folder that is gone afterwards, whatever happened. A full disk under it is a StorageError."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="segue-", dir=parent, ignore_cleanup_errors=True)
-        try:
-            yield Path(folder.name)
-        finally:
-            await asyncio.to_thread(folder.cleanup)
-    except OSError as error:
-        reason = (error.strerror or "unknown error").lower()
-        hint = "free space there, or name another folder with --scratch"
-        raise StorageError(f"cannot write temporary files ({reason})", subject=parent or "", hint=hint) from error

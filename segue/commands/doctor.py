@@ -18,6 +18,7 @@ from segue.loop import run_loop
 from segue.output import Output
 from segue.wiring import opened_store
 from storage.keys import current_key
+from storage.open import describe
 
 HELP = "check this machine and the store, and say how to mend what is wrong"
 SETTINGS = ("store", "scratch", "ffmpeg")
@@ -99,7 +100,7 @@ async def _store(config: Config) -> Check:
         async with opened_store(config) as store:
             await store.head(current_key(_NO_TRACK))
     except ObjectNotFound:
-        return Check("store", True, f"{config['store'].partition('?')[0]} answers")
+        return Check("store", True, f"{describe(config['store'])} answers")
     except PipelineError as error:
         return Check("store", False, str(error), error.hint)
-    return Check("store", True, f"{config['store'].partition('?')[0]} answers")
+    return Check("store", True, f"{describe(config['store'])} answers")

@@ -41,10 +41,8 @@ def test_a_message_says_what_happened_and_to_what() -> None:
 
 
 def test_errors_with_more_to_say_keep_it() -> None:
-    """The line of a playlist, the rule, and what the program said."""
+    """The line of a playlist, and what the program said."""
     syntax = errors.PlaylistSyntaxError("no URI", line=7, subject="index.m3u8")
     assert (syntax.line, str(syntax)) == (7, "line 7: no URI: index.m3u8")
-    rule = errors.PlaylistRuleViolated("too long", rule="RFC8216-4.3.3.1", line=2, how_to_fix="cut shorter")
-    assert (rule.rule, rule.line, rule.how_to_fix, rule.hint) == ("RFC8216-4.3.3.1", 2, "cut shorter", "cut shorter")
     failed = errors.ToolFailed("died", argv=("ffmpeg", "-x"), exit_status_of_tool=-9, stderr_tail="…")
     assert (failed.argv, failed.exit_status_of_tool, failed.stderr_tail) == (("ffmpeg", "-x"), -9, "…")
