@@ -20,6 +20,9 @@ CHANNELS = 2
 _FILE = "file:"
 _AS_BYTES = "surrogateescape"  # how Python spells the bytes of a name that are no UTF-8
 FLAC_BLOCK_SAMPLES = 3_840  # a quarter of the timeline's unit, so that FLAC is cut where AAC and Opus are
+_RESAMPLER = {"resampler": "soxr", "precision": 28}
+_DOWNMIX = {"ochl": "stereo", "rematrix_maxval": 1.0}  # the sum of what a channel gets cannot clip
+_WRITE_SAMPLES = 32_768
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
 
@@ -38,16 +41,32 @@ def probe(tool: str, source: str) -> list[str]:
     return _compiled(tool, stream, "info")
 
 
-def measure(tool: str, source: str, *, mono: bool = False, gain_db: float = 0.0) -> list[str]:
-    """Decode the first audio stream at 48 kHz stereo, with a gain, into a BS.1770 meter that prints every 100 ms."""
-    stereo = _at_48k_stereo(_source(source)["a:0"], mono=mono)
-    if gain_db:
-        stereo = stereo.filter("volume", volume=_decibels(gain_db), precision="double")
-    return _compiled(tool, _metered(stereo).output("pipe:2", format="null"), "error")
+def decode(
+    tool: str,
+    source: str,
+    *,
+    sample_rate_hz: int,
+    channels: int,
+    packet_hash: bool = False,
+    containers: str = CONTAINERS,
+) -> list[str]:
+    """Decode the first audio stream to interleaved 32-bit floats on standard output, at this rate.
+
+    Integer samples of up to 24 bits come out exactly if it is the source's own rate. `channels` is 1 for a mono source,
+    2 for any other: more are mixed down. With `packet_hash` the SHA-256 of its packets is printed among the messages.
+    """
+    source_stream = _source(source, containers=containers, threads=1)  # sources are decoded side by side already
+    mixing = {"ochl": "mono"} if channels == 1 else _DOWNMIX
+    samples = source_stream["a:0"].filter("aresample", sample_rate_hz, **_RESAMPLER, osf="flt", **mixing)
+    outputs = [_to_pipe(samples)]
+    if packet_hash:
+        hashed = {"format": "hash", "hash": "sha256", "acodec": "copy", "map": "0:a:0"}
+        outputs.append(source_stream.output("pipe:2", **hashed))
+    return _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
 
 
 def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bool, mono: bool = False) -> list[str]:
-    """Decode, resample, apply a linear gain and write 24-bit FLAC frames; meter what is written on the way."""
+    """Decode, resample, apply a linear gain and write 24-bit FLAC frames; the same signal as `decode` gives it, too."""
     stereo = _at_48k_stereo(_source(source)["a:0"], mono=mono)
     split = stereo.filter("volume", volume=_decibels(gain_db), precision="double").filter_multi_output("asplit", 2)
     rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
@@ -56,8 +75,8 @@ def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bo
         .filter("aresample", osf="s32", **rounding)
         .output(_file(target), acodec="flac", sample_fmt="s32", bits_per_raw_sample=24, **_flac(), **_container())
     )
-    meter = _metered(split[1]).output("pipe:2", format="null")
-    return _compiled(tool, ffmpeg.merge_outputs(mezzanine, meter), "error")
+    samples = split[1].filter("aresample", osf="flt")
+    return _compiled(tool, ffmpeg.merge_outputs(mezzanine, _to_pipe(samples)), "error")
 
 
 def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput]) -> list[str]:
@@ -104,8 +123,8 @@ def _container() -> dict[str, Any]:
     }
 
 
-def _source(path: str) -> Any:
-    return ffmpeg.input(_file(path), protocol_whitelist="file", format_whitelist=CONTAINERS)
+def _source(path: str, *, containers: str = CONTAINERS, **options: Any) -> Any:
+    return ffmpeg.input(_file(path), protocol_whitelist="file", format_whitelist=containers, **options)
 
 
 def _file(path: str) -> str:
@@ -114,23 +133,23 @@ def _file(path: str) -> str:
 
 
 def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:
-    """Resample by soxr in double precision; mono is doubled, more channels are mixed down by swresample's table.
+    """Resample in double precision; mono is doubled, more channels are mixed down by swresample's table.
 
     swresample by itself would also make mono 3 dB quieter.
 
     Time is counted in samples from 0: gaps and jumps in a source's timestamps are not heard, so they are not kept.
     """
-    mixing = {} if mono else {"ochl": "stereo", "rematrix_maxval": 1.0}
-    resampled = stream.filter("aresample", SAMPLE_RATE_HZ, resampler="soxr", precision=28, osf="dbl", **mixing)
+    mixing = {"ochl": "mono"} if mono else _DOWNMIX
+    resampled = stream.filter("aresample", SAMPLE_RATE_HZ, **_RESAMPLER, osf="dbl", **mixing)
     if mono:
         resampled = resampled.filter("pan", args="stereo|c0=c0|c1=c0")
     return resampled.filter("asettb", f"1/{SAMPLE_RATE_HZ}").filter("asetpts", "N")
 
 
-def _metered(stream: Any) -> Any:
-    return stream.filter("ebur128", peak="true", framelog="quiet", metadata=1).filter(
-        "ametadata", mode="print", file="pipe:1"
-    )
+def _to_pipe(samples: Any) -> Any:
+    """Raw floats in large writes: each write wakes who reads."""
+    gathered = samples.filter("asetnsamples", n=_WRITE_SAMPLES, p=0)
+    return gathered.output("pipe:1", format="f32le", acodec="pcm_f32le")
 
 
 def _decibels(gain_db: float) -> str:

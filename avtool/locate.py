@@ -10,7 +10,7 @@ from avtool.run import Limits, run
 from model.errors import ToolError, ToolMissing
 
 ENCODERS = ("aac", "libopus", "flac")
-FILTERS = ("ebur128", "aresample", "volume", "ametadata", "asplit")
+FILTERS = ("aresample", "asetnsamples", "asetpts", "asettb", "asplit", "pan", "volume")
 _ASKING = Limits(timeout_s=20)
 _HINT = "set SEGUE_FFMPEG to an ffmpeg with libopus and libsoxr, or reinstall Segue's own: pip install imageio-ffmpeg"
 

@@ -1,15 +1,11 @@
 """What ffmpeg prints -> our types. Its words are outside data: anything unexpected is a typed error."""
 
-import math
 import re
 from collections import deque
 from dataclasses import dataclass
 
-from model.errors import SourceUnreadable, SourceUnsupported, ToolFailed
-from model.loudness import LoudnessReport
+from model.errors import SourceUnsupported, ToolFailed
 
-SILENCE_LUFS = -70.0  # BS.1770's absolute gate: a meter that heard nothing above it has nothing to say
-METER_STEP_S = 0.1
 _LOSSLESS = re.compile(r"pcm_|flac|alac|wavpack")
 _INPUT = re.compile(r"^Input #0, (\S+), from ", re.MULTILINE)
 _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d)\.(\d\d)", re.MULTILINE)
@@ -17,7 +13,7 @@ _STREAM = re.compile(r"^  Stream #0:\d+[^\n]*?: Audio: ([^\n]*)", re.MULTILINE)
 _ANY_STREAM = re.compile(r"^  Stream #0:\d+[^\n]*?: (?:Audio|Video|Subtitle|Data): ([^\n]*)", re.MULTILINE)
 _BITS = re.compile(r"\((\d{1,3}) bit\)")
 _PROGRESS = re.compile(r"out_time_us=(-?[0-9]{1,18})")
-RANGE_SECONDS_MIN = 4.0  # a loudness range needs several 3 s blocks; before, ebur128 says 20 LU of anything
+_PACKET_HASH = re.compile(r"^SHA256=([0-9a-f]{64})$", re.MULTILINE)
 _SAMPLE_BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 32, "s32p": 32, "flt": 32, "dbl": 64, "s64": 64}
 
 
@@ -108,63 +104,12 @@ def _seconds(found: re.Match[str]) -> float:
     return hours * 3600 + minutes * 60 + seconds + hundredths / 100
 
 
-class MeterReading:
-    """Takes the lines that the meter prints and keeps what matters; its memory does not grow with the track."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._broken = False
-        self._latest: dict[str, float] = {}
-        self._largest: dict[str, float] = {}
-
-    def take(self, line: str) -> bool:
-        """One printed line. Returns whether it began a new step of 100 ms."""
-        key, separator, text = line.partition("=")
-        if separator and key.startswith("lavfi.r128."):
-            self._keep(key.removeprefix("lavfi.r128."), text)
-            return False
-        if line.startswith("frame:"):
-            self.seconds += METER_STEP_S
-            return True
-        return False
-
-    def _keep(self, name: str, text: str) -> None:
-        try:
-            value = float(text)
-        except ValueError as error:
-            raise ToolFailed(f"the loudness meter printed {name}={text[:40]!r}", hint="run `segue doctor`") from error
-        if not math.isfinite(value):
-            # Near silence the meter's running sum may fall below 0, whose logarithm is none; amid music it may not.
-            amid_music = self._latest.get("M", SILENCE_LUFS) > SILENCE_LUFS
-            self._broken = self._broken or (name == "M" and math.isnan(value) and amid_music)
-            return
-        self._latest[name] = value
-        self._largest[name] = max(value, self._largest.get(name, value))
-
-    def report(self, *, subject: str = "") -> LoudnessReport:
-        """The measurement of everything taken. Silence, and less than one 400 ms block, have no loudness.
-
-        Raises SourceUnreadable for float samples that are no numbers: the meter, and ears, cannot take them.
-        """
-        peak = self._largest.get("true_peak", 0.0)
-        true_peak = 20 * math.log10(peak) if peak > 0 else None
-        integrated = self._latest.get("I", SILENCE_LUFS)
-        if self._broken:
-            hint = "export it again; a plug-in wrote NaN or infinity"
-            raise SourceUnreadable("some samples are no numbers", subject=subject, hint=hint)
-        if not integrated > SILENCE_LUFS:
-            return LoudnessReport(integrated_lufs=None, true_peak_dbtp=true_peak)
-        return LoudnessReport(
-            integrated_lufs=integrated,
-            range_lu=self._latest.get("LRA") if self.seconds >= RANGE_SECONDS_MIN else None,
-            true_peak_dbtp=true_peak,
-            momentary_max_lufs=self._heard("M"),
-            short_term_max_lufs=self._heard("S"),
-        )
-
-    def _heard(self, name: str) -> float | None:
-        value = self._largest.get(name)
-        return value if value is not None and value > SILENCE_LUFS else None
+def parse_packet_hash(stderr: str, *, subject: str) -> str:
+    """The SHA-256 of a stream's packets, in hex, from the last line of the messages that is one."""
+    found = _last(_PACKET_HASH, stderr)
+    if found is None:
+        raise ToolFailed("no packet hash among the messages", subject=subject, hint="run `segue doctor`")
+    return found[1]
 
 
 def progress_seconds(line: str) -> float | None:

@@ -7,10 +7,12 @@ import resource
 import shlex
 import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
+from avtool.pump import Pump
 from model.errors import ToolFailed, ToolMissing, ToolTimeout
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 STDERR_TAIL_BYTES = 64 << 10
 LINE_BYTES_MAX = 64 << 10
 TERMINATE_GRACE_S = 3.0
+_Reader = Callable[[asyncio.subprocess.Process], Coroutine[None, None, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,20 +42,39 @@ class Completed:
 
 
 async def run(
-    argv: Sequence[str], *, limits: Limits, subject: str, on_line: Callable[[str], None] | None = None
+    argv: Sequence[str],
+    *,
+    limits: Limits,
+    subject: str,
+    on_line: Callable[[str], None] | None = None,
+    on_bytes: Callable[[bytes], None] | None = None,
 ) -> Completed:
-    """Run a program to its end. With `on_line`, each line it prints is handed over and not kept.
+    """Run a program to its end. With `on_line` or `on_bytes`, what it prints is handed over and not kept.
+
+    `on_line` is called with each line; `on_bytes` with pieces of up to 1 MiB, in order, in a thread of its own. What
+    they raise ends the program and comes through.
 
     The program gets its own process group, no standard input and a clean environment. Raises ToolMissing if it
     cannot be started, ToolTimeout, or ToolFailed with the tail of its messages. Whatever happens, also on
-    cancellation, nothing of its group is left running.
+    cancellation, nothing of its group is left running, and nothing more is handed over.
     """
+    if on_bytes is None:
+        read = partial(_lines, on_line=on_line) if on_line else partial(_collect, bytes_max=limits.stdout_bytes)
+        return await _supervised(argv, asyncio.subprocess.PIPE, read, limits=limits, subject=subject)
+    pump = Pump(on_bytes)
+    try:
+        return await _supervised(argv, pump.inlet, lambda _: pump.finished(), limits=limits, subject=subject)
+    finally:
+        await asyncio.shield(pump.close())
+
+
+async def _supervised(argv: Sequence[str], stdout: int, read: _Reader, *, limits: Limits, subject: str) -> Completed:
     log.debug("process started", extra={"argv": shlex.join(argv)})
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
@@ -64,7 +86,7 @@ async def run(
     try:
         _confine(process.pid, limits)
         async with asyncio.timeout(limits.timeout_s):
-            return await _finish(process, argv, limits=limits, subject=subject, on_line=on_line)
+            return await _finish(process, argv, read, subject=subject)
     except TimeoutError as error:
         message = f"{argv[0].rpartition('/')[2]} was stopped after {limits.timeout_s:.0f} s"
         raise ToolTimeout(
@@ -86,18 +108,12 @@ def _confine(pid: int, limits: Limits) -> None:
 
 
 async def _finish(
-    process: asyncio.subprocess.Process,
-    argv: Sequence[str],
-    *,
-    limits: Limits,
-    subject: str,
-    on_line: Callable[[str], None] | None,
+    process: asyncio.subprocess.Process, argv: Sequence[str], read: _Reader, *, subject: str
 ) -> Completed:
-    assert process.stdout is not None and process.stderr is not None
-    reading = _lines(process.stdout, on_line) if on_line else _collect(process.stdout, limits.stdout_bytes)
+    assert process.stderr is not None
     try:
         async with asyncio.TaskGroup() as group:
-            stdout = group.create_task(reading)
+            stdout = group.create_task(read(process))
             stderr = group.create_task(_tail(process.stderr))
     except ExceptionGroup as errors:  # what it printed is not what we can read
         raise errors.exceptions[0] from None
@@ -113,8 +129,9 @@ async def _finish(
     return Completed(stdout=stdout.result(), stderr=stderr.result())
 
 
-async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> bytes:
-    while line := await _line(stream):
+async def _lines(process: asyncio.subprocess.Process, *, on_line: Callable[[str], None]) -> bytes:
+    assert process.stdout is not None
+    while line := await _line(process.stdout):
         on_line(line.decode("utf-8", "replace").rstrip("\n"))
     return b""
 
@@ -126,9 +143,10 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
         raise ToolFailed("the program printed a line without end", hint="run `segue doctor`") from error
 
 
-async def _collect(stream: asyncio.StreamReader, bytes_max: int) -> bytes:
+async def _collect(process: asyncio.subprocess.Process, *, bytes_max: int) -> bytes:
+    assert process.stdout is not None
     data = bytearray()
-    while piece := await stream.read(1 << 16):
+    while piece := await process.stdout.read(1 << 16):
         data += piece[: bytes_max - len(data)]  # drain the rest, or the program would wait for us
     return bytes(data)
 

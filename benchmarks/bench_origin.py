@@ -31,15 +31,14 @@ from statistics import median, quantiles
 from urllib.request import urlopen
 
 from model.loudness import LoudnessReport
-from model.package import Current, Package
+from model.package import Package
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from model.track import TrackTags
 from origin.serve import serve
 from origin.settings import OriginSettings
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, package_key
+from storage.keys import package_key
 
 SEGMENT_BYTES = 96_000
 SEGMENTS = 240  # 24 minutes at 128 kbit/s
@@ -48,8 +47,8 @@ ROUNDS = 5
 ROUND_S = 1.0
 CONNECTIONS = 8
 CROWD = 1000
-TRACK_ID, PACKAGE_ID = "a" * 20, "b" * 16
-BASE = f"/tracks/{TRACK_ID}/{PACKAGE_ID}/aac-128"
+RECORDING_ID, PACKAGE_ID = "a" * 20, "b" * 16
+BASE = f"/recordings/{RECORDING_ID}/{PACKAGE_ID}/aac-128"
 NGINX_PATH = "/0.mp4"
 NGINX_CONF = """
 daemon off; pid nginx.pid; error_log stderr crit; worker_processes 1;
@@ -123,7 +122,7 @@ class Client:
 
 
 async def publish(folder: Path) -> bytes:
-    """Put a track whose segments all have 96,000 bytes into a store; give the bytes of its first segment."""
+    """Put a package whose segments all have 96,000 bytes into a store; give the bytes of its first segment."""
     first = INIT_BYTES + 200
     segments = tuple(
         Segment(duration_ticks=291_840, offset_bytes=first + index * SEGMENT_BYTES, size_bytes=SEGMENT_BYTES)
@@ -141,20 +140,20 @@ async def publish(folder: Path) -> bytes:
         loudness=LoudnessReport(integrated_lufs=-14.0),
     )
     package = Package(
-        track_id=TRACK_ID,
+        recording_id=RECORDING_ID,
         package_id=PACKAGE_ID,
-        tags=TrackTags(title="Title"),
+        mezzanine_id="c" * 16,
         media_samples=rendition.media_ticks,
         target_duration_s=6,
-        target=None,
+        true_peak_dbtp=None,
         level_lufs=-14.0,
         renditions=(rendition,),
+        attempts=(),
         tool="bench",
     )
     objects = {
-        package_key(TRACK_ID, PACKAGE_ID, "aac-128.mp4"): media,
-        package_key(TRACK_ID, PACKAGE_ID, "package.json"): to_json(package),
-        current_key(TRACK_ID): to_json(Current(track_id=TRACK_ID, package_id=PACKAGE_ID)),
+        package_key(RECORDING_ID, PACKAGE_ID, "aac-128.mp4"): media,
+        package_key(RECORDING_ID, PACKAGE_ID, "package.json"): to_json(package),
     }
     store = FilesystemStore(folder)
     for key, data in objects.items():

@@ -17,7 +17,7 @@ from statistics import median
 
 import m3u8
 
-from manifests.build import media_playlist, multivariant
+from manifests.build import media_playlist, multivariant, session_data_of
 from manifests.parse import parse
 from manifests.render import render
 from model.loudness import LoudnessReport
@@ -30,6 +30,7 @@ ROUND_S = 0.05
 BUDGET_S = 1.0  # for each pair that is compared
 TRACKS_S = {"4_minutes": 240, "3_hours": 10_800}
 SEGMENT_TICKS = 291_840
+TAGS = TrackTags(title="Title", artists=("Artist",), album="Album")
 BITRATES_BPS = (64_000, 96_000, 128_000, 192_000, 256_000)
 
 
@@ -55,14 +56,15 @@ def rendition_of(duration_s: int, bitrate_bps: int) -> SegmentedRendition:
 def package_of(renditions: tuple[SegmentedRendition, ...]) -> Package:
     """A package of these renditions."""
     return Package(
-        track_id="a" * 20,
+        recording_id="a" * 20,
         package_id="a" * 16,
-        tags=TrackTags(title="Title", artists=("Artist",), album="Album"),
+        mezzanine_id="a" * 16,
         media_samples=renditions[0].media_ticks,
         target_duration_s=6,
-        target=None,
+        true_peak_dbtp=None,
         level_lufs=-14.0,
         renditions=renditions,
+        attempts=(),
         tool="bench",
     )
 
@@ -108,7 +110,9 @@ def figures(duration_s: int) -> dict[str, float]:
         "build_media_ms": round_ms(
             lambda: media_playlist(renditions[2], target_duration_s=6, track_file_uri="aac-128.mp4")
         ),
-        "build_multivariant_ms": round_ms(lambda: multivariant(package, Codec.AAC, uri_of=str)),
+        "build_multivariant_ms": round_ms(
+            lambda: multivariant(package, Codec.AAC, uri_of=str, session_data=session_data_of(TAGS))
+        ),
     }
 
 

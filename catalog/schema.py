@@ -7,7 +7,9 @@ ledger). So there are no migrations; another SCHEMA_VERSION means an empty catal
 import math
 from dataclasses import dataclass, fields
 
-SCHEMA_VERSION = 1
+from model.track import is_id
+
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 _NUMBER_MAX = 999_999
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
@@ -17,14 +19,16 @@ _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
 class TrackRow:
     """What the catalog knows of a track. `package_id` is None while the track has no live package.
 
-    The versions are those of the pointers `ingest.json` and `current.json` that the row was made from (as
-    ObjectEntry.version has them), None where there was no such pointer.
+    The versions are those of `track.json` and `current.json` that the row was made from (as ObjectEntry.version has
+    them), None where there was no such object.
     """
 
     track_id: str
     ingest_version: str | None
     current_version: str | None
+    recording_id: str
     package_id: str | None
+    art_id: str
     title: str
     artist: str
     album: str
@@ -33,11 +37,12 @@ class TrackRow:
     disc_number: int | None
     duration_s: float
     level_lufs: float | None
-    ingest_id: str | None
 
     def __post_init__(self) -> None:
         if not (self.track_id and self.title):
             raise ValueError("a track has an id and a title")
+        if not (is_id(self.recording_id) and is_id(self.art_id)):
+            raise ValueError(f"malformed id: {self.recording_id!r} {self.art_id!r}")
         if not (math.isfinite(self.duration_s) and self.duration_s >= 0):
             raise ValueError(f"a duration is finite and not negative: {self.duration_s}")
         if self.level_lufs is not None and not math.isfinite(self.level_lufs):
@@ -69,13 +74,21 @@ COLUMNS = tuple(field.name for field in fields(TrackRow))
 TABLES = (
     """CREATE TABLE tracks (
         track_id TEXT PRIMARY KEY,
-        ingest_version TEXT, current_version TEXT, package_id TEXT,
+        ingest_version TEXT, current_version TEXT, recording_id TEXT NOT NULL, package_id TEXT, art_id TEXT NOT NULL,
         title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, album_artist TEXT NOT NULL,
         track_number INTEGER, disc_number INTEGER,
-        duration_s REAL NOT NULL, level_lufs REAL, ingest_id TEXT,
+        duration_s REAL NOT NULL, level_lufs REAL,
         sort_key BLOB NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
-    "CREATE TABLE sources (path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE sources (
+        path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL, recording_id TEXT NOT NULL,
+        track_id TEXT NOT NULL, judge TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX sources_by_bytes ON sources (sha256)",
+    "CREATE INDEX sources_by_track ON sources (track_id)",
+    """CREATE TABLE outlines (
+        path BLOB PRIMARY KEY, stamp TEXT NOT NULL, seconds REAL, album TEXT NOT NULL
+    ) WITHOUT ROWID""",
 )

@@ -1,7 +1,7 @@
 """The catalog brought up to the store: read what changed since the last time, forget what is gone.
 
-One walk over the tracks. The pointers of a track (`ingest.json`, `current.json`) carry its state, and a listing shows
-their versions; only tracks with another version than the catalog has are read, at most READS at a time. The walk is
+One walk over the tracks. `track.json` and `current.json` carry the state of a track, and a listing shows their
+versions; only tracks with another version than the catalog has are read, at most READS at a time. The walk is
 sorted by track id and so is the catalog, so both are compared side by side, BATCH_TRACKS at a time.
 """
 
@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from catalog.schema import TrackRow
 from catalog.store import Catalog, PointerVersions
@@ -18,7 +18,7 @@ from model.package import Current, Package
 from model.records import from_json
 from model.track import Track
 from storage.base import ObjectStore
-from storage.keys import TRACKS, current_key, ingest_key, package_key, pointer_in
+from storage.keys import TRACKS, current_key, package_key, pointer_in, track_key
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ READS = 16  # objects read at the same time
 BATCH_TRACKS = 256  # tracks compared and written at a time
 SAMPLE_RATE_HZ = 48_000  # of media_samples
 
-Record = TypeVar("Record", Track, Current, Package)
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,8 @@ class SyncReport:
 async def sync(store: ObjectStore, catalog: Catalog) -> SyncReport:
     """Make the catalog's tracks those of the store. Safe to repeat, to cancel, and to run while others publish.
 
-    A track with a malformed record is logged, counted, and keeps the row it had; the next sync tries it again.
+    What has no `track.json` is no track. One with a malformed record is logged, counted, and keeps the row it had; the
+    next sync tries it again.
     Raises StorageError and CatalogError; what was done until then stays done.
     """
     total = SyncReport()
@@ -64,7 +65,7 @@ async def sync(store: ObjectStore, catalog: Catalog) -> SyncReport:
 
 
 async def _batches(store: ObjectStore) -> AsyncIterator[dict[str, PointerVersions]]:
-    """The pointers of all tracks, in the order of the track ids, some tracks at a time."""
+    """What is found of all tracks, in the order of the track ids, some tracks at a time."""
     batch: dict[str, PointerVersions] = {}
     async for entry in store.walk(TRACKS):
         pointer = pointer_in(entry.key)
@@ -86,6 +87,7 @@ async def _compare(
     store: ObjectStore, catalog: Catalog, found: Mapping[str, PointerVersions], *, after: str, through: str | None
 ) -> SyncReport:
     """Bring one stretch of track ids up to what was found there."""
+    found = {track_id: versions for track_id, versions in found.items() if versions.ingest}
     known = await asyncio.to_thread(catalog.versions_between, after, through)
     changed = {track_id: versions for track_id, versions in found.items() if known.get(track_id) != versions}
     vanished = known.keys() - found.keys()
@@ -105,9 +107,9 @@ async def _row(
 ) -> TrackRow | None:
     try:
         async with gate:
-            track = await _track(store, track_id) if versions.ingest else None
-            package = await _package(store, track_id) if versions.current else None
-        return _row_of(track_id, versions, track, package)
+            track = await _track(store, track_id)
+            package = await _package(store, track) if versions.current else None
+        return _row_of(track, versions, package)
     except StorageUnavailable:
         raise  # not this track's fault, and the next ones would fare no better
     except PipelineError as error:
@@ -116,55 +118,57 @@ async def _row(
 
 
 async def _track(store: ObjectStore, track_id: str) -> Track:
-    return await _record(store, Track, ingest_key(track_id), track_id)
+    key = track_key(track_id)
+    track = await _record(store, Track, key)
+    if track.track_id != track_id:
+        _misplaced(key)
+    return track
 
 
-async def _package(store: ObjectStore, track_id: str) -> Package:
-    current = await _record(store, Current, current_key(track_id), track_id)
-    key = package_key(track_id, current.package_id, "package.json")
-    package = await _record(store, Package, key, track_id)
-    if package.package_id != current.package_id:
-        raise _misplaced(key)
+async def _package(store: ObjectStore, track: Track) -> Package:
+    """The live package of a track, which must be of its recording."""
+    key = current_key(track.track_id)
+    current = await _record(store, Current, key)
+    if (current.track_id, current.recording_id) != (track.track_id, track.recording_id):
+        _misplaced(key)
+    key = package_key(current.recording_id, current.package_id, "package.json")
+    package = await _record(store, Package, key)
+    if (package.recording_id, package.package_id) != (current.recording_id, current.package_id):
+        _misplaced(key)
     return package
 
 
-async def _record(store: ObjectStore, kind: type[Record], key: str, track_id: str) -> Record:
+async def _record(store: ObjectStore, kind: type[Record], key: str) -> Record:
     body = await store.read(key)
     # In a thread: a package of a long track takes milliseconds to parse, and the origin syncs while it serves.
-    record = await asyncio.to_thread(from_json, kind, body.data, subject=key)
-    if record.track_id != track_id:
-        raise _misplaced(key)
-    return record
+    return await asyncio.to_thread(from_json, kind, body.data, subject=key)
 
 
-def _misplaced(key: str) -> RecordMalformed:
-    return RecordMalformed("the record is about something else", subject=key, hint="run `segue package --repair`")
+def _misplaced(key: str) -> NoReturn:
+    hint = "publish the track again; `segue package --repair` mends packages"
+    raise RecordMalformed("the record is about something else", subject=key, hint=hint)
 
 
-def _row_of(track_id: str, versions: PointerVersions, track: Track | None, package: Package | None) -> TrackRow:
-    """What players have, if the track is live; else what was ingested."""
-    if package:
-        samples, tags, level = package.media_samples, package.tags, package.level_lufs
-    elif track:
-        samples, tags, level = track.media_samples, track.tags, track.loudness_mezzanine.integrated_lufs
-    else:
-        raise AssertionError(f"a track without pointers: {track_id}")
+def _row_of(track: Track, versions: PointerVersions, package: Package | None) -> TrackRow:
+    """Names from the track; length and level as players have them if it is live, else as its mezzanine has them."""
+    tags = track.tags
     try:
         return TrackRow(
-            track_id=track_id,
+            track_id=track.track_id,
             ingest_version=versions.ingest,
             current_version=versions.current,
+            recording_id=track.recording_id,
             package_id=package.package_id if package else None,
+            art_id=track.art_id,
             title=tags.title,
             artist=", ".join(tags.artists),
             album=tags.album,
             album_artist=tags.album_artist,
             track_number=tags.track_number,
             disc_number=tags.disc_number,
-            duration_s=samples / SAMPLE_RATE_HZ,
-            level_lufs=level,
-            ingest_id=track.ingest_id if track else None,
+            duration_s=(package or track).media_samples / SAMPLE_RATE_HZ,
+            level_lufs=package.level_lufs if package else track.mezzanine.loudness.integrated_lufs,
         )
     except (ValueError, OverflowError) as error:
         hint = "publish the track again, with other tags"
-        raise RecordMalformed(f"tags that cannot be kept ({error})", subject=track_id, hint=hint) from error
+        raise RecordMalformed(f"a track that cannot be listed ({error})", subject=track.track_id, hint=hint) from error

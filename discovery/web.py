@@ -14,6 +14,7 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sync import sync
 from model.errors import PipelineError, UsageError
+from model.track import ART_SIDES
 from storage.base import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
 OFFSET_MAX = 10_000_000
+_ART_SIDE = 640  # pixels of "art"; "art_sizes" has all
 _DIGITS_MAX = 9  # more than any limit here; keeps int() cheap
 
 
@@ -90,8 +92,10 @@ def _number(request: web.Request, name: str, *, default: int, least: int, most: 
 
 def _track(row: TrackRow) -> dict[str, object]:
     base = f"/tracks/{row.track_id}"
+    art = {str(side): f"/art/{row.art_id}/{side}.jpg" for side in ART_SIDES}
     return {
         "track_id": row.track_id,
+        "recording_id": row.recording_id,
         "package_id": row.package_id,
         "title": row.title,
         "artist": row.artist,
@@ -101,5 +105,6 @@ def _track(row: TrackRow) -> dict[str, object]:
         "duration_s": row.duration_s,
         "level_lufs": row.level_lufs,
         "playlists": {"aac": f"{base}/index.m3u8", "opus": f"{base}/opus.m3u8"},
-        "art": f"{base}/art.jpg",
+        "art": art[str(_ART_SIDE)],
+        "art_sizes": art,
     }

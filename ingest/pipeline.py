@@ -1,44 +1,85 @@
-"""One source end to end: read, measure, normalise, keep the mezzanine and the report."""
+"""Sources in, tracks out, in two steps: `hear` finds out what a source is, `keep` makes its mezzanine and its report.
+
+Between the two lies the level: the sources of an album are heard first, all of them, and get one gain (`levels`).
+"""
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avtool.locate import Ffmpeg
-from avtool.loudness import measure_loudness
 from avtool.output import Probe
 from avtool.scratch import scratch_folder
-from catalog.store import Catalog, SourceStamp
-from ingest.art import cover_art
-from ingest.declared import check_whole
-from ingest.normalise import probe_source, refusal, write_mezzanine
+from catalog.ledger import Ledger, Refusal, SourceRow, SourceStamp
+from catalog.turns import Turns
+from ingest.checks.declared import declared_samples
+from ingest.checks.refusals import probe_source
+from ingest.levels import Level
+from ingest.listen import Limits, listen
+from ingest.metadata.reader import Around, Reader
+from ingest.normalise import Writing, write_mezzanine
+from ingest.release import release_of
+from ingest.remarks import remarks
 from ingest.scan import Source, changed, check_file, hash_file, printable, unreadable
 from ingest.settings import IngestSettings
-from ingest.tags import read_tags
-from model.errors import ObjectNotFound, RecordMalformed, SourceUnsupported, ToolFailed
+from meter.meter import METER
+from model.analysis import Analysis
+from model.errors import (
+    ObjectNotFound,
+    PipelineError,
+    RecordMalformed,
+    SourceChanged,
+    SourceError,
+    SourceTooLong,
+    SourceUnreadable,
+    SourceVanished,
+)
 from model.events import Observer, Stage, StageProgress, StageStarted
-from model.loudness import Gain, LoudnessReport, gain_to
-from model.records import from_json, to_json
-from model.track import SourceInfo, Track, TrackTags, derived_id, track_id_of
+from model.records import Record, from_json, to_json
+from model.track import Mezzanine, SourceInfo, Track, derived_id, track_id_of
 from storage.base import ObjectStore
 from storage.defaults import IMMUTABLE, REVALIDATE
-from storage.keys import art_key, ingest_key, mezzanine_key
+from storage.keys import analysis_key, art_key, mezzanine_key, mezzanine_record_key, track_key
 
-FORMAT = "mezzanine 1"  # changes whenever the same settings would give other bytes
+FORMAT = "mezzanine 2"  # changes whenever the same settings would give other bytes
+_PASSING = (SourceVanished, SourceChanged, SourceUnreadable)  # may be over the next time
+_RELEASES_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """What an ingest works with."""
+    """What an ingest works with. `turns` keep sources of one sound from being worked on at the same time."""
 
     settings: IngestSettings
     tool: Ffmpeg
     store: ObjectStore
-    catalog: Catalog
+    ledger: Ledger
+    reader: Reader
     observer: Observer
+    turns: Turns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A source whose sound is known, and what surrounds it: tags and art."""
+
+    source: Source
+    stamp: SourceStamp
+    info: SourceInfo
+    around: Around
+    analysis: Analysis
+
+    @property
+    def recording_id(self) -> str:
+        """The recording that it is."""
+        return self.analysis.recording_id
+
+    @property
+    def release(self) -> str:
+        """The release that it is on."""
+        return release_of(self.around.tags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,61 +90,233 @@ class Ingested:
     fresh: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Subject:
-    """A source whose bytes are known: what it is called and what surrounds its audio."""
+async def hear(work: Ingest, source: Source) -> Heard:
+    """Find out what a source is: its bytes, its tags and art, its sound. What was found out before is not done again.
 
-    source: Source
-    stamp: SourceStamp
-    sha256: str
-    track_id: str
-    ingest_id: str
-    tags: TrackTags
-    art_sha256: str
-
-
-async def ingest(work: Ingest, source: Source) -> Ingested:
-    """Ingest one source. Nothing is done twice: the same bytes under the same settings are recognised.
-
-    What changed around the audio (tags, art, names) is taken over without decoding again. The report is written
-    last, so a crash leaves the store as it was. Raises SourceError, ToolError or StorageError.
+    Raises SourceError (a refusal is remembered: the same file is refused at once the next time), ToolError,
+    StorageError or CatalogError.
     """
     work.observer.notify(StageStarted(subject=source.name, stage=Stage.READ))
-    subject, art = await _subject(work, source)
-    known = await _report(work.store, subject.track_id)
-    if known is not None and known.ingest_id == subject.ingest_id and await _has_mezzanine(work.store, known):
-        name = printable(Path(source.path.name))
-        track = replace(known, tags=subject.tags, art_sha256=subject.art_sha256, source_name=name)
-        _check_unchanged(source, subject.stamp)
-    else:
-        async with scratch_folder(work.settings.scratch_dir) as scratch:
-            track = await _decoded(work, subject, scratch)
-    if track == known:
-        return Ingested(track=track, fresh=False)
-    key = art_key(track.track_id, track.art_sha256)
-    await work.store.put(key, art, media_type="image/jpeg", cache_control=IMMUTABLE)
-    report = to_json(track)
-    await work.store.put(ingest_key(track.track_id), report, media_type="application/json", cache_control=REVALIDATE)
-    return Ingested(track=track, fresh=True)
-
-
-async def _subject(work: Ingest, source: Source) -> tuple[_Subject, bytes]:
-    """The source's identity, tags and cover art."""
-    check_file(source, bytes_max=work.settings.source_bytes_max)
+    await asyncio.to_thread(check_file, source, bytes_max=work.settings.source_bytes_max)
     stamp = _stamp(source)
-    sha256 = await _source_hash(work, source, stamp)
-    track_id = track_id_of(sha256)
-    tags, art = await asyncio.to_thread(_tags_and_art, source)
-    subject = _Subject(
-        source=source,
-        stamp=stamp,
-        sha256=sha256,
-        track_id=track_id,
-        ingest_id=derived_id(track_id, FORMAT, work.settings.recipe, work.tool.version),
-        tags=tags,
-        art_sha256=hashlib.sha256(art).hexdigest(),
+    row = await asyncio.to_thread(work.ledger.recall, stamp)
+    if row is not None and row.refusal and row.refusal.judge == _judge(work) and not work.settings.again:
+        raise refused_before(row.refusal, source)
+    sha256 = (row.sha256 if row else "") or await hash_file(source, size_bytes=stamp.size_bytes)
+    try:
+        async with work.turns.hold(sha256):
+            heard = await _heard(work, source, stamp, sha256)
+    except _PASSING:
+        raise
+    except SourceError as error:
+        refusal = Refusal(judge=_judge(work), code=error.code, message=error.message, hint=error.hint)
+        await _remember(work, stamp, SourceRow(stamp=stamp.text, sha256=sha256, refusal=refusal))
+        raise
+    return heard
+
+
+def refused_before(refusal: Refusal, source: Source) -> SourceError:
+    """The error that a source was refused with."""
+    kinds = {kind.code: kind for kind in SourceError.__subclasses__()}
+    return kinds.get(refusal.code, SourceError)(refusal.message, subject=source.name, hint=refusal.hint)
+
+
+def _judge(work: Ingest) -> str:
+    return f"{FORMAT}, {METER}, {work.tool.version}"
+
+
+async def _remember(work: Ingest, stamp: SourceStamp, row: SourceRow) -> None:
+    await asyncio.to_thread(work.ledger.remember, stamp.path, row)
+
+
+async def _heard(work: Ingest, source: Source, stamp: SourceStamp, sha256: str) -> Heard:
+    last = await asyncio.to_thread(work.ledger.last, stamp.path)
+    recording_id = await asyncio.to_thread(work.ledger.recording_of, sha256)
+    analysis = await _record(work.store, Analysis, analysis_key(recording_id)) if recording_id else None
+    track_id = last.track_id if last is not None else ""
+    known = await _track(work.store, track_id) if track_id else None
+    if analysis is not None and analysis.meter == METER and known is not None and known.source.sha256 == sha256:
+        info = known.source
+    else:
+        probe = await probe_source(work.tool, source)
+        info = _source_info(probe, stamp, sha256)
+        if analysis is None or analysis.meter != METER:
+            analysis = await _listened(work, source, probe)
+    _check_unchanged(source, stamp)
+    same = last is not None and last.recording_id == analysis.recording_id
+    row = _row(stamp, sha256, analysis, track_id if same else "")
+    await _remember(work, stamp, row)
+    around = await work.reader.read(source, sha256=sha256)
+    return Heard(source=source, stamp=stamp, info=info, around=around, analysis=analysis)
+
+
+async def _listened(work: Ingest, source: Source, probe: Probe) -> Analysis:
+    work.observer.notify(StageStarted(subject=source.name, stage=Stage.MEASURE))
+    seconds = probe.duration_s or work.settings.duration_s_max
+    if seconds > work.settings.duration_s_max:
+        hint = f"at most {work.settings.duration_s_max / 3600:.0f} hours; cut it into tracks"
+        raise SourceTooLong("the track is too long", subject=source.name, hint=hint)
+    analysis = await listen(
+        work.tool,
+        source,
+        probe,
+        declared_samples=await asyncio.to_thread(declared_samples, source),
+        limits=Limits(timeout_s=_time_limit(work, seconds), duration_s_max=work.settings.duration_s_max),
+        on_seconds=_progress(work, source, Stage.MEASURE, probe.duration_s or 0.0),
     )
-    return subject, art
+    key = analysis_key(analysis.recording_id)
+    await work.store.put(key, to_json(analysis), media_type="application/json", cache_control=IMMUTABLE)
+    return analysis
+
+
+async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
+    """Make what is missing of a source's mezzanine, art and report.
+
+    The same sound with the same gain is written once, whatever its files are called; a changed tag changes the report
+    and nothing else. The report comes last, so a crash leaves the track as it was.
+    """
+    async with work.turns.hold(heard.recording_id):
+        track_id = await _track_id(work, heard)
+        mezzanine = await _mezzanine(work, heard, level)
+    known = await _track(work.store, track_id)
+    track = Track(
+        track_id=track_id,
+        release=heard.release,
+        source=heard.info,
+        source_name=printable(Path(heard.source.path.name)),
+        tags=heard.around.tags,
+        art_id=heard.around.art.art_id,
+        mode=level.mode,
+        target=work.settings.target,
+        loudness_source=heard.analysis.loudness,
+        album=level.album,
+        gain=replace(level.gain, applied_db=mezzanine.gain_db),
+        mezzanine=mezzanine,
+        warnings=(*remarks(heard.info, heard.analysis, level.gain), *heard.around.warnings),
+    )
+    if track != known:
+        await _put_art(work.store, heard)
+        body = to_json(track)
+        await work.store.put(track_key(track_id), body, media_type="application/json", cache_control=REVALIDATE)
+    await _remember(work, heard.stamp, _row(heard.stamp, heard.info.sha256, heard.analysis, track_id))
+    return Ingested(track=track, fresh=track != known)
+
+
+async def note_duplicate(work: Ingest, heard: Heard, track: Track) -> None:
+    """Remember that this file is a track that another file of the batch is, too."""
+    await _remember(work, heard.stamp, _row(heard.stamp, heard.info.sha256, heard.analysis, track.track_id))
+
+
+async def note_failure(work: Ingest, source: Source, error: PipelineError) -> None:
+    """Remember that work on this file failed, for a later run that is to try the failed ones again."""
+    try:
+        stamp = SourceStamp.of(source.path)
+    except OSError:
+        return
+    row = await asyncio.to_thread(work.ledger.recall, stamp) or SourceRow(stamp=stamp.text)
+    if row.refusal is None:
+        refusal = Refusal(judge="", code=error.code, message=error.message, hint=error.hint)
+        await _remember(work, stamp, replace(row, refusal=refusal))
+
+
+async def failed_before(work: Ingest, source: Source) -> bool:
+    """Whether the last work on this file failed."""
+    row = await asyncio.to_thread(work.ledger.last, os.fsencode(source.path.absolute()))
+    return row is not None and row.refusal is not None
+
+
+def _row(stamp: SourceStamp, sha256: str, analysis: Analysis, track_id: str) -> SourceRow:
+    return SourceRow(stamp=stamp.text, sha256=sha256, recording_id=analysis.recording_id, track_id=track_id)
+
+
+async def _track_id(work: Ingest, heard: Heard) -> str:
+    """The track that this file was before, if it is the same sound and no other file's; else the one of its release."""
+    path = heard.stamp.path
+    last = await asyncio.to_thread(work.ledger.last, path)
+    same = last is not None and last.recording_id == heard.recording_id
+    if last is not None and same and last.track_id and await _holders(work, last.track_id) == [path]:
+        return last.track_id
+    for number in range(_RELEASES_MAX):
+        words = (heard.release, str(number)) if number else (heard.release,)
+        track_id = track_id_of(heard.recording_id, *words)
+        known = await _track(work.store, track_id)
+        holders = await _holders(work, track_id)
+        if known is None or known.release == heard.release or holders in ([], [path]):
+            break  # else the file of another track took this id along when its tags changed
+    return track_id
+
+
+async def _holders(work: Ingest, track_id: str) -> list[bytes]:
+    """The files that are this track and are still there."""
+    paths = await asyncio.to_thread(work.ledger.holders, track_id)
+    return [path for path in paths if os.path.lexists(path)]
+
+
+async def _mezzanine(work: Ingest, heard: Heard, level: Level) -> Mezzanine:
+    """The mezzanine of this sound with this gain; written if it is not there."""
+    ceiling = work.settings.target.true_peak_dbtp if work.settings.target else None
+    recipe = f"{level.gain.applied_db:.2f} dB, at most {ceiling} dBTP"
+    mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version)
+    record_key = mezzanine_record_key(heard.recording_id, mezzanine_id)
+    known = await _record(work.store, Mezzanine, record_key)
+    if known is not None and await _holds(work.store, known):
+        return known
+    work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
+    async with scratch_folder(work.settings.scratch_dir) as scratch:
+        writing = Writing(
+            tool=work.tool,
+            source=heard.source,
+            info=heard.info,
+            scratch=scratch,
+            timeout_s=_time_limit(work, heard.analysis.duration_s),
+            on_seconds=_progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
+        )
+        written = await write_mezzanine(writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling)
+        _check_unchanged(heard.source, heard.stamp)
+        made = Mezzanine(
+            recording_id=heard.recording_id,
+            mezzanine_id=mezzanine_id,
+            gain_db=written.gain_db,
+            loudness=written.loudness,
+            media_samples=written.media_samples,
+            size_bytes=written.path.stat().st_size,
+            sha256=written.file.sha256,
+            tool=work.tool.version,
+        )
+        key = mezzanine_key(heard.recording_id, mezzanine_id)
+        await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
+    await work.store.put(record_key, to_json(made), media_type="application/json", cache_control=IMMUTABLE)
+    return made
+
+
+async def _holds(store: ObjectStore, mezzanine: Mezzanine) -> bool:
+    try:
+        info = await store.head(mezzanine_key(mezzanine.recording_id, mezzanine.mezzanine_id))
+    except ObjectNotFound:
+        return False
+    return info.sha256 == mezzanine.sha256
+
+
+async def _put_art(store: ObjectStore, heard: Heard) -> None:
+    """The pictures that are not there yet: the tracks of an album share theirs."""
+    for side, picture in heard.around.art.pictures.items():
+        key = art_key(heard.around.art.art_id, side)
+        try:
+            await store.head(key)
+        except ObjectNotFound:
+            await store.put(key, picture, media_type="image/jpeg", cache_control=IMMUTABLE)
+
+
+async def _track(store: ObjectStore, track_id: str) -> Track | None:
+    return await _record(store, Track, track_key(track_id))
+
+
+async def _record(store: ObjectStore, kind: type[Record], key: str) -> Record | None:
+    """An object of an earlier run; one that cannot be read counts as none and is written anew."""
+    try:
+        return from_json(kind, (await store.read(key)).data, subject=key)
+    except (ObjectNotFound, RecordMalformed):
+        return None
 
 
 def _stamp(source: Source) -> SourceStamp:
@@ -114,99 +327,12 @@ def _stamp(source: Source) -> SourceStamp:
 
 
 def _check_unchanged(source: Source, stamp: SourceStamp) -> None:
-    """What was read belongs to the hash only if the file is still the one that was hashed."""
+    """What was read belongs together only if the file is still the one that it was."""
     if _stamp(source) != stamp:
         raise changed(source)
 
 
-async def _source_hash(work: Ingest, source: Source, stamp: SourceStamp) -> str:
-    """The hash of a source's bytes; a file that was not touched since it was last read is not read again."""
-    known = await asyncio.to_thread(work.catalog.recall_source, stamp)
-    if known is not None:
-        return known
-    digest = await hash_file(source, size_bytes=stamp.size_bytes)
-    _check_unchanged(source, stamp)
-    await asyncio.to_thread(work.catalog.remember_source, stamp, digest)
-    return digest
-
-
-def _tags_and_art(source: Source) -> tuple[TrackTags, bytes]:
-    found = read_tags(source)
-    return found.tags, cover_art(source, found.tags, found.art)
-
-
-async def _report(store: ObjectStore, track_id: str) -> Track | None:
-    """The report of an earlier ingest; one that cannot be read counts as none and is written anew."""
-    key = ingest_key(track_id)
-    try:
-        return from_json(Track, (await store.read(key)).data, subject=key)
-    except (ObjectNotFound, RecordMalformed):
-        return None
-
-
-async def _has_mezzanine(store: ObjectStore, track: Track) -> bool:
-    try:
-        info = await store.head(mezzanine_key(track.track_id, track.ingest_id))
-    except ObjectNotFound:
-        return False
-    return info.sha256 == track.mezzanine_sha256
-
-
-async def _decoded(work: Ingest, subject: _Subject, scratch: Path) -> Track:
-    """Probe, measure, normalise; store the mezzanine; the report is returned, not yet written."""
-    source, path = subject.source, os.fspath(subject.source.path)
-    await asyncio.to_thread(check_whole, source)
-    probe = await probe_source(work.tool, path, subject=source.name)
-    timeout_s = _time_limit(work.settings, probe, source)
-    before = await _measured(work, source, probe, timeout_s)
-    gain = gain_to(work.settings.target, before) if work.settings.target else Gain(applied_db=0.0)
-    work.observer.notify(StageStarted(subject=source.name, stage=Stage.NORMALISE))
-    mezzanine = await write_mezzanine(
-        work.tool,
-        path,
-        scratch,
-        gain_db=gain.applied_db,
-        probe=probe,
-        timeout_s=timeout_s,
-        subject=source.name,
-        on_seconds=_progress(work, source, Stage.NORMALISE, probe),
-    )
-    _check_unchanged(source, subject.stamp)
-    key = mezzanine_key(subject.track_id, subject.ingest_id)
-    await work.store.put(key, mezzanine.path, media_type="audio/mp4", cache_control=IMMUTABLE)
-    return Track(
-        track_id=subject.track_id,
-        ingest_id=subject.ingest_id,
-        source=_source_info(subject, probe),
-        source_name=printable(Path(source.path.name)),
-        tags=subject.tags,
-        art_sha256=subject.art_sha256,
-        target=work.settings.target,
-        loudness_source=before,
-        gain=gain,
-        loudness_mezzanine=mezzanine.loudness,
-        media_samples=mezzanine.media_samples,
-        mezzanine_sha256=mezzanine.file.sha256,
-        tool=work.tool.version,
-    )
-
-
-async def _measured(work: Ingest, source: Source, probe: Probe, timeout_s: float) -> LoudnessReport:
-    work.observer.notify(StageStarted(subject=source.name, stage=Stage.MEASURE))
-    try:
-        return await measure_loudness(
-            work.tool,
-            os.fspath(source.path),
-            timeout_s=timeout_s,
-            subject=source.name,
-            on_seconds=_progress(work, source, Stage.MEASURE, probe),
-            mono=probe.channels == 1,
-        )
-    except ToolFailed as error:
-        raise refusal(error, subject=source.name) from error
-
-
-def _source_info(subject: _Subject, probe: Probe) -> SourceInfo:
+def _source_info(probe: Probe, stamp: SourceStamp, sha256: str) -> SourceInfo:
     return SourceInfo(
         container=probe.container,
         codec=probe.codec,
@@ -215,22 +341,18 @@ def _source_info(subject: _Subject, probe: Probe) -> SourceInfo:
         channel_layout=probe.channel_layout,
         bit_depth=probe.bit_depth,
         lossless=probe.lossless,
-        size_bytes=subject.stamp.size_bytes,
-        sha256=subject.sha256,
+        size_bytes=stamp.size_bytes,
+        sha256=sha256,
     )
 
 
-def _time_limit(settings: IngestSettings, probe: Probe, source: Source) -> float:
-    seconds = probe.duration_s or settings.duration_s_max
-    if seconds > settings.duration_s_max:
-        hint = f"at most {settings.duration_s_max / 3600:.0f} hours; cut it into tracks"
-        raise SourceUnsupported("the track is too long", subject=source.name, hint=hint)
-    return settings.tool_seconds_floor + settings.tool_seconds_per_second * seconds
+def _time_limit(work: Ingest, seconds: float) -> float:
+    return work.settings.tool_seconds_floor + work.settings.tool_seconds_per_second * seconds
 
 
-def _progress(work: Ingest, source: Source, stage: Stage, probe: Probe) -> Callable[[float], None]:
+def _progress(work: Ingest, source: Source, stage: Stage, total_s: float) -> Callable[[float], None]:
     def tell(seconds: float) -> None:
-        total = max(probe.duration_s or 0.0, seconds)
-        work.observer.notify(StageProgress(subject=source.name, stage=stage, done=seconds, total=total))
+        event = StageProgress(subject=source.name, stage=stage, done=seconds, total=max(total_s, seconds))
+        work.observer.notify(event)
 
     return tell

@@ -10,22 +10,37 @@ from pathlib import Path
 
 import aiofiles
 
-from model.errors import SourceUnreadable, SourceUnsupported, UsageError
+from model.errors import (
+    SourceChanged,
+    SourceEmpty,
+    SourceError,
+    SourceTooLong,
+    SourceUnreadable,
+    SourceUnsupported,
+    SourceVanished,
+    UsageError,
+)
 
 READ_BYTES = 4 << 20
 _GONE = "it vanished after it was found, or is a link that leads nowhere"
-AUDIO_SUFFIXES = frozenset(
-    [".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac", ".m4a", ".mp4", ".alac", ".aac",
-     ".mp3", ".ogg", ".oga", ".opus", ".wv", ".caf", ".mka", ".webm"]
+COPY_HINT = "copy it again from where it came"
+_TAKEN = frozenset(
+    [".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac", ".fla", ".m4a", ".m4b", ".m4r",
+     ".mp4", ".alac", ".aac", ".adts", ".mp3", ".mp2", ".ogg", ".oga", ".opus", ".spx", ".wv", ".caf", ".mka", ".webm"]
 )  # fmt: skip
+# Music that we do not take: found all the same, so that it is refused with a reason and not left out without a word.
+_REFUSED = frozenset(
+    [".wma", ".asf", ".dsf", ".dff", ".ape", ".tta", ".tak", ".shn", ".ofr", ".mpc", ".m4p", ".aa", ".aax", ".aaxc",
+     ".ac3", ".eac3", ".dts", ".au", ".snd", ".amr", ".ra", ".mid", ".midi"]
+)  # fmt: skip
+AUDIO_SUFFIXES = _TAKEN | _REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One file to ingest. `folder` is the folder it was found in by a walk, None if it was named itself."""
+    """One file to ingest."""
 
     path: Path
-    folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -39,10 +54,11 @@ def printable(path: Path) -> str:
 
 
 def find_sources(named: Sequence[Path]) -> list[Source]:
-    """The files to ingest: those named, and in folders all with an audio suffix, by name, hidden ones left out.
+    """The files to ingest: those named, and in folders all with a suffix of AUDIO_SUFFIXES, hidden ones left out.
 
-    Each file once, in a stable order. Symbolic links to folders are not followed. What cannot be looked at is a source
-    too: check_file says why, and no music is left out without a word. Raises UsageError for a name that does not exist.
+    Each file once, in a stable order: as named, in a folder by name, a folder's files before its folders. Symbolic
+    links to folders are not followed. What cannot be looked at, or is no plain file, is a source too: check_file says
+    why, and no music is left out without a word. Raises UsageError for a name that does not exist.
     """
     found: dict[Path, Source] = {}
     for path in named:
@@ -83,26 +99,31 @@ def _walk(folder: Path) -> Iterator[Source]:
         shown = [(here / name, folder, link) for name, folder, link in seen if not name.startswith(".")]
         for path, is_folder, is_link in shown:
             if path.suffix.lower() in AUDIO_SUFFIXES and not is_folder and not (is_link and _is_folder(path)):
-                yield Source(path=path, folder=here)
+                yield Source(path=path)
         waiting.extend(path for path, is_folder, _ in reversed(shown) if is_folder)
 
 
 def check_file(source: Source, *, bytes_max: int) -> os.stat_result:
-    """The file's status. Raises SourceError for what is missing, empty, too large, or not a plain file."""
+    """The file's status. Raises SourceError for what is missing, empty, too large, not ours to read or no plain file.
+
+    Blocking, but never waits: pipes and devices are not opened.
+    """
     try:
         status = source.path.stat()
         if stat.S_ISDIR(status.st_mode):
             os.listdir(source.path)  # noqa: PTH208 - a folder that cannot be walked says why here
+        elif stat.S_ISREG(status.st_mode):
+            os.close(plain_file(os.fspath(source.path), os.O_RDONLY))  # the rights
     except OSError as error:
         raise unreadable(source, error) from error
     if not stat.S_ISREG(status.st_mode):
         hint = "folders, pipes, sockets and devices are not read; name a file"
         raise SourceUnsupported("not a plain file", subject=source.name, hint=hint)
     if status.st_size == 0:
-        raise SourceUnreadable("the file is empty", subject=source.name, hint="copy it again from where it came")
+        raise SourceEmpty("the file is empty", subject=source.name, hint=COPY_HINT)
     if status.st_size > bytes_max:
         hint = f"at most {bytes_max / (1 << 30):.0f} GiB; cut it into tracks"
-        raise SourceUnsupported("the file is too large", subject=source.name, hint=hint)
+        raise SourceTooLong("the file is too large", subject=source.name, hint=hint)
     return status
 
 
@@ -116,7 +137,7 @@ def plain_file(path: str, flags: int) -> int:
 
 
 async def hash_file(source: Source, *, size_bytes: int) -> str:
-    """SHA-256 of the file's bytes, in hex. Raises SourceUnreadable, also for a file that is not of this size (now)."""
+    """SHA-256 of the file's bytes, in hex. Raises SourceChanged for a file of another size, else as `unreadable`."""
     digest = hashlib.sha256()
     seen = 0
     try:
@@ -131,14 +152,14 @@ async def hash_file(source: Source, *, size_bytes: int) -> str:
     return digest.hexdigest()
 
 
-def unreadable(source: Source, error: OSError) -> SourceUnreadable:
-    """What the system said about a source, in our words."""
-    if error.errno in (errno.ENOENT, errno.ESTALE):
-        return SourceUnreadable("the file is not there", subject=source.name, hint=_GONE)
+def unreadable(source: Source, error: OSError) -> SourceError:
+    """What the system said about a source, in our words: SourceVanished or SourceUnreadable."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+        return SourceVanished("the file is not there", subject=source.name, hint=_GONE)
     reason = (error.strerror or "unknown error").lower()
     return SourceUnreadable(f"cannot read source ({reason})", subject=source.name, hint="check the file and its rights")
 
 
-def changed(source: Source) -> SourceUnreadable:
+def changed(source: Source) -> SourceChanged:
     """The file is being written to: what was read of it fits nothing."""
-    return SourceUnreadable("the file changed while it was read", subject=source.name, hint="wait for its copy to end")
+    return SourceChanged("the file changed while it was read", subject=source.name, hint="wait for its copy to end")

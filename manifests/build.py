@@ -65,19 +65,33 @@ def segment_playlist(rendition: SegmentedRendition, *, target_duration_s: int, b
     return _vod(InitMap(uri=f"{base}/{INIT_NAME}"), segments, target_duration_s)
 
 
-def multivariant(package: Package, codec: Codec, *, uri_of: Callable[[str], str]) -> MultivariantPlaylist:
+def multivariant(
+    package: Package,
+    codec: Codec,
+    *,
+    uri_of: Callable[[str], str],
+    session_data: tuple[SessionData, ...] = (),
+) -> MultivariantPlaylist:
     """The variants of one codec family; `uri_of` gives the URI of a rendition id's media playlist.
 
-    The start rung comes first, then the others by ascending rate. Raises ValueError if the package has no rendition
-    of this family.
+    The start rung comes first, then the others by ascending rate. `session_data` says what the track is called, where
+    that is known: a package is of a recording, which may have several names. Raises ValueError if the package has no
+    rendition of this family.
     """
     variants = (_variant(each, package.target_duration_s, uri_of) for each in _start_first(package.of(codec), codec))
     return MultivariantPlaylist(
         version=PROTOCOL_VERSION,
         independent_segments=True,
-        session_data=_session_data(package.tags),
+        session_data=session_data,
         variants=tuple(variants),
     )
+
+
+def session_data_of(tags: TrackTags) -> tuple[SessionData, ...]:
+    """Title, artist and album for the players that show them; at most SESSION_TEXT_MAX characters each."""
+    texts = {"title": tags.title, "artist": ", ".join(tags.artists), "album": tags.album}
+    values = {SESSION_DATA_PREFIX + name: quotable(text) for name, text in texts.items()}
+    return tuple(SessionData(data_id=data_id, value=value) for data_id, value in values.items() if value)
 
 
 def peak_bandwidth_bps(segments: Sequence[Segment], timescale: int, target_duration_s: int) -> int:
@@ -139,9 +153,3 @@ def _variant(rendition: SegmentedRendition, target_duration_s: int, uri_of: Call
         codecs=(CODECS[rendition.rendition.codec],),
         stable_variant_id=rendition_id,
     )
-
-
-def _session_data(tags: TrackTags) -> tuple[SessionData, ...]:
-    texts = {"title": tags.title, "artist": ", ".join(tags.artists), "album": tags.album}
-    values = {SESSION_DATA_PREFIX + name: quotable(text) for name, text in texts.items()}
-    return tuple(SessionData(data_id=data_id, value=value) for data_id, value in values.items() if value)

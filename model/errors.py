@@ -42,21 +42,87 @@ class SourceError(PipelineError):
 
 
 class SourceUnreadable(SourceError):
-    """The file cannot be opened or its bytes cannot be decoded."""
+    """The file cannot be opened or read: rights, a failing disk, not a plain file."""
 
     code = "source-unreadable"
 
 
+class SourceVanished(SourceError):
+    """The file was found, but is not there any more."""
+
+    code = "source-vanished"
+
+
+class SourceChanged(SourceError):
+    """The file was written to while it was read."""
+
+    code = "source-changed"
+
+
+class SourceEmpty(SourceError):
+    """The file has no bytes."""
+
+    code = "source-empty"
+
+
+class SourceTruncated(SourceError):
+    """The file ends before its own header says that its audio does."""
+
+    code = "source-truncated"
+
+
+class SourceNotMusic(SourceError):
+    """The bytes are text, a web page, a playlist, a program, an archive: anything but music."""
+
+    code = "source-not-music"
+
+
+class SourceImageOnly(SourceError):
+    """The file holds a picture and no sound."""
+
+    code = "source-image-only"
+
+
+class SourceNoAudio(SourceError):
+    """A media file without an audio stream."""
+
+    code = "source-no-audio"
+
+
+class SourceEncrypted(SourceError):
+    """The audio is encrypted (DRM); nobody but its player can decode it."""
+
+    code = "source-encrypted"
+
+
+class SourceHeaderLies(SourceError):
+    """The header claims what cannot be: a rate, a channel count, a size that no music has."""
+
+    code = "source-header-lies"
+
+
 class SourceUnsupported(SourceError):
-    """The file is readable, but it is not audio that we take."""
+    """The file is readable, but it is in a format that we do not take."""
 
     code = "source-unsupported"
 
 
+class SourceDamaged(SourceError):
+    """The audio begins, but cannot be decoded to its end, or has samples that are no numbers."""
+
+    code = "source-damaged"
+
+
 class SourceTooShort(SourceError):
-    """Less audio than can be measured or streamed."""
+    """Less audio than can be streamed."""
 
     code = "source-too-short"
+
+
+class SourceTooLong(SourceError):
+    """More audio, or a larger file, than one track may have."""
+
+    code = "source-too-long"
 
 
 class ToolError(PipelineError):

@@ -6,8 +6,9 @@ from typing import Protocol
 
 
 class Stage(StrEnum):
-    """The steps a track goes through, in order."""
+    """The steps a track goes through, in order. `PLAN` is the survey of all sources before the first is worked on."""
 
+    PLAN = "plan"
     READ = "read"
     MEASURE = "measure"
     NORMALISE = "normalise"
@@ -27,7 +28,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageStarted:
-    """Work on `subject` (a source or a track id) entered a stage."""
+    """Work on `subject` (a source or a track id; empty for `PLAN`) entered a stage."""
 
     subject: str
     stage: Stage
@@ -35,7 +36,7 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageProgress:
-    """`done` of `total` seconds of audio are through this stage."""
+    """`done` of `total` seconds of audio (for `PLAN`: of sources) are through this stage."""
 
     subject: str
     stage: Stage
@@ -44,8 +45,19 @@ class StageProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rested:
+    """Nothing is done for `subject` for now: it waits for the other tracks of its album."""
+
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackOutcome:
-    """How one input ended. `code`, `message` and `hint` are empty unless it failed."""
+    """How one input ended. `code`, `message` and `hint` are empty unless it failed.
+
+    `warnings` are for people. `seconds` is the length of its audio, 0 where it is not known. `duplicate_of` names the
+    source or track whose sound it is, if another had the same.
+    """
 
     source: str
     status: Status
@@ -54,16 +66,20 @@ class TrackOutcome:
     code: str = ""
     message: str = ""
     hint: str = ""
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    duplicate_of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStarted:
-    """A batch of `total` inputs begins."""
+    """A batch of `total` inputs begins. `seconds` is the audio that they hold together, None if nobody looked."""
 
     total: int
+    seconds: float | None = None
 
 
-Event = BatchStarted | StageStarted | StageProgress | TrackOutcome
+Event = BatchStarted | StageStarted | StageProgress | Rested | TrackOutcome
 
 
 class Observer(Protocol):

@@ -6,6 +6,15 @@ allows; what was withheld is reported. Silence has no loudness, so it is a case 
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LoudnessMode(StrEnum):
+    """What is brought to the target: each track, each album as a whole (its tracks keep their relation), or nothing."""
+
+    TRACK = "track"
+    ALBUM = "album"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

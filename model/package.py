@@ -1,36 +1,46 @@
-"""The published package of a track, `package.json`, and the pointer that makes it live, `current.json`."""
+"""The published package of a recording, `package.json`, and the pointer of a track to its live one, `current.json`."""
 
 from dataclasses import dataclass
 
-from model.loudness import LoudnessTarget
+from model.loudness import LoudnessReport
 from model.rendition import Codec
 from model.segment import SegmentedRendition
-from model.track import TrackTags, is_id
+from model.track import is_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One encoding that was made and measured on the way: so that nothing is encoded again to learn the same."""
+
+    rendition_id: str
+    trim_db: float
+    loudness: LoudnessReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """Everything the origin and a player need to know of a published track.
+    """Everything the origin and a player need to know of a published recording; nothing of what it is called.
 
-    `level_lufs` is the loudness that every rendition has (None for silence); it is below the target where the true
-    peak left no more room. `media_samples` counts the music at 48 kHz, without priming. `target_duration_s` is the
-    EXT-X-TARGETDURATION of every media playlist of the package.
+    `true_peak_dbtp` is the ceiling that no rendition passes, None where loudness is off. `level_lufs` is the loudness
+    that every rendition has (None for silence and where loudness is off); it is below the mezzanine's where encoders'
+    peaks left no more room. `media_samples` counts the music at 48 kHz, without priming. `target_duration_s` is the
+    EXT-X-TARGETDURATION of every media playlist of the package. `attempts` are all encodings that led here.
     """
 
-    track_id: str
+    recording_id: str
     package_id: str
-    tags: TrackTags
+    mezzanine_id: str
     media_samples: int
     target_duration_s: int
-    target: LoudnessTarget | None
+    true_peak_dbtp: float | None
     level_lufs: float | None
     renditions: tuple[SegmentedRendition, ...]
+    attempts: tuple[Attempt, ...]
     tool: str
-    has_art: bool = True
 
     def __post_init__(self) -> None:
-        if not is_id(self.track_id) or not is_id(self.package_id):
-            raise ValueError(f"malformed id: {self.track_id!r} {self.package_id!r}")
+        if not all(is_id(each) for each in (self.recording_id, self.package_id, self.mezzanine_id)):
+            raise ValueError(f"malformed id: {self.recording_id!r} {self.package_id!r} {self.mezzanine_id!r}")
         if self.target_duration_s <= 0 or not self.renditions:
             raise ValueError("a package has renditions and a target duration")
         if self.media_samples <= 0:
@@ -58,8 +68,9 @@ class Current:
     """The one pointer that players follow: which package of a track is live."""
 
     track_id: str
+    recording_id: str
     package_id: str
 
     def __post_init__(self) -> None:
-        if not is_id(self.track_id) or not is_id(self.package_id):
-            raise ValueError(f"malformed id: {self.track_id!r} {self.package_id!r}")
+        if not all(is_id(each) for each in (self.track_id, self.recording_id, self.package_id)):
+            raise ValueError(f"malformed id: {self.track_id!r} {self.recording_id!r} {self.package_id!r}")

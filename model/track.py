@@ -1,15 +1,20 @@
-"""A track: what its source was, what its tags say, and how it is named."""
+"""Recordings and tracks: what a source was, what its tags say, and how both are named.
+
+A recording is sound: the same samples are the same recording, whatever the file is called and its tags say. A track is
+a recording on a release: what the catalog lists and players ask for.
+"""
 
 import hashlib
 import re
 from base64 import b32encode
 from dataclasses import dataclass
 
-from model.loudness import Gain, LoudnessReport, LoudnessTarget
+from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
 
 _ID = re.compile(r"[a-z2-7]{16,26}")
 TRACK_ID_LENGTH = 20  # 100 bits: at 10^9 tracks a collision has odds of 4e-13
-DERIVED_ID_LENGTH = 16  # 80 bits, unique within one track
+ART_SIDES = (160, 640, 1280)  # pixels: lists, players, full screens
+DERIVED_ID_LENGTH = 16  # 80 bits, unique within one recording
 
 
 def is_id(text: str) -> bool:
@@ -21,18 +26,27 @@ def _id_of(digest: bytes, length: int) -> str:
     return b32encode(digest).decode("ascii").lower()[:length]
 
 
-def track_id_of(source_sha256: str) -> str:
-    """The id of the track that these source bytes are: the same bytes are the same track, anywhere, always."""
-    return _id_of(bytes.fromhex(source_sha256), TRACK_ID_LENGTH)
+def recording_id_of(*sound: str) -> str:
+    """The id of the recording that these words (form, hashes) tell: the same sound is the same recording, always."""
+    return _digest_of(*sound, length=TRACK_ID_LENGTH)
+
+
+def track_id_of(recording_id: str, release: str) -> str:
+    """The id of this recording on this release."""
+    return _digest_of(recording_id, release, length=TRACK_ID_LENGTH)
 
 
 def derived_id(*parts: str) -> str:
     """An id for something made from `parts` (ids, recipes, tool versions): equal parts give an equal id."""
+    return _digest_of(*parts, length=DERIVED_ID_LENGTH)
+
+
+def _digest_of(*parts: str, length: int) -> str:
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()
         digest.update(len(encoded).to_bytes(8, "big") + encoded)  # ("ab", "c") is not ("a", "bc")
-    return _id_of(digest.digest(), DERIVED_ID_LENGTH)
+    return _id_of(digest.digest(), length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +69,40 @@ class SourceInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MusicBrainzIds:
+    """The ids of MusicBrainz (UUIDs as text), empty where there are none. `track` is the release track."""
+
+    recording: str = ""
+    track: str = ""
+    release: str = ""
+    release_group: str = ""
+    artists: tuple[str, ...] = ()
+    album_artists: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayGain:
+    """What other tools wrote about loudness, in dB and linear peaks: kept for operators, never used by us."""
+
+    track_gain_db: float | None = None
+    track_peak: float | None = None
+    album_gain_db: float | None = None
+    album_peak: float | None = None
+    r128_track_gain_db: float | None = None
+    r128_album_gain_db: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackTags:
-    """Who and what, as text for people. `title` is never empty (file name as fallback)."""
+    """Who and what, as text for people. `title` is never empty (file name as fallback).
+
+    `album_named` says that the tags (or a sidecar) name the album, not merely the folder.
+    """
 
     title: str
     artists: tuple[str, ...] = ()
     album: str = ""
+    album_named: bool = False
     album_artist: str = ""
     track_number: int | None = None
     track_total: int | None = None
@@ -69,7 +111,19 @@ class TrackTags:
     date: str = ""
     genres: tuple[str, ...] = ()
     isrc: str = ""
+    barcode: str = ""
+    composers: tuple[str, ...] = ()
+    label: str = ""
+    copyright: str = ""
+    lyrics: str = ""
     compilation: bool = False
+    title_sort: str = ""
+    artist_sort: str = ""
+    album_sort: str = ""
+    album_artist_sort: str = ""
+    composer_sort: str = ""
+    musicbrainz: MusicBrainzIds = MusicBrainzIds()
+    replay_gain: ReplayGain = ReplayGain()
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -77,30 +131,69 @@ class TrackTags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
-    """The ingest report, `ingest.json`: everything the packager and an operator need to know of a track.
+class Mezzanine:
+    """The lossless mezzanine of a recording, `recordings/<recording_id>/mezzanine/<mezzanine_id>.json`.
 
-    `loudness_source` is measured at 48 kHz stereo before the gain, `loudness_mezzanine` on the written mezzanine.
-    `media_samples` counts samples at 48 kHz. `ingest_id` names source, recipe and tool versions; the mezzanine
-    lies under it.
+    The id names recording, gain, format and tool version: equal ones are equal bytes. `loudness` is measured on what
+    was written; `media_samples` counts samples at 48 kHz.
     """
 
-    track_id: str
-    ingest_id: str
-    source: SourceInfo
-    source_name: str
-    tags: TrackTags
-    art_sha256: str
-    target: LoudnessTarget | None  # None: loudness off, the signal is left as it was
-    loudness_source: LoudnessReport
-    gain: Gain
-    loudness_mezzanine: LoudnessReport
+    recording_id: str
+    mezzanine_id: str
+    gain_db: float
+    loudness: LoudnessReport
     media_samples: int
-    mezzanine_sha256: str
+    size_bytes: int
+    sha256: str
     tool: str
 
     def __post_init__(self) -> None:
-        if not is_id(self.track_id) or not is_id(self.ingest_id):
-            raise ValueError(f"malformed id: {self.track_id!r} {self.ingest_id!r}")
+        if not is_id(self.recording_id) or not is_id(self.mezzanine_id):
+            raise ValueError(f"malformed id: {self.recording_id!r} {self.mezzanine_id!r}")
         if self.media_samples <= 0:
-            raise ValueError("a track has samples")
+            raise ValueError("a recording has samples")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlbumLoudness:
+    """The joint measurement of an album, as one programme (joint gating), and of how many tracks."""
+
+    loudness: LoudnessReport
+    tracks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """A recording on a release: the ingest report, `tracks/<track_id>/track.json`. The catalog entry of a source.
+
+    Two releases of one recording are two tracks over one recording. `release` is what tells them apart.
+    `loudness_source` is measured before the gain. `warnings` are for people.
+    """
+
+    track_id: str
+    release: str
+    source: SourceInfo
+    source_name: str
+    tags: TrackTags
+    art_id: str
+    mode: LoudnessMode
+    target: LoudnessTarget | None  # None: loudness off, the signal is left as it was
+    loudness_source: LoudnessReport
+    album: AlbumLoudness | None  # in album mode
+    gain: Gain
+    mezzanine: Mezzanine
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_id(self.track_id):
+            raise ValueError(f"malformed id: {self.track_id!r}")
+
+    @property
+    def recording_id(self) -> str:
+        """The recording that this track is."""
+        return self.mezzanine.recording_id
+
+    @property
+    def media_samples(self) -> int:
+        """Its length in samples at 48 kHz."""
+        return self.mezzanine.media_samples

@@ -1,9 +1,10 @@
 """Who may keep what for how long: a table from the class of a resource to its caching headers. Pure.
 
 `Cache-Control` is for browsers, `CDN-Cache-Control` (RFC 9213) for the tiers in front of us, and the surrogate keys
-let a CDN purge by track, package or rendition. Nothing varies by cookie, user agent or query.
+let a CDN purge by track, recording, package, rendition or art. Nothing varies by cookie, user agent or query.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +17,8 @@ class ResourceClass(StrEnum):
     PLAYLIST = "playlist"  # media playlists
     MULTIVARIANT = "multivariant"
     PACKAGE = "package"  # the live package.json
-    ART = "art"
+    ART = "art"  # the cover of a track, as it is now
+    PICTURE = "picture"  # a cover by its content
     API = "api"
     PAGE = "page"  # the player
     OPERATIONS = "operations"  # health and metrics
@@ -36,6 +38,7 @@ _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
         ResourceClass.MULTIVARIANT: (_LIVE, _LIVE_CDN),
         ResourceClass.PACKAGE: (_LIVE, _LIVE_CDN),
         ResourceClass.ART: (_LIVE, _LIVE_CDN),
+        ResourceClass.PICTURE: (_FOREVER, "max-age=31536000, immutable"),
         ResourceClass.API: (_SHORT, "max-age=5, stale-while-revalidate=30, stale-if-error=86400"),
         ResourceClass.PAGE: ("public, max-age=60", "max-age=60, stale-while-revalidate=60, stale-if-error=86400"),
         ResourceClass.OPERATIONS: (_NEVER, _NEVER),
@@ -44,14 +47,21 @@ _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
 )
 _ERRORS_KEPT_BRIEFLY = frozenset({404, 405})  # CloudFront keeps both for 10 s if we say nothing
 _BUSY = frozenset({429, 500, 502, 503, 504})
-_UNDER_A_TRACK = 4  # "", "tracks", track_id, name
+_OF_RECORDINGS = {".mp4": ResourceClass.MEDIA, ".m3u8": ResourceClass.PLAYLIST}
+_TRACK_ART = re.compile(r"art(-\d+)?\.jpg")
 
 
 def resource_class(path: str) -> ResourceClass:
     """The class of what a path names, or would name if it existed."""
     parts = path.split("/")
-    if len(parts) > 2 and parts[1] == "tracks":
-        return _class_under_a_track(parts)
+    name = parts[-1]
+    match parts[1:-1]:
+        case ["tracks", _]:
+            return _class_of_track(name)
+        case ["recordings", _, *_]:
+            return _OF_RECORDINGS.get(name[name.rfind(".") :], ResourceClass.OTHER)
+        case ["art", _]:
+            return ResourceClass.PICTURE
     if path.startswith("/api/"):
         return ResourceClass.API
     if path in ("/healthz", "/metrics"):
@@ -60,14 +70,12 @@ def resource_class(path: str) -> ResourceClass:
     return ResourceClass.PAGE if is_page else ResourceClass.OTHER
 
 
-def _class_under_a_track(parts: list[str]) -> ResourceClass:
-    name = parts[-1]
-    if name.endswith(".mp4"):
-        return ResourceClass.MEDIA
+def _class_of_track(name: str) -> ResourceClass:
     if name.endswith(".m3u8"):
-        return ResourceClass.MULTIVARIANT if len(parts) == _UNDER_A_TRACK else ResourceClass.PLAYLIST
-    by_name = {"package.json": ResourceClass.PACKAGE, "art.jpg": ResourceClass.ART}
-    return by_name.get(name, ResourceClass.OTHER)
+        return ResourceClass.MULTIVARIANT
+    if name == "package.json":
+        return ResourceClass.PACKAGE
+    return ResourceClass.ART if _TRACK_ART.fullmatch(name) else ResourceClass.OTHER
 
 
 def caching(kind: ResourceClass) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The handlers: from a URL to a representation. What to answer, and how, is decided elsewhere."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -9,20 +10,24 @@ from aiohttp import web
 from manifests.codecs import JPEG_TYPE, MEDIA_TYPE, MULTIVARIANT_NAMES
 from model.errors import ObjectNotFound
 from model.segment import SegmentedRendition
+from model.track import ART_SIDES
 from origin.blocks import INIT_PART, part_range
 from origin.conditional import Validators
 from origin.encoding import etag_of
-from origin.library import StoredPackage
+from origin.library import Live, StoredPackage
 from origin.observe import Health
 from origin.respond import Representation, send, send_document, send_stream
 from origin.state import HEALTH, LIBRARY, METRICS, PLAYER, SETTINGS
+from storage.base import ObjectBody
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
 _ID = "[a-z2-7]{16,26}"
 _TRACK = f"/tracks/{{track_id:{_ID}}}"
-_RENDITION = f"{_TRACK}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
+_RENDITION = f"/recordings/{{recording_id:{_ID}}}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
 _PART = "{part:init|0|[1-9][0-9]{0,5}}"
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
+_SIDE = f"{{side:{'|'.join(map(str, ART_SIDES))}}}"
+_SIDE_DEFAULT = 640  # of art.jpg
 # hls.js plays from `blob:` URLs; nothing else is needed (player_demo/README.md).
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -35,7 +40,9 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{_RENDITION}/{_PART}.mp4", get_part)
     app.router.add_get(f"{_RENDITION}.m3u8", get_media_playlist)
     app.router.add_get(f"{_TRACK}/{_FAMILY}", get_multivariant)
-    app.router.add_get(f"{_TRACK}/art.jpg", get_art)
+    app.router.add_get(f"/art/{{art_id:{_ID}}}/{_SIDE}.jpg", get_art)
+    app.router.add_get(f"{_TRACK}/art.jpg", get_track_art)
+    app.router.add_get(f"{_TRACK}/art-{_SIDE}.jpg", get_track_art)
     app.router.add_get(f"{_TRACK}/package.json", get_package)
     app.router.add_get(f"{_RENDITION}.mp4", get_track_file)
     app.router.add_get("/healthz", get_health)
@@ -70,39 +77,43 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     """The media playlist of a rendition, in the segment-URL form."""
     stored, rendition = await _rendition(request)
     playlist = request.app[LIBRARY].media_playlist(stored, rendition)
-    return await send_document(request, playlist, immutable=True, purge_keys=_purge_keys(stored, rendition))
+    return await send_document(request, playlist, immutable=True, purge_keys=_media_keys(stored, rendition))
 
 
 async def get_multivariant(request: web.Request) -> web.Response:
     """The multivariant playlist of one codec family of the live package."""
-    stored, modified_s = await _live(request)
-    codec = _FAMILIES[request.match_info["family"]]
-    playlist = request.app[LIBRARY].multivariant(stored, codec, modified_s=modified_s)
-    return await send_document(request, playlist, purge_keys=_purge_keys(stored))
+    library, track_id = request.app[LIBRARY], request.match_info["track_id"]
+    live = await library.live(track_id)
+    stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
+    playlist = library.multivariant(stored, _FAMILIES[request.match_info["family"]], live, label)
+    return await send_document(request, playlist, purge_keys=_track_keys(live))
 
 
 async def get_package(request: web.Request) -> web.Response:
     """The record of the live package."""
-    stored, modified_s = await _live(request)
-    record = request.app[LIBRARY].record(stored, modified_s=modified_s)
-    return await send_document(request, record, purge_keys=_purge_keys(stored))
+    library = request.app[LIBRARY]
+    live = await library.live(request.match_info["track_id"])
+    stored = await library.package(live.recording_id, live.package_id)
+    return await send_document(request, library.record(stored, live), purge_keys=_track_keys(live))
+
+
+async def get_track_art(request: web.Request) -> web.Response:
+    """The cover of a live track as it is now, in one of its sizes."""
+    library, track_id = request.app[LIBRARY], request.match_info["track_id"]
+    live = await library.live(track_id)
+    label = await library.label(track_id)
+    picture = await library.picture(label.art_id, int(request.match_info.get("side", _SIDE_DEFAULT)))
+    modified_s = max(live.modified_s, label.modified_s)
+    validators = _validators(picture, modified_s=modified_s, immutable=False)
+    return await _send_picture(request, picture, validators, (*_track_keys(live), f"art-{label.art_id}"))
 
 
 async def get_art(request: web.Request) -> web.Response:
-    """The cover art of the live package."""
-    stored, modified_s = await _live(request)
-    picture = await request.app[LIBRARY].picture(stored)
-    etag, size_bytes = etag_of(picture.info.sha256), len(picture.data)
-    shown = Representation(
-        validators=Validators(size_bytes=size_bytes, etag=etag, modified_s=modified_s),
-        media_type=JPEG_TYPE,
-        purge_keys=_purge_keys(stored),
-    )
-
-    async def load() -> bytes:
-        return picture.data
-
-    return await send(request, shown, load)
+    """Cover art in one of its sizes, under a name that never stands for another picture."""
+    art_id, side = request.match_info["art_id"], int(request.match_info["side"])
+    picture = await request.app[LIBRARY].picture(art_id, side)
+    validators = _validators(picture, modified_s=picture.info.modified_s, immutable=True)
+    return await _send_picture(request, picture, validators, (f"art-{art_id}",))
 
 
 async def get_page(request: web.Request) -> web.Response:
@@ -137,15 +148,9 @@ async def get_metrics(request: web.Request) -> web.Response:
     return web.Response(body=request.app[METRICS].render(gauges), headers=headers)
 
 
-async def _live(request: web.Request) -> tuple[StoredPackage, int]:
-    library, track_id = request.app[LIBRARY], request.match_info["track_id"]
-    live = await library.live(track_id)
-    return await library.package(track_id, live.package_id), live.modified_s
-
-
 async def _rendition(request: web.Request) -> tuple[StoredPackage, SegmentedRendition]:
     named = request.match_info
-    stored = await request.app[LIBRARY].package(named["track_id"], named["package_id"])
+    stored = await request.app[LIBRARY].package(named["recording_id"], named["package_id"])
     rendition = stored.package.rendition(named["rendition_id"])
     if rendition is None:
         raise ObjectNotFound("no such rendition", subject=request.path)
@@ -156,10 +161,31 @@ def _media(stored: StoredPackage, rendition: SegmentedRendition, *, etag: str, s
     return Representation(
         validators=Validators(size_bytes=size_bytes, etag=etag, modified_s=stored.modified_s, immutable=True),
         media_type=MEDIA_TYPE,
-        purge_keys=_purge_keys(stored, rendition),
+        purge_keys=_media_keys(stored, rendition),
     )
 
 
-def _purge_keys(stored: StoredPackage, rendition: SegmentedRendition | None = None) -> tuple[str, ...]:
-    keys = (f"track-{stored.package.track_id}", f"package-{stored.package.package_id}")
-    return (*keys, f"rendition-{rendition.rendition.rendition_id}") if rendition else keys
+def _validators(picture: ObjectBody, *, modified_s: int, immutable: bool) -> Validators:
+    etag = etag_of(picture.info.sha256)
+    return Validators(size_bytes=len(picture.data), etag=etag, modified_s=modified_s, immutable=immutable)
+
+
+async def _send_picture(
+    request: web.Request, picture: ObjectBody, validators: Validators, purge_keys: tuple[str, ...]
+) -> web.Response:
+    shown = Representation(validators=validators, media_type=JPEG_TYPE, purge_keys=purge_keys)
+
+    async def load() -> bytes:
+        return picture.data
+
+    return await send(request, shown, load)
+
+
+def _track_keys(live: Live) -> tuple[str, ...]:
+    return (f"track-{live.track_id}", f"recording-{live.recording_id}", f"package-{live.package_id}")
+
+
+def _media_keys(stored: StoredPackage, rendition: SegmentedRendition) -> tuple[str, ...]:
+    package = stored.package
+    rendition_id = rendition.rendition.rendition_id
+    return (f"recording-{package.recording_id}", f"package-{package.package_id}", f"rendition-{rendition_id}")

@@ -2,18 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
-from manifests.build import multivariant, segment_playlist
+from manifests.build import multivariant, segment_playlist, session_data_of
 from manifests.codecs import JSON_TYPE, PLAYLIST_TYPE
+from manifests.playlist import SessionData
 from manifests.render import render
 from model.errors import ObjectNotFound, RangeNotSatisfiable, RecordMalformed, StorageError, StorageUnavailable
 from model.package import Current, Package
 from model.records import from_json
 from model.rendition import Codec
 from model.segment import SegmentedRendition
+from model.track import Track, is_id
 from origin.blocks import Block, block_of
 from origin.coalesce import Coalescer
 from origin.encoding import Document, document
@@ -21,16 +24,29 @@ from origin.hot_cache import HotCache
 from origin.observe import Cache, HealthState, Metrics
 from origin.settings import OriginSettings
 from storage.base import ByteRange, ObjectBody, ObjectStore
-from storage.keys import current_key, package_key
+from storage.keys import art_key, current_key, package_key, track_key
 
 _WEIGHT_PER_JSON_BYTE = 3  # the JSON itself, and 1.2 times as much parsed (measured on nine renditions), rounded up
+
+Pointed = TypeVar("Pointed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """Which package of a track is live, and since when (seconds since the epoch)."""
 
+    track_id: str
+    recording_id: str
     package_id: str
+    modified_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What listeners see of a track: its names and its cover, and since when (seconds since the epoch)."""
+
+    session_data: tuple[SessionData, ...]
+    art_id: str
     modified_s: int
 
 
@@ -44,12 +60,12 @@ class StoredPackage:
 
     def key_of(self, name: str) -> str:
         """The object key of a file of this package."""
-        return package_key(self.package.track_id, self.package.package_id, name)
+        return package_key(self.package.recording_id, self.package.package_id, name)
 
 
 class Library:
-    """Reads through to the store. What lies under a package id never changes and is cached by weight; the pointer to
-    the live package is trusted for `pointer_ttl_s`. Equal reads at the same time are one read.
+    """Reads through to the store. Packages and art never change and are cached by weight; the two mutable objects of a
+    track are trusted for `pointer_ttl_s`. Equal reads at the same time are one read.
 
     Raises what the store raises, and TimeoutError when it takes longer than `store_deadline_s`.
     """
@@ -71,6 +87,7 @@ class Library:
         self._fetches = Coalescer(deadline_s=settings.store_deadline_s, on_shared=metrics.coalesced)
         self._reads = asyncio.Semaphore(settings.store_reads_max)
         self._pointers: HotCache[tuple[float, Live]] = HotCache(settings.pointers_max)
+        self._labels: HotCache[tuple[float, Label]] = HotCache(settings.pointers_max)
         self._packages: HotCache[StoredPackage] = HotCache(settings.package_cache_bytes // 2)
         self._documents: HotCache[Document] = HotCache(settings.package_cache_bytes // 2)
         self._parts: HotCache[bytes] = HotCache(settings.media_cache_bytes)
@@ -87,22 +104,20 @@ class Library:
 
     async def live(self, track_id: str) -> Live:
         """The live package of a track, at most `pointer_ttl_s` out of date."""
-        kept = self._pointers.get(track_id)
-        hit = kept is not None and self._clock() < kept[0]
-        self._metrics.cache_asked(Cache.POINTER, hit=hit)
-        if kept is not None and hit:
-            return kept[1]
-        key = current_key(track_id)
-        return await self._fetches.run(key, partial(self._read_pointer, track_id, key))
+        return await self._mutable(self._pointers, current_key(track_id), partial(_live, track_id))
 
-    async def package(self, track_id: str, package_id: str) -> StoredPackage:
+    async def label(self, track_id: str) -> Label:
+        """Names and cover of a track, live or not, at most `pointer_ttl_s` out of date."""
+        return await self._mutable(self._labels, track_key(track_id), partial(_label, track_id))
+
+    async def package(self, recording_id: str, package_id: str) -> StoredPackage:
         """The record of a package, live or not."""
-        key = package_key(track_id, package_id, "package.json")
+        key = package_key(recording_id, package_id, "package.json")
         kept = self._packages.get(key)
         self._metrics.cache_asked(Cache.PACKAGE, hit=kept is not None)
         if kept is not None:
             return kept
-        return await self._fetches.run(key, partial(self._read_package, track_id, package_id, key))
+        return await self._fetches.run(key, partial(self._read_package, recording_id, package_id, key))
 
     async def part(self, stored: StoredPackage, rendition: SegmentedRendition, number: int) -> bytes:
         """Part `number` of a track file, which exists; its neighbours are read and kept with it."""
@@ -125,25 +140,27 @@ class Library:
             wanted = ByteRange(at, min(end, at + step))
             yield await self._fetches.run((key, wanted), partial(self._read_media, key, rendition, wanted))
 
-    async def picture(self, stored: StoredPackage) -> ObjectBody:
-        """The cover art of a package. Raises ObjectNotFound if it has none."""
-        key = stored.key_of("art.jpg")
-        if not stored.package.has_art:
-            raise ObjectNotFound("no cover art", subject=key)
+    async def picture(self, art_id: str, side: int) -> ObjectBody:
+        """Cover art of this many pixels a side."""
+        key = art_key(art_id, side)
         kept = self._pictures.get(key)
         self._metrics.cache_asked(Cache.MEDIA, hit=kept is not None)
         return kept if kept is not None else await self._fetches.run(key, partial(self._read_picture, key))
 
-    def multivariant(self, stored: StoredPackage, codec: Codec, *, modified_s: int) -> Document:
-        """The multivariant playlist of one family, at the place of a track's live package."""
+    def multivariant(self, stored: StoredPackage, codec: Codec, live: Live, label: Label) -> Document:
+        """The multivariant playlist of one family, at the place of a track."""
         package = stored.package
         if not package.of(codec):
-            raise ObjectNotFound("no rendition of this codec", subject=f"{package.track_id} {codec}")
+            raise ObjectNotFound("no rendition of this codec", subject=f"{live.track_id} {codec}")
+        base = f"../../recordings/{package.recording_id}/{package.package_id}"
 
         def build() -> bytes:
-            return render(multivariant(package, codec, uri_of=lambda name: f"{package.package_id}/{name}.m3u8"))
+            names = label.session_data
+            return render(multivariant(package, codec, uri_of=lambda name: f"{base}/{name}.m3u8", session_data=names))
 
-        return self._document(stored, codec, build, media_type=PLAYLIST_TYPE, modified_s=modified_s)
+        modified_s = max(live.modified_s, label.modified_s)
+        # By what it shows, not by its date alone: two changes may fall into one second.
+        return self._document((live, label, codec), build, media_type=PLAYLIST_TYPE, modified_s=modified_s)
 
     def media_playlist(self, stored: StoredPackage, rendition: SegmentedRendition) -> Document:
         """The media playlist of a rendition, in the segment-URL form."""
@@ -151,17 +168,14 @@ class Library:
         def build() -> bytes:
             return render(segment_playlist(rendition, target_duration_s=stored.package.target_duration_s))
 
-        name = rendition.rendition.rendition_id
-        return self._document(stored, name, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
+        key = stored.key_of(f"{rendition.rendition.rendition_id}.m3u8")
+        return self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
 
-    def record(self, stored: StoredPackage, *, modified_s: int) -> Document:
-        """The package record itself."""
-        return self._document(stored, "package", lambda: stored.body, media_type=JSON_TYPE, modified_s=modified_s)
+    def record(self, stored: StoredPackage, live: Live) -> Document:
+        """The package record itself, at the place of a track."""
+        return self._document(live, lambda: stored.body, media_type=JSON_TYPE, modified_s=live.modified_s)
 
-    def _document(
-        self, stored: StoredPackage, name: str, build: Callable[[], bytes], *, media_type: str, modified_s: int
-    ) -> Document:
-        key = (stored.package.track_id, stored.package.package_id, name, modified_s)
+    def _document(self, key: Hashable, build: Callable[[], bytes], *, media_type: str, modified_s: int) -> Document:
         kept = self._documents.get(key)
         self._metrics.cache_asked(Cache.DOCUMENT, hit=kept is not None)
         if kept is None:
@@ -169,22 +183,30 @@ class Library:
             self._documents.put(key, kept, weight=kept.size_bytes)
         return kept
 
-    async def _read_pointer(self, track_id: str, key: str) -> Live:
-        read_s = self._clock()
-        body = await self._read(key)
-        current = from_json(Current, body.data, subject=key)
-        if current.track_id != track_id:
-            raise RecordMalformed("the pointer is of another track", subject=key, hint="run `segue package --repair`")
-        live = Live(package_id=current.package_id, modified_s=body.info.modified_s)
-        self._pointers.put(track_id, (read_s + self._settings.pointer_ttl_s, live), weight=1)
-        return live
+    async def _mutable(
+        self, cache: HotCache[tuple[float, Pointed]], key: str, made_of: Callable[[ObjectBody], Pointed]
+    ) -> Pointed:
+        """What is made of an object that may be replaced at any time, kept for `pointer_ttl_s` from the read on."""
+        kept = cache.get(key)
+        hit = kept is not None and self._clock() < kept[0]
+        self._metrics.cache_asked(Cache.POINTER, hit=hit)
+        if kept is not None and hit:
+            return kept[1]
 
-    async def _read_package(self, track_id: str, package_id: str, key: str) -> StoredPackage:
+        async def fetch() -> Pointed:
+            read_s = self._clock()
+            made = made_of(await self._read(key))
+            cache.put(key, (read_s + self._settings.pointer_ttl_s, made), weight=1)
+            return made
+
+        return await self._fetches.run(key, fetch)
+
+    async def _read_package(self, recording_id: str, package_id: str, key: str) -> StoredPackage:
         body = await self._read(key)
         # In a thread: nine renditions of four minutes take some 20 ms to check, too long for the event loop.
         package = await asyncio.to_thread(from_json, Package, body.data, subject=key)
-        if (package.track_id, package.package_id) != (track_id, package_id):
-            raise RecordMalformed("the record is of another package", subject=key, hint="run `segue package --repair`")
+        if (package.recording_id, package.package_id) != (recording_id, package_id):
+            raise _misplaced(key)
         stored = StoredPackage(package=package, body=body.data, modified_s=body.info.modified_s)
         self._packages.put(key, stored, weight=_WEIGHT_PER_JSON_BYTE * len(body.data))
         return stored
@@ -227,6 +249,32 @@ class Library:
         self._health.store_answered()
         self._metrics.store_read("ok", size_bytes=len(body.data))
         return body
+
+
+def _live(track_id: str, body: ObjectBody) -> Live:
+    current = from_json(Current, body.data, subject=body.info.key)
+    if current.track_id != track_id:
+        raise _misplaced(body.info.key)
+    return Live(
+        track_id=track_id,
+        recording_id=current.recording_id,
+        package_id=current.package_id,
+        modified_s=body.info.modified_s,
+    )
+
+
+def _label(track_id: str, body: ObjectBody) -> Label:
+    track = from_json(Track, body.data, subject=body.info.key)
+    if track.track_id != track_id:
+        raise _misplaced(body.info.key)
+    if not is_id(track.art_id):
+        raise RecordMalformed("no art id", subject=body.info.key, hint="publish the track again")
+    return Label(session_data=session_data_of(track.tags), art_id=track.art_id, modified_s=body.info.modified_s)
+
+
+def _misplaced(key: str) -> RecordMalformed:
+    hint = "publish the track again; `segue package --repair` mends packages"
+    return RecordMalformed("the record is about something else", subject=key, hint=hint)
 
 
 def _check_length(body: ObjectBody, wanted: ByteRange | None) -> None:

@@ -1,76 +1,189 @@
-"""Every rendition of a track has one level, and none passes the true-peak ceiling. Pure arithmetic.
+"""Every rendition of a recording has one level, and none passes the true-peak ceiling. Pure arithmetic.
 
 Encoders change loudness a little (ffmpeg's AAC loses up to 0.2 LU of music, more of noise) and add true peak. So each
-rendition is decoded and measured, and what is off is encoded again with a trim: one more linear gain. Part of an AAC
-encoder's overshoot is chance: a lone peak 1.6 dB high was gone with 0.1 dB less at the input. So a few outliers are
-tried again a little softer, within the tolerance; only when more overshoot, or one keeps to it, the whole track
-goes down.
+rendition is decoded and measured, and what is off is encoded again with a trim: one more linear gain. What overshoots
+a little is made softer inside the tolerance. Part of an AAC encoder's overshoot is chance: a lone peak 1.6 dB high was
+gone with 0.1 dB less at the input. So a few outliers are tried again a little softer; only when more overshoot, or one
+keeps to it, the level of all goes down, by what the tolerance does not cover.
+
+What comes out depends on nothing but what the encoders make of each trim: `settle` begins anew each time, with all
+that is known, and says what it has to know next. Attempts that were made for another ladder are as good as new ones.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
-from model.loudness import LoudnessReport, LoudnessTarget
+from model.errors import LoudnessMissed
+from model.loudness import LoudnessReport
+from model.package import Attempt
+from model.rendition import Ladder, Rendition
 
+PASSES_MAX = 16
+PATIENCE_PASSES = 6  # from then on no peak is taken for an outlier
 TOLERANCE_LU = 0.2  # promised
 AIM_LU = 0.18  # encoded again beyond this; the rest is for the error of measuring
+SLACK_DB = 0.15  # how much softer than its level a rendition is made to stay under the ceiling
 OUTLIERS_MAX = 2
 TRIES_MAX = 3  # encodings of an outlier at one level
 SOFTER_DB = 0.06  # from one of them to the next
 _MARGIN_DB = 0.03
 
+Known = Mapping[tuple[str, float], Attempt]  # by rendition id and trim
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One encoding of a rendition: the gain before the encoder, what came out, how often this level was tried.
+class Aim:
+    """Where every rendition shall be: at a level in LUFS, and not above a true peak in dBTP."""
 
-    `least_overshoot_db` is the smallest that any of these tries would pass the ceiling by, brought to the level.
+    level_lufs: float
+    ceiling_dbtp: float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What was made of a rendition: all attempts in their order, and how many of them were for the present level."""
+
+    attempts: tuple[Attempt, ...] = ()
+    tries: int = 0
+
+    def best(self, aim: Aim) -> Attempt:
+        """The attempt that keeps the promise and is nearest to the level; the last one if none keeps it."""
+        keeping = [each for each in self.attempts if kept(each.loudness, aim)]
+        return min(keeping, key=lambda each: abs(off_by(each.loudness, aim)), default=self.attempts[-1])
+
+    def least_overshoot(self, aim: Aim) -> float:
+        """The least that any try at this level would pass the ceiling by, brought to the level, in dB."""
+        tried = self.attempts[len(self.attempts) - self.tries :]
+        return min((overshoot_at(aim, each.loudness) for each in tried), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """Which trim each rendition gets, the level that they have then, and the attempts that led there, in their order.
+
+    `missing` has the trims that must be tried before more can be said; the rest is final only if there are none.
     """
 
-    trim_db: float
-    loudness: LoudnessReport
-    tries: int
-    least_overshoot_db: float = 0.0
+    trims: Mapping[Rendition, float]
+    aim: Aim | None
+    attempts: tuple[Attempt, ...]
+    missing: Mapping[Rendition, float]
 
 
-def next_level(level_lufs: float, target: LoudnessTarget, attempts: Collection[Attempt], *, passes: int = 1) -> float:
-    """The level to go on with: this one, or less where true peaks leave no more room.
+def settle(ladder: Ladder, aim: Aim | None, known: Known, *, trim_db: float = 0.0) -> Settled:
+    """The trims that bring all renditions to one level, as far as they are `known`; each is tried with `trim_db` first.
+
+    Without an aim (silence, loudness off) all keep that trim. Ends after `PASSES_MAX` passes: see `check_kept`.
+    """
+    wanted = dict.fromkeys(ladder.renditions, _whole(trim_db))
+    standings = dict.fromkeys(ladder.renditions, Standing())
+    attempts: dict[Attempt, None] = {}
+    for passes in range(1, PASSES_MAX + 1):
+        missing = {each: trim for each, trim in wanted.items() if (each.rendition_id, trim) not in known}
+        if missing:
+            return Settled(trims={}, aim=aim, attempts=tuple(attempts), missing=missing)
+        made = {each: known[each.rendition_id, trim] for each, trim in wanted.items()}
+        attempts |= dict.fromkeys(made.values())
+        standings |= {each: _after(standings[each], attempt) for each, attempt in made.items()}
+        if aim is None:
+            break
+        lower = next_level(aim, standings.values(), passes=passes)
+        if lower < aim.level_lufs:
+            aim = replace(aim, level_lufs=lower)
+            standings = {each: replace(standing, tries=0) for each, standing in standings.items()}
+        wanted = _corrections(standings, aim)
+        if not wanted:
+            break
+    chosen = {each: standing.best(aim) if aim else standing.attempts[-1] for each, standing in standings.items()}
+    trims = {each: attempt.trim_db for each, attempt in chosen.items()}
+    return Settled(trims=trims, aim=aim, attempts=tuple(attempts), missing={})
+
+
+def _after(standing: Standing, attempt: Attempt) -> Standing:
+    return Standing((*standing.attempts, attempt), standing.tries + 1)
+
+
+def _corrections(standings: Mapping[Rendition, Standing], aim: Aim) -> dict[Rendition, float]:
+    """The trims to encode with again, for the renditions that need it."""
+    trims = {each: next_trim(standing, aim) for each, standing in standings.items()}
+    return {each: trim for each, trim in trims.items() if trim is not None}
+
+
+def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) -> float:
+    """The level to go on with: this one, or less where true peaks leave no more room; in whole hundredths then.
 
     The more `passes` it took so far, the wider the margin: peaks that come by chance must not go on for ever.
     """
-    again = [each for each in attempts if next_trim(each, level_lufs, target) is not None]
-    over = sorted((overshoot_at(level_lufs, each.loudness, target) for each in again), reverse=True)
-    stubborn = [each.least_overshoot_db for each in again if each.tries >= TRIES_MAX]
-    drop = max([0.0, *over[OUTLIERS_MAX:], *stubborn])
-    return level_lufs - drop - _MARGIN_DB * passes if drop else level_lufs
+    again = [each for each in standings if next_trim(each, aim) is not None]
+    over = sorted((overshoot_at(aim, each.attempts[-1].loudness) - SLACK_DB for each in again), reverse=True)
+    tried = [each.least_overshoot(aim) for each in again if each.tries >= TRIES_MAX]
+    stubborn = [max(least - SLACK_DB, SOFTER_DB) for least in tried if least]
+    outliers = OUTLIERS_MAX if passes < PATIENCE_PASSES else 0
+    drop = max([0.0, *over[outliers:], *stubborn])
+    if not drop:
+        return aim.level_lufs
+    return math.floor(100 * (aim.level_lufs - drop - _MARGIN_DB * passes)) / 100
 
 
-def next_trim(attempt: Attempt, level_lufs: float, target: LoudnessTarget) -> float | None:
-    """The gain to encode this rendition with again; None if it is as it should be."""
-    if attempt.loudness.integrated_lufs is None:
+def next_trim(standing: Standing, aim: Aim) -> float | None:
+    """The gain to encode this rendition with next, in whole hundredths; None if an attempt is as it should be."""
+    best, last = standing.best(aim), standing.attempts[-1]
+    if kept(best.loudness, aim) and abs(off_by(best.loudness, aim)) <= AIM_LU:
         return None
-    off = level_lufs - attempt.loudness.integrated_lufs
-    if _overshoot(attempt.loudness, target):
-        return attempt.trim_db + off - SOFTER_DB * attempt.tries
-    return attempt.trim_db + off if abs(off) > AIM_LU else None
+    softer = 0.0
+    if _overshoot(aim, last.loudness):
+        enough = overshoot_at(aim, last.loudness) + _MARGIN_DB
+        softer = SOFTER_DB * standing.tries
+        if enough <= SLACK_DB:
+            softer = min(SLACK_DB, max(softer, enough))
+    trim = _whole(last.trim_db - off_by(last.loudness, aim) - softer)
+    while any(abs(trim - each.trim_db) < SOFTER_DB / 2 for each in standing.attempts):  # it would tell little new
+        trim = _whole(trim - SOFTER_DB / 2)
+    return trim
 
 
-def kept(report: LoudnessReport, level_lufs: float, target: LoudnessTarget) -> bool:
-    """Whether a rendition keeps the promise: within the tolerance of the level, and not above the ceiling."""
-    if report.integrated_lufs is None:
-        return True
-    return not _overshoot(report, target) and abs(report.integrated_lufs - level_lufs) <= TOLERANCE_LU
+def _whole(trim_db: float) -> float:
+    """In whole hundredths, and never −0.0: that is another text in JSON."""
+    return round(trim_db, 2) + 0.0
 
 
-def overshoot_at(level_lufs: float, report: LoudnessReport, target: LoudnessTarget) -> float:
+def check_kept(settled: Settled, *, subject: str) -> None:
+    """Raise LoudnessMissed if a rendition is off the level by more than the tolerance, or above the ceiling."""
+    reports = {(each.rendition_id, each.trim_db): each.loudness for each in settled.attempts}
+    for rendition, trim in settled.trims.items():
+        report = reports[rendition.rendition_id, trim]
+        if settled.aim and not kept(report, settled.aim):
+            message = (
+                f"{rendition.rendition_id} is at {report.integrated_lufs} LUFS and {report.true_peak_dbtp} dBTP, "
+                f"not at {settled.aim.level_lufs:.2f} LUFS"
+            )
+            raise LoudnessMissed(message, subject=subject, hint="lower --true-peak, or publish with --loudness off")
+
+
+def kept(report: LoudnessReport, aim: Aim) -> bool:
+    """Whether a rendition keeps the promise: within the tolerance of the level, and not above the ceiling.
+
+    One in which nothing is left to measure is as good as it gets.
+    """
+    silent = report.integrated_lufs is None
+    return silent or (not _overshoot(aim, report) and abs(off_by(report, aim)) <= TOLERANCE_LU)
+
+
+def off_by(report: LoudnessReport, aim: Aim) -> float:
+    """How much louder than the level, in LU; 0 for silence."""
+    return 0.0 if report.integrated_lufs is None else report.integrated_lufs - aim.level_lufs
+
+
+def overshoot_at(aim: Aim, report: LoudnessReport) -> float:
     """How far this true peak would be above the ceiling if a gain brought the rendition to the level, in dB."""
     if report.integrated_lufs is None or report.true_peak_dbtp is None:
         return 0.0
-    return max(0.0, report.true_peak_dbtp + level_lufs - report.integrated_lufs - target.true_peak_dbtp)
+    return max(0.0, report.true_peak_dbtp + aim.level_lufs - report.integrated_lufs - aim.ceiling_dbtp)
 
 
-def _overshoot(report: LoudnessReport, target: LoudnessTarget) -> float:
+def _overshoot(aim: Aim, report: LoudnessReport) -> float:
     """How far the true peak is above the ceiling, in dB; 0 if it is not."""
     if report.true_peak_dbtp is None:
         return 0.0
-    return max(0.0, report.true_peak_dbtp - target.true_peak_dbtp)
+    return max(0.0, report.true_peak_dbtp - aim.ceiling_dbtp)

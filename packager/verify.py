@@ -5,14 +5,13 @@ cmaf.read for the boxes.
 """
 
 import asyncio
-import hashlib
-import tempfile
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
 import m3u8
 
+from avtool.scratch import scratch_folder
 from cmaf.read import ParsedTrack, read_track_file
 from manifests.codecs import MULTIVARIANT_NAMES
 from manifests.parse import parse_media, parse_multivariant
@@ -23,9 +22,11 @@ from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.timebase import MICROSECONDS
+from model.track import ART_SIDES, Track
 from packager.publish import playlists
+from packager.track_files import sha256_of, track_file_name
 from storage.base import ObjectStore
-from storage.keys import package_key
+from storage.keys import art_key, package_key
 
 _ENTRIES = {Codec.AAC: "mp4a", Codec.OPUS: "Opus", Codec.FLAC: "fLaC"}
 LOUDNESS_STEP_LU = 0.25  # of the field in `ludt`
@@ -36,12 +37,22 @@ PEAK_STEP_DB = 1 / 32
 async def verify_package(store: ObjectStore, package: Package, *, scratch_dir: str | None = None) -> list[Finding]:
     """Everything that is wrong with a package as it lies in the store; empty if nothing is. Raises StorageError."""
     findings: list[Finding] = []
-    with tempfile.TemporaryDirectory(prefix="segue-verify-", dir=scratch_dir, ignore_cleanup_errors=True) as scratch:
+    async with scratch_folder(scratch_dir) as scratch:
         for rendition in package.renditions:
-            findings += await _verify_track_file(store, package, rendition, Path(scratch))
+            findings += await _verify_track_file(store, package, rendition, scratch)
     findings += await _verify_playlists(store, package)
-    if package.has_art:
-        findings += await _verify_art(store, package)
+    return findings
+
+
+async def verify_art(store: ObjectStore, track: Track) -> list[Finding]:
+    """The sizes of a track's cover art that are not in the store. Raises StorageError."""
+    findings = []
+    for side in ART_SIDES:
+        key = art_key(track.art_id, side)
+        try:
+            await store.head(key)
+        except ObjectNotFound:
+            findings.append(_finding("SEGUE-object", "track.json", f"{key} is missing", "publish the source again"))
     return findings
 
 
@@ -52,10 +63,10 @@ def _finding(rule: str, section: str, message: str, how_to_fix: str = "run `segu
 async def _verify_track_file(
     store: ObjectStore, package: Package, rendition: SegmentedRendition, scratch: Path
 ) -> list[Finding]:
-    name = f"{rendition.rendition.rendition_id}.mp4"
+    name = track_file_name(rendition.rendition.rendition_id)
     path = scratch / name
     try:
-        info = await store.fetch(package_key(package.track_id, package.package_id, name), path)
+        info = await store.fetch(package_key(package.recording_id, package.package_id, name), path)
     except ObjectNotFound:
         return [_finding("SEGUE-object", "package.json", f"{name} is missing")]
     try:
@@ -69,12 +80,6 @@ async def _verify_track_file(
         path.unlink()
     found = [*check_track_file(parsed, rendition), *_check_length(package, rendition)]
     return [_finding(rule, section, f"{name}: {message}") for rule, section, message in found]
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of a file's bytes, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parsed(path: Path) -> ParsedTrack:
@@ -149,7 +154,7 @@ async def _verify_playlists(store: ObjectStore, package: Package) -> list[Findin
     findings: list[Finding] = []
     for name, expected in playlists(package).items():
         try:
-            stored[name] = (await store.read(package_key(package.track_id, package.package_id, name))).data
+            stored[name] = (await store.read(package_key(package.recording_id, package.package_id, name))).data
         except ObjectNotFound:
             findings.append(_finding("SEGUE-object", "package.json", f"{name} is missing"))
             continue
@@ -186,11 +191,3 @@ def _second_opinion(name: str, data: bytes, ours: MediaPlaylist) -> Iterator[Fin
         or theirs.target_duration != ours.target_duration_s
     ):
         yield _finding("SEGUE-second-reader", "RFC 8216 §4.3", f"{name}: another reader sees other segments")
-
-
-async def _verify_art(store: ObjectStore, package: Package) -> list[Finding]:
-    try:
-        await store.head(package_key(package.track_id, package.package_id, "art.jpg"))
-    except ObjectNotFound:
-        return [_finding("SEGUE-object", "package.json", "art.jpg is missing")]
-    return []

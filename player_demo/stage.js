@@ -76,8 +76,10 @@ export class Stage {
     by("artist").textContent = track.artist ?? "";
     by("album").textContent = track.album ?? "";
     document.title = [track.title, track.artist, "Segue"].filter(Boolean).join(" · ");
-    by("cover").hidden = !track.art;
-    if (track.art) for (const id of ["cover", "ambient"]) by(id).src = track.art;
+    by("cover").hidden = false;
+    by("cover").srcset = `${track.art_sizes[640]} 1x, ${track.art_sizes[1280]} 2x`;
+    by("cover").src = track.art;
+    by("ambient").src = track.art_sizes[160]; // blurred beyond recognition
     by("cover").alt = track.album ? `Cover of ${track.album}` : `Cover of ${track.title}`;
     this.#tellSystem(track);
   }
@@ -169,9 +171,10 @@ export class Stage {
     for (const [action, handler] of Object.entries(handlers)) navigator.mediaSession.setActionHandler(action, handler);
   }
 
-  #tellSystem({ title, artist, album, art }) {
+  #tellSystem({ title, artist, album, art_sizes: sizes }) {
     if (!navigator.mediaSession) return;
-    const artwork = art ? [{ src: new URL(art, location.href).href, type: "image/jpeg" }] : [];
+    const picture = (side) => ({ src: new URL(sizes[side], location.href).href, sizes: `${side}x${side}`, type: "image/jpeg" });
+    const artwork = Object.keys(sizes).map(picture);
     navigator.mediaSession.metadata = new MediaMetadata({ title, artist: artist ?? "", album: album ?? "", artwork });
   }
 }

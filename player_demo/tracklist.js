@@ -108,9 +108,8 @@ function element(tag, className, text = null) {
 
 function art(track) {
   const frame = element("span", "row-art");
-  if (!track.art) return frame;
   const image = new Image(48, 48);
-  Object.assign(image, { alt: "", loading: "lazy", decoding: "async", src: track.art });
+  Object.assign(image, { alt: "", loading: "lazy", decoding: "async", src: track.art_sizes[160] });
   image.addEventListener("error", () => image.remove());
   frame.append(image);
   return frame;

@@ -30,7 +30,7 @@ async def run_batch(
 
     async def worker() -> None:
         for item in waiting:
-            observer.notify(await _outcome(item, work, name(item)))
+            observer.notify(await outcome_of(work(item), name(item)))
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -40,10 +40,10 @@ async def run_batch(
         raise errors.exceptions[0] from None
 
 
-async def _outcome(item: Item, work: Callable[[Item], Awaitable[TrackOutcome]], subject: str) -> TrackOutcome:
+async def outcome_of(work: Awaitable[TrackOutcome], subject: str) -> TrackOutcome:
     """The per-track boundary: nothing that one input does gets past it, but a machine that cannot work at all does."""
     try:
-        return await work(item)
+        return await work
     except PipelineError as error:
         if error.exit_status == 3:
             raise

@@ -79,7 +79,12 @@ SETTINGS = (
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
     Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
     Setting("jobs", _whole(1, 1024), _PROCESSORS, "tracks worked on at the same time"),
-    Setting("loudness", _one_of("track", "off"), "track", "track: bring every track to the target; off: only measure"),
+    Setting(
+        "loudness",
+        _one_of("album", "track", "off"),
+        "album",
+        "album: bring each album to the target as a whole; track: each track by itself; off: only measure",
+    ),
     Setting("target", float, -14.0, "target loudness in LUFS"),
     Setting("true_peak", float, -1.0, "true-peak ceiling in dBTP"),
     Setting("aac", _rates, (64, 96, 128, 192, 256), "AAC rungs in kbit/s, comma-separated"),

@@ -2,21 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from avtool.locate import Ffmpeg, locate
+from catalog.ledger import Ledger
 from catalog.store import Catalog
+from catalog.turns import Turns
+from ingest.metadata.reader import Reader
+from ingest.metadata.sidecar import Sidecar
 from ingest.pipeline import Ingest
 from ingest.settings import IngestSettings
 from model.errors import UsageError
 from model.events import Observer
-from model.loudness import LoudnessTarget
+from model.loudness import LoudnessMode, LoudnessTarget
 from packager.pipeline import Packaging
 from packager.settings import PackageSettings
 from segue.config import Config
 from storage.base import ObjectStore
 from storage.open import S3Credentials, open_store
+
+READERS_MAX = 2  # reading tags takes milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +31,6 @@ class Workshop:
     """Everything that working on tracks needs."""
 
     store: ObjectStore
-    catalog: Catalog
     tool: Ffmpeg
     ingest: Ingest
     packaging: Packaging
@@ -57,40 +63,54 @@ async def opened_store(config: Config) -> AsyncIterator[ObjectStore]:
 @asynccontextmanager
 async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
     """The catalog of the store, closed afterwards."""
+    with Catalog(_catalog_path(config)) as catalog:
+        yield catalog
+
+
+def _catalog_path(config: Config) -> Path:
     path = config.catalog_path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the catalog's folder ({error.strerror})", subject=str(path.parent)) from error
-    with Catalog(path) as catalog:
-        yield catalog
+    return path
 
 
 @asynccontextmanager
-async def workshop(config: Config, observer: Observer) -> AsyncIterator[Workshop]:
-    """Store, catalog, ffmpeg and the two stages that work on tracks."""
-    ingest_settings, package_settings = ingest_settings_of(config), package_settings_of(config)
-    async with opened_store(config) as store, opened_catalog(config) as catalog:
+async def workshop(
+    config: Config, observer: Observer, *, sidecar: Sidecar | None = None, again: bool = False
+) -> AsyncIterator[Workshop]:
+    """Store, ledger, ffmpeg, readers of tags, and the two stages that work on tracks."""
+    ingest_settings, package_settings = ingest_settings_of(config, again=again), package_settings_of(config)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(opened_store(config))
+        ledger = stack.enter_context(Ledger(_catalog_path(config)))
+        reader = await stack.enter_async_context(Reader(processes=min(READERS_MAX, config["jobs"]), sidecar=sidecar))
         tool = await locate(config["ffmpeg"] or None)
-        slots = asyncio.Semaphore(config["jobs"])
-        yield Workshop(
-            store=store,
-            catalog=catalog,
+        ingest = Ingest(
+            settings=ingest_settings,
             tool=tool,
-            ingest=Ingest(settings=ingest_settings, tool=tool, store=store, catalog=catalog, observer=observer),
-            packaging=Packaging(settings=package_settings, tool=tool, store=store, slots=slots, observer=observer),
+            store=store,
+            ledger=ledger,
+            reader=reader,
+            observer=observer,
+            turns=Turns(),
         )
+        slots = asyncio.Semaphore(config["jobs"])
+        packaging = Packaging(settings=package_settings, tool=tool, store=store, slots=slots, observer=observer)
+        yield Workshop(store=store, tool=tool, ingest=ingest, packaging=packaging)
 
 
-def ingest_settings_of(config: Config) -> IngestSettings:
+def ingest_settings_of(config: Config, *, again: bool = False) -> IngestSettings:
     """What an ingest is told."""
+    mode = LoudnessMode(config["loudness"])
     target = None
-    if config["loudness"] == "track":
+    if mode is not LoudnessMode.OFF:
         try:
             target = LoudnessTarget(integrated_lufs=config["target"], true_peak_dbtp=config["true_peak"])
         except ValueError as error:
             raise UsageError(str(error), hint="-14 LUFS and -1 dBTP suit music") from error
-    return IngestSettings(target=target, scratch_dir=config["scratch"] or None)
+    return IngestSettings(mode=mode, target=target, again=again, scratch_dir=config["scratch"] or None)
 
 
 def package_settings_of(config: Config) -> PackageSettings:

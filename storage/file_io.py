@@ -1,15 +1,14 @@
 """Files and folders: written under a name of their own first, on disk when we say so, gone when not wanted."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
-STALE_AFTER_S = 24 * 3600  # no upload takes that long; what is older was left by a crash
 _TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -34,15 +33,24 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 def new_file(folder: Path) -> Iterator[tuple[int, Path]]:
     """A new file under a name that nobody else has, open for writing; gone at the end unless it was renamed.
 
-    The folder is made if need be, also when it is pruned at the same moment.
+    The folder is made if need be, also when it is pruned at the same moment. A lock says that its writer is alive.
     """
     path = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}"
-    descriptor = _create(path)
+    descriptor = _create_locked(path)
     try:
         yield descriptor, path
     finally:
         os.close(descriptor)
         path.unlink(missing_ok=True)
+
+
+def _create_locked(path: Path) -> int:
+    while True:
+        descriptor = _create(path)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # swept between its making and its lock
 
 
 def _create(path: Path) -> int:
@@ -83,9 +91,12 @@ def prune(folder: Path, top: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what crashes left in a folder: temporary files older than STALE_AFTER_S."""
-    oldest = time.time() - STALE_AFTER_S
+    """Remove what crashes left in a folder: temporary files whose writers are gone, and with them their locks."""
     for entry in folder.glob(f"{_TEMPORARY_PREFIX}*"):
         with contextlib.suppress(OSError):
-            if entry.lstat().st_mtime < oldest:
+            descriptor = os.open(entry, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 entry.unlink()
+            finally:
+                os.close(descriptor)

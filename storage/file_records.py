@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from storage.file_io import new_file, prune, write_all
+from storage.file_io import new_file, prune, sweep, write_all
 
 LOCKS = 64  # writers of different keys seldom meet; a power of two
 OWN_FOLDER = ".segue"  # hidden names are no keys
@@ -71,6 +71,7 @@ class FileRecords:
         with new_file(path.parent) as (descriptor, temporary):
             write_all(descriptor, data)
             temporary.replace(path)
+        sweep(path.parent)
 
     def forget(self, key: str) -> None:
         """Drop all that is known of a key. Hold its lock."""

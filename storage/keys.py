@@ -1,13 +1,16 @@
 """The key layout of a store: every object has its place here and nowhere else.
 
-tracks/<track_id>/ingest.json                          the ingest report; replaced by a new ingest
-tracks/<track_id>/art/<sha256>.jpg                     cover art; never changes
-tracks/<track_id>/mezzanine/<ingest_id>.mp4            the lossless mezzanine; never changes
-tracks/<track_id>/<package_id>/<rendition_id>.mp4      a CMAF track file; never changes, nor do its neighbours:
-tracks/<track_id>/<package_id>/<rendition_id>.m3u8     its byte-range media playlist
-tracks/<track_id>/<package_id>/index.m3u8, opus.m3u8   the multivariant playlists
-tracks/<track_id>/<package_id>/art.jpg, package.json   cover art; segment index, loudness and tags
-tracks/<track_id>/current.json                         names the live package; the one pointer players follow
+tracks/<track_id>/track.json                                the ingest report: tags, loudness, which recording; replaced
+tracks/<track_id>/current.json                              names the live package; the one pointer players follow
+art/<art_id>/<side>.jpg                                     cover art in three sizes; this and all below never changes:
+recordings/<recording_id>/analysis.json                     what the meter heard
+recordings/<recording_id>/mezzanine/<mezzanine_id>.mp4      the lossless mezzanine
+recordings/<recording_id>/mezzanine/<mezzanine_id>.json     how it was made; written after it
+recordings/<recording_id>/<package_id>/<rendition_id>.mp4   a CMAF track file
+recordings/<recording_id>/<package_id>/<rendition_id>.m3u8  its byte-range media playlist
+recordings/<recording_id>/<package_id>/index.m3u8, opus.m3u8, package.json
+
+Two tracks of one recording share all that is under `recordings/`.
 """
 
 import re
@@ -17,10 +20,12 @@ from model.errors import UsageError
 from model.track import is_id
 
 TRACKS = "tracks/"
+RECORDINGS = "recordings/"
+ART = "art/"
 KEY_BYTES_MAX = 1024  # S3's limit on a key
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CURRENT = re.compile(r"tracks/([^/]+)/current\.json")
-_INGEST = re.compile(r"tracks/([^/]+)/ingest\.json")
+_TRACK = re.compile(r"tracks/([^/]+)/track\.json")
 
 
 def checked(key: str) -> str:
@@ -42,9 +47,9 @@ def checked_prefix(prefix: str) -> str:
     return prefix
 
 
-def ingest_key(track_id: str) -> str:
+def track_key(track_id: str) -> str:
     """Where the ingest report of a track lies."""
-    return checked(f"{TRACKS}{track_id}/ingest.json")
+    return checked(f"{TRACKS}{track_id}/track.json")
 
 
 def current_key(track_id: str) -> str:
@@ -52,19 +57,34 @@ def current_key(track_id: str) -> str:
     return checked(f"{TRACKS}{track_id}/current.json")
 
 
-def art_key(track_id: str, art_sha256: str) -> str:
-    """Where the cover art of a track lies."""
-    return checked(f"{TRACKS}{track_id}/art/{art_sha256}.jpg")
+def art_key(art_id: str, side: int) -> str:
+    """Where cover art of this many pixels a side lies."""
+    return checked(f"{ART}{art_id}/{side}.jpg")
 
 
-def mezzanine_key(track_id: str, ingest_id: str) -> str:
-    """Where the mezzanine of an ingest lies."""
-    return checked(f"{TRACKS}{track_id}/mezzanine/{ingest_id}.mp4")
+def analysis_key(recording_id: str) -> str:
+    """Where the analysis of a recording lies."""
+    return checked(f"{RECORDINGS}{recording_id}/analysis.json")
 
 
-def package_key(track_id: str, package_id: str, name: str) -> str:
+def mezzanine_key(recording_id: str, mezzanine_id: str) -> str:
+    """Where a mezzanine lies."""
+    return checked(f"{RECORDINGS}{recording_id}/mezzanine/{mezzanine_id}.mp4")
+
+
+def mezzanine_record_key(recording_id: str, mezzanine_id: str) -> str:
+    """Where the record of a mezzanine lies."""
+    return checked(f"{RECORDINGS}{recording_id}/mezzanine/{mezzanine_id}.json")
+
+
+def recording_prefix(recording_id: str) -> str:
+    """Under which everything of a recording lies."""
+    return checked(f"{RECORDINGS}{recording_id}") + "/"
+
+
+def package_key(recording_id: str, package_id: str, name: str) -> str:
     """Where a file of a package lies."""
-    return checked(f"{TRACKS}{track_id}/{package_id}/{name}")
+    return checked(f"{RECORDINGS}{recording_id}/{package_id}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +97,7 @@ class TrackPointer:
 
 def pointer_in(key: str) -> TrackPointer | None:
     """Which track's mutable object this key is; None for everything else."""
-    for pattern, live in ((_CURRENT, True), (_INGEST, False)):
+    for pattern, live in ((_CURRENT, True), (_TRACK, False)):
         found = pattern.fullmatch(key)
         if found and is_id(found[1]):
             return TrackPointer(found[1], live)

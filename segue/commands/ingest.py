@@ -2,13 +2,9 @@
 
 import argparse
 
-from ingest.pipeline import ingest
-from ingest.scan import Source
-from model.events import Status, TrackOutcome
 from segue.commands.sources import add_sources, run_sources
 from segue.config import Config
 from segue.output import Output
-from segue.wiring import Workshop
 
 HELP = "read, measure, normalise; keep the lossless mezzanine and a report"
 SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "loudness", "target", "true_peak")
@@ -22,10 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Ingest every source; 1 if any failed."""
-    return run_sources(config, arguments.sources, output, _ingest)
-
-
-async def _ingest(shop: Workshop, source: Source) -> TrackOutcome:
-    done = await ingest(shop.ingest, source)
-    status = Status.DONE if done.fresh else Status.SKIPPED
-    return TrackOutcome(source=source.name, status=status, track_id=done.track.track_id, title=done.track.tags.title)
+    return run_sources(config, arguments, output, publish=False)

@@ -1,50 +1,162 @@
 """What the commands that take sources share."""
 
 import argparse
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ingest.scan import Source, find_sources
-from model.errors import UsageError
-from model.events import TrackOutcome
-from segue.batch import run_batch
+from ingest.metadata.sidecar import Sidecar, load_sidecar
+from ingest.pipeline import failed_before
+from ingest.plan import Group
+from ingest.scan import Source, find_sources, printable
+from model.errors import PipelineError, UsageError
+from model.events import Status
 from segue.config import Config
+from segue.dry_run import tell_plan
+from segue.intake import Finished, Intake, survey
 from segue.loop import run_loop
 from segue.output import Output
 from segue.progress import Progress
+from segue.report import ReportWriter
+from segue.report_summary import ReportSummary
+from segue.watch import done_folder, move_done, watched
 from segue.wiring import Workshop, workshop
-
-Work = Callable[[Workshop, Source], Awaitable[TrackOutcome]]
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """SOURCE..., files and folders."""
+    """SOURCE..., and how to go over them."""
     parser.add_argument(
         "sources", nargs="+", type=Path, metavar="SOURCE", help="a music file, or a folder that is walked by name"
     )
+    parser.add_argument(
+        "--sidecar", type=Path, metavar="FILE", help="JSON or CSV whose tags go before those in the files"
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write a page with loudness, peaks, waveforms, warnings and failures",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, how long and how large; do nothing"
+    )
+    parser.add_argument("--retry-failed", action="store_true", help="only try again what failed in earlier runs")
+    parser.add_argument(
+        "--watch", action="store_true", help="go on until interrupted: take files as soon as they are completely there"
+    )
+    parser.add_argument("--move-done", type=Path, metavar="FOLDER", help="move each source there once it is done")
 
 
-def run_sources(config: Config, named: Sequence[Path], output: Output, work: Work) -> int:
-    """Do the work for every source that was named or found; 1 if any failed."""
-    sources = find_sources(named)
-    if not sources:
-        raise UsageError(
-            "no music files found", subject=", ".join(map(str, named)), hint="name a file to try it anyway"
+def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *, publish: bool) -> int:
+    """Ingest, and with `publish` package, every source that was named or found; 1 if any failed."""
+    _check(arguments)
+    named: Sequence[Path] = arguments.sources
+    sources = [] if arguments.watch else find_sources(named)
+    if not sources and not arguments.watch:
+        where = ", ".join(printable(each) for each in named)
+        raise UsageError("no music files found", subject=where, hint="name a file to try it anyway")
+    with ExitStack() as stack:
+        session = _Session(
+            config=config,
+            arguments=arguments,
+            output=output,
+            publish=publish,
+            sidecar=load_sidecar(arguments.sidecar) if arguments.sidecar else None,
+            report=stack.enter_context(ReportWriter(arguments.report)) if arguments.report else None,
+            done_to=done_folder(arguments.move_done, named) if arguments.move_done else None,
         )
-    return run_loop(_run(config, sources, output, work))
+        return run_loop(session.run(sources))
 
 
-async def _run(config: Config, sources: Sequence[Source], output: Output, work: Work) -> int:
-    progress = Progress(output)
-    async with workshop(config, progress) as shop:
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.watch and (arguments.dry_run or arguments.retry_failed):
+        raise UsageError("--watch goes with neither --dry-run nor --retry-failed", hint="run them one after the other")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Session:
+    """One run of a command over sources: one batch, or with --watch one after the other."""
+
+    config: Config
+    arguments: argparse.Namespace
+    output: Output
+    publish: bool
+    sidecar: Sidecar | None
+    report: ReportWriter | None
+    done_to: Path | None
+    started: float = field(default_factory=time.monotonic)
+    reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def run(self, sources: Sequence[Source]) -> int:
+        """The exit status."""
+        progress = Progress(self.output)
+        again = self.arguments.retry_failed
+        async with workshop(self.config, progress, sidecar=self.sidecar, again=again) as shop:
+            try:
+                if self.arguments.watch:
+                    async with aclosing(watched(self.arguments.sources)) as batches:
+                        async for found in batches:
+                            await self._batch(shop, found, progress)
+                elif self.arguments.dry_run:
+                    await self._plan(shop, sources, progress)
+                    return 0
+                elif again:
+                    failed = [each for each in sources if await failed_before(shop.ingest, each)]
+                    await self._batch(shop, failed, progress)
+                else:
+                    await self._batch(shop, sources, progress)
+            finally:
+                progress.close()
+        return 1 if progress.failed else 0
+
+    async def _batch(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> None:
+        """Plan, work, and write the report whatever happens."""
+        interrupted = True
         try:
-            await run_batch(
-                sources,
-                lambda source: work(shop, source),
-                name=lambda source: source.name,
-                jobs=config["jobs"],
-                observer=progress,
+            intake = Intake(
+                shop=shop, jobs=self.config["jobs"], publish=self.publish, observer=progress, finished=self._finished
             )
+            await intake.run(await self._survey(shop, sources, progress))
+            interrupted = False
         finally:
-            progress.close()
-    return 1 if progress.failed else 0
+            if self.report is not None:
+                self.report.write(self._summary(shop, interrupted=interrupted))
+        for row in self.sidecar.unmatched() if self.sidecar else ():
+            self.output.say(f"sidecar: no source for {row}")
+
+    async def _plan(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> None:
+        groups = await self._survey(shop, sources, progress)
+        await tell_plan(shop, groups, self.output, jobs=self.config["jobs"], publish=self.publish)
+
+    async def _survey(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> list[Group]:
+        if self.sidecar is not None:
+            self.sidecar.see(sources)
+        return await survey(shop, sources, progress, remembered=self.sidecar is None)
+
+    async def _finished(self, end: Finished) -> None:
+        if self.report is not None:
+            async with self.reporting:
+                await asyncio.to_thread(self._add, self.report, end)
+        if self.done_to is not None and end.outcome.status is not Status.FAILED:
+            try:
+                await asyncio.to_thread(move_done, end.path, named=self.arguments.sources, into=self.done_to)
+            except PipelineError as error:
+                self.output.say(f"not moved: {error}")
+
+    def _add(self, report: ReportWriter, end: Finished) -> None:
+        report.add(end.outcome, track=end.track, package=end.package, analysis=end.analysis, thumbnail=end.thumbnail)
+
+    def _summary(self, shop: Workshop, *, interrupted: bool) -> ReportSummary:
+        return ReportSummary(
+            command="publish" if self.publish else "ingest",
+            mode=shop.ingest.settings.mode,
+            target=shop.ingest.settings.target,
+            finished_at=datetime.now(UTC),
+            wall_s=time.monotonic() - self.started,
+            tool=shop.tool.version,
+            interrupted=interrupted,
+        )

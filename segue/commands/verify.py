@@ -3,10 +3,10 @@
 import argparse
 from dataclasses import asdict
 
-from manifests.rules import Severity
+from manifests.rules import Finding, Severity
 from model.errors import PackageError, StorageError, TrackUnknown
-from packager.pipeline import live_package_id, read_package
-from packager.verify import verify_package
+from packager.records import live_package, read_package, read_track
+from packager.verify import verify_art, verify_package
 from segue.commands.tracks import add_track_ids, chosen_tracks
 from segue.config import Config
 from segue.loop import run_loop
@@ -32,22 +32,41 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
 async def _run(config: Config, track_ids: list[str], output: Output) -> int:
     broken = verified = 0
     async with opened_store(config) as store:
+        verifier = _Verifier(store, config["scratch"] or None)
         for track_id in await chosen_tracks(store, track_ids, live=True):
             verified += 1
-            if not await _verify(store, track_id, output, scratch_dir=config["scratch"] or None):
+            if not await _verify(verifier, track_id, output):
                 broken += 1
     output.data({"event": "summary", "verified": verified, "broken": broken})
     output.say(f"{verified} verified, {broken} broken")
     return 1 if broken else 0
 
 
-async def _verify(store: ObjectStore, track_id: str, output: Output, *, scratch_dir: str | None) -> bool:
+class _Verifier:
+    """Tracks may share a package: each package is looked at once."""
+
+    def __init__(self, store: ObjectStore, scratch_dir: str | None) -> None:
+        self._store = store
+        self._scratch_dir = scratch_dir
+        self._findings: dict[tuple[str, str], list[Finding]] = {}
+
+    async def verify(self, track_id: str) -> tuple[str, list[Finding]]:
+        """The live package of a track and everything that is wrong. Raises PackageError or StorageError."""
+        current = await live_package(self._store, track_id)
+        if current is None:
+            raise TrackUnknown("the track is not live", subject=track_id, hint="`segue package` makes it so")
+        art = await verify_art(self._store, await read_track(self._store, track_id))
+        which = (current.recording_id, current.package_id)
+        if which not in self._findings:
+            package = await read_package(self._store, *which)
+            self._findings[which] = await verify_package(self._store, package, scratch_dir=self._scratch_dir)
+        return current.package_id, [*self._findings[which], *art]
+
+
+async def _verify(verifier: _Verifier, track_id: str, output: Output) -> bool:
     """Whether a track is as it must be; everything found is told."""
     try:
-        package_id = await live_package_id(store, track_id)
-        if package_id is None:
-            raise TrackUnknown("the track is not live", subject=track_id, hint="`segue package` makes it so")
-        findings = await verify_package(store, await read_package(store, track_id, package_id), scratch_dir=scratch_dir)
+        package_id, findings = await verifier.verify(track_id)
     except (PackageError, StorageError) as error:
         output.data({"event": "verify", "track_id": track_id, "status": "broken", "code": error.code, "findings": []})
         output.text(f"broken  {track_id}  {error}")

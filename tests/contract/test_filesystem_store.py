@@ -18,7 +18,6 @@ import pytest
 
 from model.errors import ObjectNotFound, StorageDenied, StorageError, StorageUnavailable
 from storage.base import ByteRange
-from storage.file_io import STALE_AFTER_S
 from storage.filesystem import FilesystemStore
 
 KEY = "tracks/a/current.json"
@@ -339,17 +338,34 @@ async def test_puts_and_deletes_of_neighbours_do_not_disturb_each_other(store: F
     assert [entry async for entry in store.walk("")] == []
 
 
-async def test_what_a_crash_left_is_swept_up_later(store: FilesystemStore, tmp_path: Path) -> None:
-    """Temporary files are never objects; old ones go at the next put beside them, new ones may be in use."""
+def _started(command: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+async def test_what_a_crash_left_is_swept_and_what_is_being_written_is_not(
+    store: FilesystemStore, tmp_path: Path
+) -> None:
+    """A temporary file belongs to its writer for as long as that lives, in whatever process; then to nobody."""
     await _put(store, KEY, b"1")
     folder = (tmp_path / "store" / KEY).parent
-    old, new = folder / ".tmp-old", folder / ".tmp-new"
-    for path in (old, new):
-        path.write_bytes(b"half")
-    os.utime(old, (0, time.time() - STALE_AFTER_S - 60))
-    await _put(store, KEY, b"2")
-    assert (old.exists(), new.exists()) == (False, True)
-    assert [entry.key async for entry in store.walk("")] == [KEY]
+    (folder / ".tmp-left").write_bytes(b"half")
+    program = """
+        import pathlib, sys, time
+        from storage.file_io import new_file
+        with new_file(pathlib.Path(sys.argv[1])):
+            print(flush=True)
+            time.sleep(60)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(folder)]
+    with _started(command) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        await _put(store, KEY, b"2")
+        assert len(list(folder.glob(".tmp-*"))) == 1
+        assert [entry.key async for entry in store.walk("")] == [KEY]
+        writer.kill()
+    await _put(store, KEY, b"3")
+    assert not list(folder.glob(".tmp-*"))
 
 
 async def test_a_store_without_its_folder_is_empty(store: FilesystemStore, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_track_is_published_into_a_bucket_verified_and_played(environment: Map
     make(BAGATELLE, tmp_path / "album")
     first = _segue(environment, "publish", str(tmp_path / "album"))
     assert first.returncode == 0, first.stderr
-    track_id = json.loads(first.stdout.splitlines()[0])["track_id"]
+    (track_id,) = (line["track_id"] for line in map(json.loads, first.stdout.splitlines()) if line["event"] == "track")
     again = _segue(environment, "publish", str(tmp_path / "album"))
     assert json.loads(again.stdout.splitlines()[-1]) == {"event": "summary", "done": 0, "skipped": 1, "failed": 0}
     assert _segue(environment, "verify").returncode == 0

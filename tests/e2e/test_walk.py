@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import json
 import math
 import os
@@ -23,11 +24,14 @@ import numpy as np
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from PIL import Image
 
 from tests.support.served_album import BAGATELLE, CHECKOUT, CODA, OVERTURE, make, serving
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 RATE_HZ = 48_000
+COVER_PIXELS = 640  # of the songs' covers: they are never enlarged
+EACH_TRACK = ("--loudness", "track")
 PRIMING = {"aac": 1024, "opus": 312}
 
 
@@ -84,8 +88,11 @@ class Served:
     published: "subprocess.CompletedProcess[str]"
     tracks: list[dict[str, Any]]
 
+    def recording(self, track: dict[str, Any]) -> Path:
+        return self.store / "recordings" / str(track["recording_id"])
+
     def package(self, track: dict[str, Any]) -> dict[str, Any]:
-        path = self.store / "tracks" / track["track_id"] / track["package_id"] / "package.json"
+        path = self.recording(track) / track["package_id"] / "package.json"
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 
@@ -100,7 +107,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     loud = root / "album" / "04 Loud.mp3"
     subprocess.run([FFMPEG, "-v", "error", "-f", "lavfi", "-i", noise, "-ac", "1", str(loud)], check=True, timeout=30)
     (root / "album" / "00 not music.mp3").write_text("this is a text file\n")
-    published = _publish(root / "album", root / "store")
+    published = _publish(root / "album", root / "store", *EACH_TRACK)
     with serving(root / "store") as url:
         listing = json.loads(_get(f"{url}api/v1/tracks")[0])
         yield Served(url.rstrip("/"), root / "store", published, listing["tracks"])
@@ -121,9 +128,28 @@ def test_a_broken_file_fails_alone_and_the_exit_code_says_so(served: Served) -> 
     failed = [line for line in lines if line.get("status") == "failed"]
     assert served.published.returncode == 1
     assert [Path(line["source"]).name for line in failed] == ["00 not music.mp3"]
-    assert failed[0]["code"] == "source-unreadable" and failed[0]["message"] and failed[0]["hint"]
-    assert lines[-1] == {"event": "summary", "done": 3, "skipped": 0, "failed": 1}
+    assert failed[0]["code"] == "source-not-music" and failed[0]["message"] and failed[0]["hint"]
+    assert _sums(served.published) == (3, 0, 1)
     assert len(served.tracks) == 3
+
+
+def _sums(published: "subprocess.CompletedProcess[str]") -> tuple[int, int, int]:
+    """How many sources were done, skipped and failed, by the last line of a batch."""
+    last = json.loads(published.stdout.splitlines()[-1])
+    assert last["event"] == "summary"
+    return last["done"], last["skipped"], last["failed"]
+
+
+def test_every_cover_answers_in_its_size(served: Served) -> None:
+    """Three JPEGs of at most as many pixels a side as their names say, by the track and by their content."""
+    for track in served.tracks:
+        for side, path in track["art_sizes"].items():
+            data, headers = _get(served.url + path)
+            with Image.open(io.BytesIO(data)) as picture:
+                assert picture.format == "JPEG"
+                assert min(int(side), COVER_PIXELS) <= max(picture.size) <= int(side)
+            assert (headers["Content-Type"], "immutable" in headers["Cache-Control"]) == ("image/jpeg", True)
+            assert _get(f"{served.url}/tracks/{track['track_id']}/art-{side}.jpg")[0] == data
 
 
 def test_every_url_of_every_playlist_answers_with_the_bytes_of_the_track_file(served: Served) -> None:
@@ -179,7 +205,7 @@ def test_each_rendition_holds_the_music_to_the_sample(served: Served) -> None:
     """Without its priming a rendition lies exactly on the mezzanine: lag 0, and no sample is missing."""
     for track, family, variant in _variants(served):
         package = served.package(track)
-        (mezzanine,) = (served.store / "tracks" / track["track_id"] / "mezzanine").iterdir()
+        (mezzanine,) = (served.recording(track) / "mezzanine").glob("*.mp4")
         music = _decoded("-i", str(mezzanine))
         heard = _decoded("-flags2", "+skip_manual", "-i", variant.absolute_uri.replace(".m3u8", ".mp4"))
         heard = heard[PRIMING[family] :] if len(heard) >= PRIMING[family] + len(music) else heard
@@ -203,7 +229,7 @@ async def test_the_bucket_alone_is_a_playable_site(served: Served) -> None:
     app.router.add_static("/", served.store)
     async with TestServer(app, host="127.0.0.1") as server:
         track = served.tracks[0]
-        folder = server.make_url(f"/tracks/{track['track_id']}/{track['package_id']}/")
+        folder = server.make_url(f"/recordings/{track['recording_id']}/{track['package_id']}/")
         for name in ("index.m3u8", "opus.m3u8"):
             command = [FFMPEG, "-v", "error", "-nostdin", "-i", f"{folder}{name}", "-f", "null", "-"]
             # A thread, so that the server in this very process can answer.
@@ -221,7 +247,8 @@ def test_verify_finds_nothing_wrong(served: Served) -> None:
 
 def _tree(store: Path) -> dict[str, str]:
     """Every object of a store and the hash of its bytes; a kill may leave a hidden temporary file, which is none."""
-    files = [path for path in (store / "tracks").rglob("[!.]*") if path.is_file()]
+    folders = ("tracks", "recordings", "art")
+    files = [path for folder in folders for path in (store / folder).rglob("[!.]*") if path.is_file()]
     return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -229,14 +256,13 @@ def test_the_same_sources_give_the_same_bytes_whatever_happens_on_the_way(tmp_pa
     """At another --jobs, in another order, and after a kill -9 in the middle, the store is the same to the byte."""
     for song in (CODA, BAGATELLE):
         make(song, tmp_path / "album")
-    assert _publish(tmp_path / "album", tmp_path / "one", "--jobs", "2").returncode == 0
+    assert _publish(tmp_path / "album", tmp_path / "one", "--jobs", "2", *EACH_TRACK).returncode == 0
     backwards = sorted((tmp_path / "album").iterdir(), reverse=True)
     _killed(tmp_path / "album", tmp_path / "two")
     for source in backwards:
-        assert _publish(source, tmp_path / "two", "--jobs", "1").returncode == 0
+        assert _publish(source, tmp_path / "two", "--jobs", "1", *EACH_TRACK).returncode == 0
     assert _tree(tmp_path / "one") == _tree(tmp_path / "two")
-    again = _publish(tmp_path / "album", tmp_path / "one")
-    assert json.loads(again.stdout.splitlines()[-1]) == {"event": "summary", "done": 0, "skipped": 2, "failed": 0}
+    assert _sums(_publish(tmp_path / "album", tmp_path / "one", *EACH_TRACK)) == (0, 2, 0)
 
 
 def _killed(source: Path, store: Path) -> None:
@@ -244,10 +270,10 @@ def _killed(source: Path, store: Path) -> None:
     catalog = store.with_suffix(".sqlite")
     command = [sys.executable, "-m", "segue.main", "publish", str(source), "--store", f"file:{store}"]
     process = subprocess.Popen(
-        [*command, "--catalog", str(catalog), "--jobs", "1"], cwd=CHECKOUT, start_new_session=True
+        [*command, "--catalog", str(catalog), "--jobs", "1", *EACH_TRACK], cwd=CHECKOUT, start_new_session=True
     )
     deadline = time.monotonic() + 60
-    while not list(store.glob("tracks/*/mezzanine/*.mp4")):
+    while not list(store.glob("recordings/*/mezzanine/*.mp4")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
@@ -267,7 +293,9 @@ def test_the_longest_song_starts_with_short_segments(tmp_path: Path) -> None:
     """About 1, 2 and 3 s, then 6.08 s: start-up waits for the whole first segment."""
     make(OVERTURE, tmp_path / "album")
     assert _publish(tmp_path / "album", tmp_path / "store", "--aac", "64", "--opus", "64").returncode == 0
-    for playlist in (tmp_path / "store").glob("tracks/*/*/*-64.m3u8"):
+    playlists = list((tmp_path / "store").glob("recordings/*/*/*-64.m3u8"))
+    assert len(playlists) == 2
+    for playlist in playlists:
         durations = [segment.duration for segment in m3u8.load(str(playlist)).segments]
         assert durations[:4] == [0.96, 1.92, 2.88, 6.08]
         assert min(durations) >= 0.5

@@ -27,8 +27,12 @@ def lists() -> dict[str, list[str]]:
     ]
     return {
         "probe.txt": argv.probe("ffmpeg", SOURCE),
-        "measure.txt": argv.measure("ffmpeg", SOURCE),
+        "decode.txt": argv.decode("ffmpeg", SOURCE, sample_rate_hz=44_100, channels=2),
+        "decode-hashed.txt": argv.decode(
+            "ffmpeg", SOURCE, sample_rate_hz=22_050, channels=1, packet_hash=True, containers="mp3"
+        ),
         "normalise.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True),
+        "normalise-mono.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=1.0, dither=True, mono=True),
         "normalise-untouched.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=0.0, dither=False),
         "encode-three.txt": argv.encode("ffmpeg", MEZZANINE, outputs),
         "encode-one.txt": argv.encode("ffmpeg", MEZZANINE, outputs[:1]),
@@ -51,7 +55,7 @@ def test_no_reviewed_list_is_left_over() -> None:
     assert {path.name for path in FOLDER.iterdir()} <= set(lists())
 
 
-@pytest.mark.parametrize("name", ["probe.txt", "measure.txt", "normalise.txt"])
+@pytest.mark.parametrize("name", ["probe.txt", "decode.txt", "decode-hashed.txt", "normalise.txt"])
 def test_a_source_is_opened_with_care(name: str) -> None:
     """Only by the file protocol, only as a container that we take, and its name is never an option."""
     told = lists()[name]

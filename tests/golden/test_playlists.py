@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.build import media_playlist, multivariant, segment_playlist
+from manifests.build import media_playlist, multivariant, segment_playlist, session_data_of
 from manifests.playlist import Playlist
 from manifests.render import render
 from model.package import Package
@@ -22,18 +22,20 @@ def package() -> Package:
     """40 s with its AAC priming, and 40 s with its Opus pre-skip, at rates that breathe a little."""
     durations = {Codec.AAC: cut(40 * 48_000 + 1_024), Codec.OPUS: cut(40 * 48_000 + 312)}
     renditions = [coded(each, durations[each.codec], percents=(70, 104, 98, 101, 110, 93)) for each in LADDER]
-    return package_of(renditions, tags=TAGS)
+    return package_of(renditions)
 
 
 def playlists() -> dict[str, Playlist]:
-    """One playlist of each form that the packager writes or the origin shows."""
+    """Each form that the packager writes (opus.m3u8, ranges) or the origin shows (index.m3u8, segments)."""
     made = package()
     aac, opus = made.rendition("aac-128"), made.rendition("opus-96")
     assert aac and opus
-    target_s = made.target_duration_s
+    target_s, base = made.target_duration_s, f"../../recordings/{made.recording_id}/{made.package_id}"
     return {
-        "index.m3u8": multivariant(made, Codec.AAC, uri_of=media_uri),
-        "opus.m3u8": multivariant(made, Codec.OPUS, uri_of=lambda each: f"{made.package_id}/{each}.m3u8"),
+        "index.m3u8": multivariant(
+            made, Codec.AAC, uri_of=lambda each: f"{base}/{each}.m3u8", session_data=session_data_of(TAGS)
+        ),
+        "opus.m3u8": multivariant(made, Codec.OPUS, uri_of=media_uri),
         "aac-128-ranges.m3u8": media_playlist(aac, target_duration_s=target_s, track_file_uri="aac-128.mp4"),
         "aac-128-segments.m3u8": segment_playlist(aac, target_duration_s=target_s),
         "opus-96-ranges.m3u8": media_playlist(opus, target_duration_s=target_s, track_file_uri="opus-96.mp4"),

@@ -78,3 +78,12 @@ def _side(tonic_hz: float) -> str:
     chord = "+".join(f"sin(2*PI*{tonic_hz * ratio:.3f}*t)" for ratio in (1, 1.25, 1.5, 3))
     hit = "0.21*(random(0)-0.5)*exp(-40*mod(t,0.25))"
     return f"0.087*({chord})*exp(-3*mod(t,0.5))+0.105*sin(2*PI*{tonic_hz / 2:.3f}*t)+{hit}"
+
+
+def counted(
+    samples: int, suffix: str = ".wav", *arguments: str, rate: int = 44_100, layout: str = "stereo", channels: int = 2
+) -> Path:
+    """A file of exactly so many samples: another sine on every channel, and noise that no encoder can leave out."""
+    waves = (f"0.2*sin(2*PI*{200 + 90 * number}*t)+0.05*(random({number})-0.5)" for number in range(channels))
+    graph = f"aevalsrc=exprs='{'|'.join(waves)}':c={layout}:s={rate}:d={samples / rate + 1},atrim=end_sample={samples}"
+    return make_audio(graph, suffix, *arguments)

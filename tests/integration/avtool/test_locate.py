@@ -58,8 +58,8 @@ async def test_a_stranger_with_all_abilities_is_taken(tmp_path: Path) -> None:
         ("echo avconv version 11", "not an ffmpeg"),
         (_answers("ffmpeg version 5.1"), "lacks libsoxr"),
         (_answers(GOOD, encoders=("aac", "flac")), "lacks libopus"),
-        (_answers(GOOD, filters=FILTERS[1:]), "lacks ebur128"),
-        (_answers(GOOD, encoders=(), filters=()), "lacks aac, libopus, flac, ebur128"),
+        (_answers(GOOD, filters=FILTERS[1:]), "lacks aresample"),
+        (_answers(GOOD, encoders=(), filters=()), "lacks aac, libopus, flac, aresample"),
     ],
 )
 async def test_what_is_no_use_is_refused(tmp_path: Path, answer: str, complaint: str) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from avtool.run import STDERR_TAIL_BYTES, Completed, Limits, run
-from model.errors import ToolFailed, ToolMissing, ToolTimeout
+from model.errors import SourceTooLong, ToolFailed, ToolMissing, ToolTimeout
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 LIMITS = Limits(timeout_s=30)
@@ -122,6 +123,103 @@ async def test_an_error_of_the_reader_comes_through_as_it_is() -> None:
     code = "import time; print('this', flush=True); time.sleep(60)"
     with pytest.raises(ToolFailed, match="cannot read this"):
         await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_line=refuse)
+
+
+async def test_bytes_are_handed_over_in_order() -> None:
+    """Every byte once, in large pieces, never two pieces at once, in one thread that is not the loop's."""
+    taken, threads, inside = bytearray(), set(), threading.Lock()
+
+    def take(piece: bytes) -> None:
+        assert inside.acquire(blocking=False)
+        threads.add(threading.current_thread())
+        time.sleep(0.001)
+        taken.extend(piece)
+        inside.release()
+
+    code = "import sys\nfor n in range(100_000): sys.stdout.buffer.write(n.to_bytes(4, 'big') * 10)"
+    done = await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_bytes=take)
+    assert bytes(taken) == b"".join(n.to_bytes(4, "big") * 10 for n in range(100_000))
+    assert len(threads) == 1
+    assert threading.current_thread() not in threads
+    assert done.stdout == b""
+
+
+async def test_a_program_waits_for_who_takes_its_bytes() -> None:
+    """What waits is bounded by the pipe: a fast program does not fill our memory."""
+    written: list[int] = []
+
+    def take(piece: bytes) -> None:
+        if not written:
+            time.sleep(0.3)  # long enough for any amount to be written, were there no bound
+        written.append(len(piece))
+
+    code = "import sys\nfor _ in range(64): sys.stdout.buffer.write(bytes(1 << 20))"
+    await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_bytes=take)
+    assert sum(written) == 64 << 20
+    assert max(written) <= 1 << 20
+
+
+async def test_an_error_of_who_takes_bytes_comes_through(tmp_path: Path) -> None:
+    """The program, which would write for ever, is ended, and nothing more is handed over."""
+    pieces = 0
+
+    def refuse(piece: bytes) -> None:
+        nonlocal pieces
+        pieces += 1
+        raise SourceTooLong("enough", subject="song.flac")
+
+    code = f"""
+import os, pathlib, sys
+pathlib.Path({str(tmp_path / "pids")!r}).write_text(str(os.getpid()))
+while True: sys.stdout.buffer.write(bytes(1 << 16))
+"""
+    with pytest.raises(SourceTooLong, match=r"enough: song\.flac"):
+        await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_bytes=refuse)
+    assert pieces == 1
+    for pid in await _pids(tmp_path / "pids"):
+        assert await _gone(pid)
+
+
+async def test_cancelling_ends_the_handing_over() -> None:
+    """Once the caller is back, nothing is handed over any more."""
+    pieces = 0
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def take(piece: bytes) -> None:
+        nonlocal pieces
+        pieces += 1
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(0.01)
+
+    code = "import sys\nwhile True: sys.stdout.buffer.write(bytes(1 << 16))"
+    task = asyncio.create_task(run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_bytes=take))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    before = pieces
+    await asyncio.sleep(0.1)
+    assert pieces == before
+
+
+async def test_a_failure_after_bytes_is_a_failure() -> None:
+    """What was handed over does not make it a success."""
+    taken: list[bytes] = []
+    code = "import sys; sys.stdout.write('half'); sys.stdout.flush(); sys.exit('broken')"
+    with pytest.raises(ToolFailed, match="broken"):
+        await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_bytes=taken.append)
+    assert b"".join(taken) == b"half"
+
+
+async def test_no_descriptor_is_left() -> None:
+    """A batch of a million files leaves nothing open, whether programs start, fail or work."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        await run([sys.executable, "-c", "print(1)"], limits=LIMITS, subject="x", on_bytes=lambda _: None)
+        with pytest.raises(ToolMissing):
+            await run(["no/such/program"], limits=LIMITS, subject="x", on_bytes=lambda _: None)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 async def test_time_is_up_for_the_whole_group(tmp_path: Path) -> None:

@@ -13,48 +13,59 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sync import BATCH_TRACKS, SyncReport, sync
 from model.errors import StorageUnavailable
-from model.loudness import Gain, LoudnessReport
+from model.loudness import Gain, LoudnessMode, LoudnessReport
 from model.package import Current, Package
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from model.track import SourceInfo, Track, TrackTags, derived_id, track_id_of
+from model.track import Mezzanine, SourceInfo, Track, TrackTags, derived_id, recording_id_of, track_id_of
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, ingest_key, package_key
+from storage.keys import current_key, package_key, track_key
 from tests.support.faulty_store import FaultyStore
 
 SHA256 = "ab" * 32
 LOUD = LoudnessReport(integrated_lufs=-20.0)
+ART = derived_id("art")
+
+
+def _recording_id(n: int) -> str:
+    return recording_id_of(hashlib.sha256(b"%d" % n).hexdigest())
 
 
 def _id(n: int) -> str:
-    return track_id_of(hashlib.sha256(b"%d" % n).hexdigest())
+    return track_id_of(_recording_id(n), "Album")
 
 
-def _track(n: int, title: str = "as ingested") -> Track:
+def _track(n: int, title: str = "Song") -> Track:
     source = SourceInfo(
         container="flac", codec="flac", sample_rate_hz=44_100, channels=2, channel_layout="stereo", bit_depth=16,
         lossless=True, size_bytes=1000, sha256=SHA256,
     )  # fmt: skip
+    mezzanine = Mezzanine(
+        recording_id=_recording_id(n), mezzanine_id=derived_id("mezzanine"), gain_db=0.0, loudness=LOUD,
+        media_samples=96_000, size_bytes=1000, sha256=SHA256, tool="test",
+    )  # fmt: skip
+    tags = TrackTags(
+        title=title, artists=("One", "Two"), album="Album", album_artist="Various", disc_number=2, track_number=n + 1
+    )
     return Track(
-        track_id=_id(n), ingest_id=derived_id("ingest", str(n)), source=source, source_name="a.flac",
-        tags=TrackTags(title=title, artists=("One", "Two"), album="Album", disc_number=2, track_number=n + 1),
-        art_sha256=SHA256, target=None, loudness_source=LOUD, gain=Gain(applied_db=0.0), loudness_mezzanine=LOUD,
-        media_samples=96_000, mezzanine_sha256=SHA256, tool="test",
+        track_id=_id(n), release="Album", source=source, source_name="a.flac", tags=tags, art_id=ART,
+        mode=LoudnessMode.OFF, target=None, loudness_source=LOUD, album=None, gain=Gain(applied_db=0.0),
+        mezzanine=mezzanine,
     )  # fmt: skip
 
 
-def _package(n: int, title: str = "as packaged", recipe: str = "1") -> Package:
+def _package(n: int, recipe: str = "1") -> Package:
     rendition = SegmentedRendition(
         rendition=Rendition(rendition_id="aac-64", codec=Codec.AAC, bitrate_bps=64_000), timescale=48_000,
         priming_ticks=1024, init_size_bytes=10, index_size_bytes=10,
         segments=(Segment(duration_ticks=97_024, offset_bytes=20, size_bytes=100),), sha256=SHA256, loudness=LOUD,
     )  # fmt: skip
     return Package(
-        track_id=_id(n), package_id=derived_id("package", str(n), recipe), media_samples=144_000, target_duration_s=6,
-        tags=TrackTags(title=title, artists=("One",), album_artist="Various"), target=None, level_lufs=-14.5,
-        renditions=(rendition,), tool="test",
+        recording_id=_recording_id(n), package_id=derived_id("package", str(n), recipe), media_samples=144_000,
+        mezzanine_id=derived_id("mezzanine"), target_duration_s=6, true_peak_dbtp=None, level_lufs=-20.5,
+        renditions=(rendition,), attempts=(), tool="test",
     )  # fmt: skip
 
 
@@ -64,13 +75,17 @@ async def _put(store: ObjectStore, key: str, record: object) -> None:
 
 
 async def _ingest(store: ObjectStore, track: Track) -> None:
-    await _put(store, ingest_key(track.track_id), track)
+    await _put(store, track_key(track.track_id), track)
 
 
-async def _publish(store: ObjectStore, package: Package) -> None:
-    await _put(store, package_key(package.track_id, package.package_id, "package.json"), package)
-    current = Current(track_id=package.track_id, package_id=package.package_id)
-    await _put(store, current_key(package.track_id), current)
+async def _publish(store: ObjectStore, n: int, recipe: str = "1") -> None:
+    package = _package(n, recipe)
+    await _put(store, package_key(package.recording_id, package.package_id, "package.json"), package)
+    await _put(store, current_key(_id(n)), _current(n, package.package_id))
+
+
+def _current(n: int, package_id: str) -> Current:
+    return Current(track_id=_id(n), recording_id=_recording_id(n), package_id=package_id)
 
 
 @pytest.fixture
@@ -89,69 +104,65 @@ async def store(tmp_path: Path) -> AsyncIterator[FaultyStore]:
 
 
 async def test_a_track_appears_when_ingested_and_again_when_live(store: FaultyStore, catalog: Catalog) -> None:
-    """First what was ingested, not live; then what players get."""
+    """Names are the track's; length and level are the mezzanine's until there is a package, then what players get."""
     await _ingest(store, _track(1))
     assert await sync(store, catalog) == SyncReport(seen=1, updated=1)
     row = catalog.get(_id(1))
     assert row
     assert row == TrackRow(
-        track_id=_id(1), ingest_version=row.ingest_version, current_version=None, package_id=None,
-        title="as ingested", artist="One, Two", album="Album", album_artist="", track_number=2, disc_number=2,
-        duration_s=2.0, level_lufs=-20.0, ingest_id=_track(1).ingest_id,
+        track_id=_id(1), ingest_version=row.ingest_version, current_version=None, recording_id=_recording_id(1),
+        package_id=None, art_id=ART, title="Song", artist="One, Two", album="Album", album_artist="Various",
+        track_number=2, disc_number=2, duration_s=2.0, level_lufs=-20.0,
     )  # fmt: skip
-    await _publish(store, _package(1))
+    await _publish(store, 1)
     assert await sync(store, catalog) == SyncReport(seen=1, updated=1)
     live = catalog.get(_id(1))
     assert live
     assert live.ingest_version == row.ingest_version is not None
     assert live == replace(
-        row, current_version=live.current_version, package_id=_package(1).package_id, title="as packaged", artist="One",
-        album="", album_artist="Various", track_number=None, disc_number=None, duration_s=3.0, level_lufs=-14.5,
-    )  # fmt: skip
+        row, current_version=live.current_version, package_id=_package(1).package_id, duration_s=3.0, level_lufs=-20.5
+    )
 
 
 async def test_what_did_not_change_is_not_read(store: FaultyStore, catalog: Catalog) -> None:
-    """One walk, and reads only for the track that changed."""
+    """One walk over the tracks alone, and reads only for the track that changed, in its package or in its tags."""
     for n in range(5):
         await _ingest(store, _track(n))
-        await _publish(store, _package(n))
+        await _publish(store, n)
     assert await sync(store, catalog) == SyncReport(seen=5, updated=5)
     store.calls.clear()
     assert await sync(store, catalog) == SyncReport(seen=5)
-    assert dict(store.counts) == {"walk": 1}
-    await _publish(store, _package(3, title="again", recipe="2"))
+    assert store.calls == [("walk", "tracks/")]
+    await _publish(store, 3, recipe="2")
+    await _ingest(store, _track(4, title="Renamed"))
     store.calls.clear()
-    assert await sync(store, catalog) == SyncReport(seen=5, updated=1)
-    assert dict(store.counts) == {"walk": 1, "read": 3}
-    row = catalog.get(_id(3))
-    assert row
-    assert (row.title, row.package_id) == ("again", _package(3, recipe="2").package_id)
+    assert await sync(store, catalog) == SyncReport(seen=5, updated=2)
+    assert dict(store.counts) == {"walk": 1, "read": 6}
+    again, renamed = catalog.get(_id(3)), catalog.get(_id(4))
+    assert again and renamed
+    assert (again.title, again.package_id) == ("Song", _package(3, recipe="2").package_id)
+    assert (renamed.title, renamed.package_id) == ("Renamed", _package(4).package_id)
 
 
 async def test_what_vanished_is_forgotten(store: FaultyStore, catalog: Catalog) -> None:
-    """A track without pointers has no row; one that lost its live pointer is not live any more."""
+    """What has no report is no track, whatever still points to it; one that lost its pointer is not live any more."""
     for n in range(4):
         await _ingest(store, _track(n))
-        await _publish(store, _package(n))
+        await _publish(store, n)
     await sync(store, catalog)
     await store.delete(current_key(_id(0)))
-    await store.delete(ingest_key(_id(1)))
+    await store.delete(track_key(_id(1)))
     await store.delete(current_key(_id(2)))
-    await store.delete(ingest_key(_id(2)))
-    assert await sync(store, catalog) == SyncReport(seen=3, updated=2, removed=1)
-    assert {row.track_id for row in catalog.iterate()} == {_id(0), _id(1), _id(3)}
-    unlive, unreported = catalog.get(_id(0)), catalog.get(_id(1))
-    assert unlive
-    assert (unlive.live, unlive.title) == (False, "as ingested")
-    assert unreported
-    assert (unreported.live, unreported.ingest_id, unreported.ingest_version) == (True, None, None)
+    await store.delete(track_key(_id(2)))
+    assert await sync(store, catalog) == SyncReport(seen=2, updated=1, removed=2)
+    assert {row.track_id: row.live for row in catalog.iterate()} == {_id(0): False, _id(3): True}
 
 
 async def test_an_empty_store_empties_the_catalog(store: FaultyStore, catalog: Catalog) -> None:
     """Nothing there, nothing known."""
     await _ingest(store, _track(1))
     await sync(store, catalog)
-    await store.delete(ingest_key(_id(1)))
+    await store.delete(track_key(_id(1)))
     assert await sync(store, catalog) == SyncReport(removed=1)
     assert catalog.count(live_only=False) == 0
 
@@ -163,13 +174,13 @@ async def test_more_tracks_than_are_held_at_a_time(
     monkeypatch.setattr("discovery.sync.BATCH_TRACKS", 4)
     present = random.sample(range(100), 33)
     for n in present:
-        _write(tmp_path / "store" / ingest_key(_id(n)), to_json(_track(n)))
+        _write(tmp_path / "store" / track_key(_id(n)), to_json(_track(n)))
     assert await sync(store, catalog) == SyncReport(seen=33, updated=33)
     for n in present[:11]:
-        (tmp_path / "store" / ingest_key(_id(n))).unlink()
+        (tmp_path / "store" / track_key(_id(n))).unlink()
     new = [n for n in range(100) if n not in present][:10]
     for n in new:
-        _write(tmp_path / "store" / ingest_key(_id(n)), to_json(_track(n)))
+        _write(tmp_path / "store" / track_key(_id(n)), to_json(_track(n)))
     assert await sync(store, catalog) == SyncReport(seen=32, updated=10, removed=11)
     assert {row.track_id for row in catalog.iterate()} == {_id(n) for n in [*present[11:], *new]}
     assert BATCH_TRACKS > 4
@@ -188,7 +199,8 @@ def _broken_ingests() -> dict[str, bytes]:
         "no record": b"[]",
         "deep": b"[" * 100_000,
         "another track's": to_json(_track(2)),
-        "no text": good.replace(b'"as ingested"', b'"\\ud800"'),
+        "no art": good.replace(ART.encode(), b"../x"),
+        "no text": good.replace(b'"Song"', b'"\\ud800"'),
         "endless number": good.replace(b'"track_number": 2', b'"track_number": 1' + b"0" * 40),
     }
 
@@ -199,7 +211,7 @@ async def test_a_broken_report_is_counted_and_stops_nothing(
 ) -> None:
     """The others come in; the log names the track and the reason; once mended, it comes in too."""
     await _ingest(store, _track(0))
-    await _put(store, ingest_key(_id(1)), broken)
+    await _put(store, track_key(_id(1)), broken)
     with caplog.at_level(logging.WARNING):
         assert await sync(store, catalog) == SyncReport(seen=2, updated=1, failed=1)
     assert {row.track_id for row in catalog.iterate()} == {_id(0)}
@@ -210,18 +222,23 @@ async def test_a_broken_report_is_counted_and_stops_nothing(
     assert await sync(store, catalog) == SyncReport(seen=2, updated=1)
 
 
-async def test_a_pointer_to_nowhere_or_to_another_package_is_left_out(store: FaultyStore, catalog: Catalog) -> None:
-    """A live pointer counts only with the package that it names; the row stays what it was."""
-    await _publish(store, _package(1, title="good"))
+async def test_a_pointer_to_what_is_not_its_own_is_left_out(store: FaultyStore, catalog: Catalog) -> None:
+    """A live pointer counts only with the package that it names, of the track's recording; the row stays as it was."""
+    await _ingest(store, _track(1))
+    await _publish(store, 1)
     await sync(store, catalog)
-    nowhere = Current(track_id=_id(1), package_id=derived_id("nowhere"))
+    before = catalog.get(_id(1))
+    nowhere = _current(1, derived_id("nowhere"))
     await _put(store, current_key(_id(1)), nowhere)
     assert await sync(store, catalog) == SyncReport(seen=1, failed=1)
-    await _put(store, package_key(_id(1), nowhere.package_id, "package.json"), _package(1))
+    await _put(store, package_key(_recording_id(1), nowhere.package_id, "package.json"), _package(1))
     assert await sync(store, catalog) == SyncReport(seen=1, failed=1)
-    row = catalog.get(_id(1))
-    assert row
-    assert row.title == "good"
+    await _publish(store, 2)
+    another = _current(2, _package(2).package_id)
+    for other in (another, replace(another, track_id=_id(1))):
+        await _put(store, current_key(_id(1)), other)
+        assert await sync(store, catalog) == SyncReport(seen=1, failed=1)
+    assert catalog.get(_id(1)) == before is not None
 
 
 @pytest.mark.parametrize("fail_at", [1, 2, 3, 4])
@@ -229,10 +246,10 @@ async def test_an_outage_stops_the_sync_and_the_next_one_goes_on(
     store: FaultyStore, catalog: Catalog, fail_at: int
 ) -> None:
     """A store that is down is the caller's to hear of, as the error itself, and costs no rows."""
-    await _publish(store, _package(0))
+    await _ingest(store, _track(0))
     await sync(store, catalog)
-    await _publish(store, _package(1))
     await _ingest(store, _track(1))
+    await _publish(store, 1)
     failing = FaultyStore(store, fail_at=fail_at)
     with pytest.raises(StorageUnavailable):
         await sync(failing, catalog)

@@ -1,15 +1,18 @@
 """A bench for ingests: a real ffmpeg, a store in a folder, and everything that was told on the way."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from avtool.locate import Ffmpeg
-from catalog.store import Catalog
-from ingest.pipeline import Ingest, Ingested, ingest
+from catalog.ledger import Ledger
+from catalog.turns import Turns
+from ingest.levels import levels
+from ingest.metadata.reader import Reader
+from ingest.pipeline import Ingest, Ingested, hear, keep
 from ingest.scan import Source
 from ingest.settings import IngestSettings
 from model.errors import PipelineError
@@ -31,9 +34,17 @@ class Bench:
         """Keep what is told."""
         self.events.append(event)
 
-    async def ingest(self, path: Path, *, folder: Path | None = None) -> Ingested:
+    async def ingest(self, path: Path) -> Ingested:
         """Ingest one file."""
-        return await ingest(replace(self.work, observer=self), Source(path=path, folder=folder))
+        return (await self.album(path))[0]
+
+    async def album(self, *paths: Path) -> list[Ingested]:
+        """Ingest files as one album."""
+        work = replace(self.work, observer=self)
+        heard = [await hear(work, Source(path=path)) for path in paths]
+        analyses = [each.analysis for each in heard]
+        found = levels(work.settings.mode, work.settings.target, analyses, album=len(paths) > 1)
+        return [await keep(work, each, level) for each, level in zip(heard, found, strict=True)]
 
     async def track(self, path: Path) -> Track:
         """The report of one file."""
@@ -56,8 +67,9 @@ class Bench:
 
     async def mezzanine(self, track: Track) -> Path:
         """The mezzanine, fetched from the store."""
-        target = self.folder / f"{track.ingest_id}.mp4"
-        await self.work.store.fetch(mezzanine_key(track.track_id, track.ingest_id), target)
+        made = track.mezzanine
+        target = self.folder / f"{made.mezzanine_id}.mp4"
+        await self.work.store.fetch(mezzanine_key(made.recording_id, made.mezzanine_id), target)
         return target
 
     def set(self, **settings: object) -> None:
@@ -72,14 +84,20 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tool: Ffmpeg, tmp_path: Path) -> Iterator[Bench]:
+async def bench(tool: Ffmpeg, tmp_path: Path) -> AsyncIterator[Bench]:
     """A bench with the default settings and an empty store."""
-    store = FilesystemStore(tmp_path / "store")
-    catalog = Catalog()
-    settings = IngestSettings(scratch_dir=str(tmp_path))
-    made = Bench(tmp_path, Ingest(settings=settings, tool=tool, store=store, catalog=catalog, observer=_Deaf()))
-    yield made
-    catalog.close()
+    with Ledger() as ledger:
+        async with Reader() as reader:
+            work = Ingest(
+                settings=IngestSettings(scratch_dir=str(tmp_path)),
+                tool=tool,
+                store=FilesystemStore(tmp_path / "store"),
+                ledger=ledger,
+                reader=reader,
+                observer=_Deaf(),
+                turns=Turns(),
+            )
+            yield Bench(tmp_path, work)
     assert not list(tmp_path.glob("segue-*")), "scratch was left behind"
 
 

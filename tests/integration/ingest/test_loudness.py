@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.loudness import Gain, LoudnessTarget
+from model.loudness import Gain, LoudnessMode, LoudnessTarget
 from model.track import Track
 from tests.integration.ingest.conftest import Bench
 from tests.support.audio import make_audio, music_like, noise, silence, tone
@@ -55,7 +55,7 @@ def quiet_but_peaky() -> Path:
 async def check_levels(bench: Bench, track: Track) -> None:
     """The report says of the mezzanine what an independent meter hears."""
     found = heard(bench, await bench.mezzanine(track))
-    report = track.loudness_mezzanine
+    report = track.mezzanine.loudness
     assert report.integrated_lufs == pytest.approx(found.integrated_lufs, abs=0.06)
     assert report.true_peak_dbtp == pytest.approx(found.true_peak_dbtp, abs=0.06)
 
@@ -112,7 +112,7 @@ async def test_silence(bench: Bench) -> None:
     """It has no loudness, gets no gain, and stays silence."""
     track = await bench.track(silence(1))
     assert track.loudness_source.silent
-    assert track.loudness_mezzanine.silent
+    assert track.mezzanine.loudness.silent
     assert track.gain == Gain(applied_db=0.0)
     assert raw_md5(bench, await bench.mezzanine(track)) == hashlib.md5(bytes(48_000 * 6)).hexdigest()
 
@@ -128,14 +128,14 @@ async def test_too_short_to_measure(bench: Bench) -> None:
 @pytest.mark.parametrize(("suffix", "bits"), [(".flac", "24"), (".wav", "24"), (".wav", "16")])
 async def test_loudness_off_changes_no_bit(bench: Bench, suffix: str, bits: str) -> None:
     """24-bit and 16-bit samples at 48 kHz come through as they are; they are only measured."""
-    bench.set(target=None)
+    bench.set(mode=LoudnessMode.OFF, target=None)
     encoder = ("-sample_fmt", "s32") if suffix == ".flac" else ("-c:a", f"pcm_s{bits}le")
     path = make_audio(f"amovie={noise(1.0)},volume=0.7,aformat=channel_layouts=stereo", suffix, *encoder)
     track = await bench.track(path)
     assert raw_md5(bench, await bench.mezzanine(track)) == raw_md5(bench, path)
     assert track.target is None
     assert track.gain == Gain(applied_db=0.0)
-    assert track.loudness_source == track.loudness_mezzanine
+    assert track.loudness_source == track.mezzanine.loudness
 
 
 async def test_samples_that_are_no_numbers(bench: Bench) -> None:

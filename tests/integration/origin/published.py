@@ -4,15 +4,24 @@ import hashlib
 import random
 from dataclasses import dataclass
 
-from model.loudness import LoudnessReport, LoudnessTarget
+from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
 from model.package import Current, Package
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from model.track import TrackTags, derived_id, track_id_of
+from model.track import (
+    ART_SIDES,
+    Mezzanine,
+    SourceInfo,
+    Track,
+    TrackTags,
+    derived_id,
+    recording_id_of,
+    track_id_of,
+)
 from storage.base import ObjectStore
 from storage.defaults import default_cache_control, default_media_type
-from storage.keys import current_key, package_key
+from storage.keys import analysis_key, art_key, current_key, mezzanine_key, mezzanine_record_key, package_key, track_key
 
 RAMP_TICKS = (46_080, 92_160, 138_240)
 NOMINAL_TICKS = 291_840
@@ -25,23 +34,43 @@ INIT_BYTES = 800
 INDEX_BYTES = 200
 
 
+LOUDNESS = LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-1.5)
+SHA256 = "ab" * 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
     """A track in a store, as a test knows it."""
 
+    track: Track
     package: Package
     media: dict[str, bytes]
-    art: bytes
+    art: dict[int, bytes]
+
+    @property
+    def track_id(self) -> str:
+        """The id of the track."""
+        return self.track.track_id
 
     @property
     def base(self) -> str:
         """The URL path of the track."""
-        return f"/tracks/{self.package.track_id}"
+        return f"/tracks/{self.track_id}"
+
+    @property
+    def recording_base(self) -> str:
+        """The URL path of the recording."""
+        return f"/recordings/{self.track.recording_id}"
 
     @property
     def package_base(self) -> str:
         """The URL path of the package."""
-        return f"{self.base}/{self.package.package_id}"
+        return f"{self.recording_base}/{self.package.package_id}"
+
+    @property
+    def art_base(self) -> str:
+        """The URL path of the cover art."""
+        return f"/art/{self.track.art_id}"
 
     def segment_of(self, rendition_id: str, index: int) -> bytes:
         """The bytes of a segment, cut from the media by the package's own index."""
@@ -52,39 +81,78 @@ class Published:
 
 
 async def publish(
-    store: ObjectStore, name: str = "one", *, edition: int = 1, segments: int = 8, has_art: bool = True
+    store: ObjectStore, name: str = "one", *, edition: int = 1, segments: int = 8, release: str = "Album"
 ) -> Published:
-    """Put a package of a track into a store and make it live. Equal arguments give equal bytes."""
+    """Put a recording and a track of it into a store and make it live. Equal arguments give equal bytes.
+
+    Two releases of one name are two tracks of one recording; editions are packages of it.
+    """
     chance = random.Random(f"{name}-{edition}")
     made = {rendition.rendition_id: _media(rendition, segments, chance) for rendition in LADDER}
+    samples = sum(_durations(segments)) - 1024
+    art = {side: b"\xff\xd8\xff" + random.Random(f"{release}-{edition}-{side}").randbytes(2000) for side in ART_SIDES}
+    track = track_of(name, release=release, samples=samples, art_id=derived_id(release, str(edition)))
     package = Package(
-        track_id=track_id_of(hashlib.sha256(name.encode()).hexdigest()),
+        recording_id=track.recording_id,
         package_id=derived_id(name, str(edition)),
-        tags=TrackTags(title=f"Song {name}", artists=("Somebody",), album="Album", track_number=1),
-        media_samples=sum(_durations(segments)) - 1024,
+        mezzanine_id=track.mezzanine.mezzanine_id,
+        media_samples=samples,
         target_duration_s=6,
-        target=LoudnessTarget(),
+        true_peak_dbtp=-1.0,
         level_lufs=-14.0,
         renditions=tuple(rendition for rendition, _ in made.values()),
+        attempts=(),
         tool="test",
-        has_art=has_art,
     )
     media = {rendition_id: data for rendition_id, (_, data) in made.items()}
-    published = Published(package=package, media=media, art=b"\xff\xd8\xff" + chance.randbytes(2000))
-    await _put_all(store, published)
+    published = Published(track=track, package=package, media=media, art=art)
+    for key, data in _objects(published).items():
+        await put(store, key, data)
     return published
 
 
-async def _put_all(store: ObjectStore, published: Published) -> None:
-    package = published.package
+def track_of(name: str, *, release: str, samples: int, art_id: str) -> Track:
+    """A track, of the recording of this name."""
+    recording_id = recording_id_of(hashlib.sha256(name.encode()).hexdigest())
+    return Track(
+        track_id=track_id_of(recording_id, release),
+        release=release,
+        source=SourceInfo(
+            container="flac", codec="flac", sample_rate_hz=48_000, channels=2, channel_layout="stereo", bit_depth=16,
+            lossless=True, size_bytes=1000, sha256=SHA256,
+        ),
+        source_name=f"secret/{name}.flac",
+        tags=TrackTags(title=f"Song {name}", artists=("Somebody",), album=release, track_number=1),
+        art_id=art_id,
+        mode=LoudnessMode.TRACK,
+        target=LoudnessTarget(),
+        loudness_source=LOUDNESS,
+        album=None,
+        gain=Gain(applied_db=0.0),
+        mezzanine=Mezzanine(
+            recording_id=recording_id, mezzanine_id=derived_id("mezzanine", name), gain_db=0.0, loudness=LOUDNESS,
+            media_samples=samples, size_bytes=2000, sha256=SHA256, tool="test",
+        ),
+    )  # fmt: skip
+
+
+def _objects(published: Published) -> dict[str, bytes]:
+    """Everything that a publish writes, in an order that shows nobody anything half done."""
+    track, package = published.track, published.package
+    recording_id, mezzanine_id = track.recording_id, track.mezzanine.mezzanine_id
     files = {f"{rendition_id}.mp4": data for rendition_id, data in published.media.items()}
-    if package.has_art:
-        files["art.jpg"] = published.art
+    files |= {f"{name}.m3u8": b"#EXTM3U\n" for name in (*published.media, "index", "opus")}
     files["package.json"] = to_json(package)
-    for name, data in files.items():
-        await put(store, package_key(package.track_id, package.package_id, name), data)
-    pointer = Current(track_id=package.track_id, package_id=package.package_id)
-    await put(store, current_key(package.track_id), to_json(pointer))
+    pointer = Current(track_id=track.track_id, recording_id=recording_id, package_id=package.package_id)
+    return {
+        analysis_key(recording_id): b"{}",
+        mezzanine_key(recording_id, mezzanine_id): bytes(2000),
+        mezzanine_record_key(recording_id, mezzanine_id): to_json(track.mezzanine),
+        **{art_key(track.art_id, side): data for side, data in published.art.items()},
+        track_key(track.track_id): to_json(track),
+        **{package_key(recording_id, package.package_id, name): data for name, data in files.items()},
+        current_key(track.track_id): to_json(pointer),
+    }
 
 
 async def put(store: ObjectStore, key: str, data: bytes) -> None:
@@ -108,7 +176,7 @@ def _media(rendition: Rendition, count: int, chance: random.Random) -> tuple[Seg
         index_size_bytes=INDEX_BYTES,
         segments=tuple(segments),
         sha256=hashlib.sha256(data).hexdigest(),
-        loudness=LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-1.5),
+        loudness=LOUDNESS,
     )
     return made, data
 

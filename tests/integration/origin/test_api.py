@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import StorageUnavailable
+from model.records import to_json
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key
+from storage.keys import current_key, track_key
 from tests.integration.origin.conftest import Running, Start
-from tests.integration.origin.published import publish
+from tests.integration.origin.published import publish, put
 from tests.integration.origin.watched_store import WatchedStore
 
 Listing = Callable[[], AbstractAsyncContextManager[Running]]
@@ -50,7 +52,8 @@ async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, 
             "total": 1,
             "tracks": [
                 {
-                    "track_id": track.package.track_id,
+                    "track_id": track.track_id,
+                    "recording_id": track.package.recording_id,
                     "package_id": track.package.package_id,
                     "title": "Song one",
                     "artist": "Somebody",
@@ -60,11 +63,12 @@ async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, 
                     "duration_s": pytest.approx(track.package.media_samples / 48_000),
                     "level_lufs": -14.0,
                     "playlists": {"aac": f"{base}/index.m3u8", "opus": f"{base}/opus.m3u8"},
-                    "art": f"{base}/art.jpg",
+                    "art": f"{track.art_base}/640.jpg",
+                    "art_sizes": {str(side): f"{track.art_base}/{side}.jpg" for side in (160, 640, 1280)},
                 }
             ],
         }
-        for url in (f"{base}/index.m3u8", f"{base}/opus.m3u8", f"{base}/art.jpg"):
+        for url in (f"{base}/index.m3u8", f"{base}/opus.m3u8", *(f"{track.art_base}/{side}.jpg" for side in track.art)):
             async with origin.client.get(url) as response:
                 assert response.status == 200
 
@@ -89,8 +93,19 @@ async def test_the_list_follows_the_store(listing: Listing, store: WatchedStore)
         assert (await _get(origin, "/api/v1/tracks"))["total"] == 0
         track = await publish(store, "late")
         await _until_total(origin, 1)
-        await store.delete(current_key(track.package.track_id))
+        await store.delete(current_key(track.track_id))
         await _until_total(origin, 0)
+
+
+async def test_a_changed_tag_alone_shows(listing: Listing, store: WatchedStore) -> None:
+    """A new `track.json` is enough; the package stays the one it was."""
+    track = await publish(store, "one")
+    async with listing() as origin:
+        renamed = replace(track.track, tags=replace(track.track.tags, title="Renamed"))
+        await put(store, track_key(track.track_id), to_json(renamed))
+        await _until(origin, lambda answer: answer["tracks"][0]["title"] == "Renamed")
+        (listed,) = (await _get(origin, "/api/v1/tracks"))["tracks"]
+        assert listed["package_id"] == track.package.package_id
 
 
 async def test_a_store_that_fails_does_not_stop_the_start(
@@ -149,8 +164,12 @@ async def _get(origin: Running, path: str) -> dict[str, Any]:
 
 
 async def _until_total(origin: Running, total: int) -> None:
+    await _until(origin, lambda answer: answer["total"] == total)
+
+
+async def _until(origin: Running, condition: Callable[[dict[str, Any]], bool]) -> None:
     for _ in range(400):
-        if (await _get(origin, "/api/v1/tracks"))["total"] == total:
+        if condition(await _get(origin, "/api/v1/tracks")):
             return
         await asyncio.sleep(INTERVAL_S)
-    raise AssertionError(f"never {total} tracks")
+    raise AssertionError("the list never became so")

@@ -39,6 +39,7 @@ def _cells(line: str) -> list[str]:
 
 
 RESOURCES, KEPT, EVERYWHERE, STATUSES = _tables()
+IDS = {"track_id": "a" * 20, "recording_id": "b" * 20, "package_id": "c" * 16, "art_id": "d" * 16}
 CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)"]) for row in KEPT}
 
 
@@ -67,7 +68,7 @@ async def test_a_resource_is_as_documented(whole: Running, track: Published, row
     assert headers["Content-Length"] == str(len(body)) and "Transfer-Encoding" not in headers
     assert (headers.get("Accept-Ranges") == "bytes") == ("ETag" in headers) == (row["ranges"] == "yes")
     assert ("Last-Modified" in headers) == (row["ranges"] == "yes" and not url.startswith("/api/"))
-    assert ("Surrogate-Key" in headers) == url.startswith("/tracks/")
+    assert ("Surrogate-Key" in headers) == url.startswith(("/tracks/", "/recordings/", "/art/"))
     assert "Set-Cookie" not in headers
     async with whole.client.get(url, headers={"Accept-Encoding": "gzip"}) as response:
         assert (response.headers.get("Content-Encoding") == "gzip") == (row["gzip"] == "yes")
@@ -95,12 +96,19 @@ async def test_a_request_ends_as_documented(whole: Running, track: Published, ro
 
 def test_every_route_is_documented(whole: Running) -> None:
     """No resource without a line: each path pattern of the application matches one of the table's."""
-    paths = [row["path"].partition("?")[0].format(track_id="a" * 20, package_id="b" * 16) for row in RESOURCES]
+    paths = [row["path"].partition("?")[0].format(**IDS) for row in RESOURCES]
     for resource in whole.app.router.resources():
         pattern = resource.get_info().get("pattern") or re.compile(re.escape(resource.canonical))
         assert any(pattern.fullmatch(path) for path in [*paths, "/index.html"]), resource.canonical
 
 
 def _named(text: str, track: Published) -> str:
-    package = track.package
-    return text.replace("{track_id}", package.track_id).replace("{package_id}", package.package_id)
+    ids = {
+        "{track_id}": track.track_id,
+        "{recording_id}": track.package.recording_id,
+        "{package_id}": track.package.package_id,
+        "{art_id}": track.track.art_id,
+    }
+    for name, value in ids.items():
+        text = text.replace(name, value)
+    return text

@@ -1,14 +1,24 @@
 """When the store fails: the right status, nothing kept, nothing revealed, and health that means it."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from model.errors import StorageDenied, StorageUnavailable
-from storage.keys import current_key, package_key
+from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import Published, publish, put
 from tests.integration.origin.watched_store import WatchedStore
+
+Of = Callable[[Published], str]
+RECORDS: tuple[tuple[Of, Of], ...] = (  # the key of a record, and a URL that needs it
+    (lambda of: package_key(of.package.recording_id, of.package.package_id, "package.json"),
+     lambda of: f"{of.package_base}/aac-64/0.mp4"),
+    (lambda of: track_key(of.track_id), lambda of: f"{of.base}/art.jpg"),
+    (lambda of: track_key(of.track_id), lambda of: f"{of.base}/index.m3u8"),
+    (lambda of: current_key(of.track_id), lambda of: f"{of.base}/package.json"),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -70,33 +80,30 @@ async def test_a_missing_track_is_no_failure(origin: Running) -> None:
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[1]", b"\xff", b'{"track_id": 5, "package_id": "x"}'])
-async def test_a_damaged_record_is_an_error_and_no_crash(origin: Running, store: WatchedStore, junk: bytes) -> None:
-    """500 with its code, for a pointer or a package record that is not one."""
-    track = await publish(store, "damaged")
-    await put(store, package_key(track.package.track_id, track.package.package_id, "package.json"), junk)
-    async with origin.client.get(f"{track.package_base}/aac-64/0.mp4") as response:
-        assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
-    await put(store, current_key(track.package.track_id), junk)
-    async with origin.client.get(f"{track.base}/index.m3u8") as response:
-        assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
+async def test_a_damaged_record_is_an_error_and_no_crash(start: Start, store: WatchedStore, junk: bytes) -> None:
+    """500 with its code, for a pointer, a report or a package record that is not one."""
+    async with start(pointer_ttl_s=0.0) as origin:
+        for key_of, url_of in RECORDS:
+            track = await publish(store, "damaged")
+            await put(store, key_of(track), junk)
+            async with origin.client.get(url_of(track)) as response:
+                assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
 
 
-async def test_records_of_another_track_are_refused(origin: Running, store: WatchedStore) -> None:
-    """A pointer or a record in the wrong place must not show one track's music under another's name."""
-    one, two = await publish(store, "mixed"), await publish(store, "up")
-    pointer = await store.read(current_key(two.package.track_id))
-    await put(store, current_key(one.package.track_id), pointer.data)
-    record = await store.read(package_key(two.package.track_id, two.package.package_id, "package.json"))
-    await put(store, package_key(one.package.track_id, one.package.package_id, "package.json"), record.data)
-    for url in (f"{one.base}/index.m3u8", f"{one.package_base}/aac-64/0.mp4"):
-        async with origin.client.get(url) as response:
-            assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
+async def test_records_of_another_track_are_refused(start: Start, store: WatchedStore) -> None:
+    """A record in the wrong place must not show one track's music or cover under another's name."""
+    async with start(pointer_ttl_s=0.0) as origin:
+        for key_of, url_of in RECORDS:
+            one, two = await publish(store, "mixed"), await publish(store, "up", release="Other")
+            await put(store, key_of(one), (await store.read(key_of(two))).data)
+            async with origin.client.get(url_of(one)) as response:
+                assert (response.status, await response.json()) == (500, {"error": "record-malformed"})
 
 
 async def test_a_track_file_that_is_not_its_packages_is_not_served(origin: Running, store: WatchedStore) -> None:
     """Its tags would lie, for a year: 500 instead, for a segment and for the whole file."""
     track = await publish(store, "swapped")
-    key = package_key(track.package.track_id, track.package.package_id, "aac-64.mp4")
+    key = package_key(track.package.recording_id, track.package.package_id, "aac-64.mp4")
     await put(store, key, bytes(len(track.media["aac-64"])))
     for name in ("aac-64/0.mp4", "aac-64.mp4"):
         async with origin.client.get(f"{track.package_base}/{name}") as response:

@@ -4,11 +4,13 @@ import asyncio
 import time
 
 import aiohttp
+import m3u8
 import pytest
 from blockbuster import BlockingError
 
 from origin.observe import HealthState
 from origin.state import METRICS
+from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
@@ -79,6 +81,16 @@ async def test_a_second_play_asks_for_nothing(origin: Running, track: Published,
     assert 'segue_cache_requests_total{cache="media",result="hit"}' in samples
 
 
+async def test_two_tracks_of_one_recording_share_its_media(origin: Running, store: WatchedStore) -> None:
+    """A single and its album track: other playlists, but one URL for each byte of media, read once for both."""
+    single = await publish(store, "hit", release="Single")
+    album = await publish(store, "hit", release="Best of")
+    assert single.track_id != album.track_id
+    played = [await _first_media(origin, track) for track in (single, album)]
+    assert played[0] == played[1]
+    assert {count for key, count in store.reads.items() if key.startswith("recordings/")} == {1}
+
+
 async def test_the_cache_keeps_within_its_bytes(start: Start, track: Published) -> None:
     """A cache of 100 kB holds at most that, and every answer is right all the same."""
     async with start(media_cache_bytes=100_000, read_ahead_bytes=60_000) as origin:
@@ -90,10 +102,10 @@ async def test_the_cache_keeps_within_its_bytes(start: Start, track: Published) 
 
 
 async def test_the_pointer_is_trusted_for_a_while(origin: Running, track: Published, store: WatchedStore) -> None:
-    """A crowd on a live playlist reads current.json once in its time."""
+    """A crowd on a live playlist reads each mutable object of the track once in its time."""
     for _ in range(20):
         assert (await _get(origin.client, f"{track.base}/index.m3u8"))[0] == 200
-    assert store.reads[f"tracks/{track.package.track_id}/current.json"] == 1
+    assert store.reads[current_key(track.track_id)] == store.reads[track_key(track.track_id)] == 1
 
 
 async def test_what_is_missing_is_asked_for_once_by_a_crowd(origin: Running, store: WatchedStore) -> None:
@@ -104,6 +116,17 @@ async def test_what_is_missing_is_asked_for_once_by_a_crowd(origin: Running, sto
     store.gate.set()
     assert {status for status, _ in await asyncio.gather(*asking)} == {404}
     assert store.reads.total() == 1
+
+
+async def _first_media(origin: Running, track: Published) -> list[tuple[str, bytes]]:
+    """Path and bytes of the init section and first segment that a track's multivariant playlist leads to."""
+    url = f"{track.base}/index.m3u8"
+    for _ in ("multivariant", "media"):
+        async with origin.client.get(url, headers={"Accept-Encoding": "identity"}) as response:
+            playlist = m3u8.loads(await response.text(), uri=url)
+        url = next((each.absolute_uri for each in playlist.playlists), url)
+    paths = [playlist.segment_map[0].absolute_uri, playlist.segments[0].absolute_uri]
+    return [(path, (await _get(origin.client, path))[1]) for path in paths]
 
 
 async def _play(origin: Running, track: Published, rendition_id: str, segments: int) -> None:
@@ -119,7 +142,7 @@ async def _get(client: aiohttp.ClientSession, path: str) -> tuple[int, bytes]:
 
 
 async def _read(store: WatchedStore, track: Published) -> str:
-    body = await store.read(f"tracks/{track.package.track_id}/{track.package.package_id}/package.json")
+    body = await store.read(package_key(track.package.recording_id, track.package.package_id, "package.json"))
     return body.data.decode()
 
 

@@ -1,7 +1,7 @@
 """Every resource of the origin: what it is, byte for byte, and how it is described."""
 
 import gzip
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -10,9 +10,10 @@ import pytest
 
 from model.errors import UsageError
 from model.package import Package
-from model.records import from_json
+from model.records import from_json, to_json
+from storage.keys import current_key, track_key
 from tests.integration.origin.conftest import Running, Start
-from tests.integration.origin.published import Published, publish
+from tests.integration.origin.published import Published, publish, put
 from tests.integration.origin.watched_store import WatchedStore
 
 pytestmark = pytest.mark.usefixtures("track")
@@ -22,11 +23,11 @@ async def test_a_client_reaches_every_byte_from_the_multivariant_playlist(origin
     """index.m3u8 leads to each AAC rendition; its init section and segments are the track file's own bytes."""
     master = m3u8.loads(await _text(origin, f"{track.base}/index.m3u8"))
     assert {playlist.uri for playlist in master.playlists} == {
-        f"{track.package.package_id}/aac-64.m3u8",
-        f"{track.package.package_id}/aac-256.m3u8",
+        f"../..{track.package_base}/aac-64.m3u8",
+        f"../..{track.package_base}/aac-256.m3u8",
     }
     for variant in master.playlists:
-        media = m3u8.loads(await _text(origin, f"{track.base}/{variant.uri}"))
+        media = m3u8.loads(await _text(origin, variant.uri.removeprefix("../..")))
         assert media.is_endlist and media.segment_map[0].byterange is None
         rendition_id = variant.uri.rpartition("/")[2].removesuffix(".m3u8")
         uris = [media.segment_map[0].uri, *(segment.uri for segment in media.segments)]
@@ -43,6 +44,50 @@ async def test_opus_is_a_family_of_its_own(origin: Running, track: Published) ->
         assert response.status == 404
 
 
+async def test_the_multivariant_playlist_names_the_track(start: Start, store: WatchedStore) -> None:
+    """Title, artist and album of this track, not of another one of its recording; a new name makes a new tag."""
+    single, album = await publish(store, "named", release="Single"), await publish(store, "named", release="Best of")
+    async with start(pointer_ttl_s=0.0) as origin:
+        for track, name in ((single, "Single"), (album, "Best of")):
+            found = m3u8.loads(await _text(origin, f"{track.base}/index.m3u8")).session_data
+            assert {each.data_id: each.value for each in found} == {
+                "org.segue.title": "Song named", "org.segue.artist": "Somebody", "org.segue.album": name
+            }  # fmt: skip
+        before = await _text(origin, f"{single.base}/index.m3u8")
+        renamed = replace(single.track, tags=replace(single.track.tags, title="Renamed"))
+        await put(store, track_key(single.track_id), to_json(renamed))
+        assert await _text(origin, f"{single.base}/index.m3u8") == before.replace("Song named", "Renamed")
+
+
+async def test_art_has_three_sizes_and_a_name_that_lasts(origin: Running, track: Published) -> None:
+    """Each size by the track (briefly kept) and by its content (for ever): the same bytes under the same tag."""
+    for side, data in track.art.items():
+        assert await _body(origin, f"{track.art_base}/{side}.jpg") == data
+        async with origin.client.get(f"{track.art_base}/{side}.jpg") as lasting:
+            assert lasting.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+            assert lasting.headers["Surrogate-Key"] == f"art-{track.track.art_id}"
+        async with origin.client.get(f"{track.base}/art-{side}.jpg") as response:
+            assert (response.content_type, await response.read()) == ("image/jpeg", data)
+            assert "immutable" not in response.headers["Cache-Control"]
+            assert f"track-{track.track_id}" in response.headers["Surrogate-Key"].split()
+            assert response.headers["ETag"] == lasting.headers["ETag"]
+    assert await _body(origin, f"{track.base}/art.jpg") == track.art[640]
+
+
+async def test_what_is_private_is_not_there(origin: Running, track: Published, store: WatchedStore) -> None:
+    """Mezzanine, analysis, the operator's file names and the stored playlists lie in the store, and are no URLs."""
+    walked = [entry.key async for entry in store.walk("")]
+    mezzanine = f"{track.recording_base}/mezzanine/{track.track.mezzanine.mezzanine_id}"
+    private = [f"{mezzanine}.mp4", f"{mezzanine}.json", f"{track.recording_base}/analysis.json"]
+    private += [f"{track.package_base}/{name}" for name in ("package.json", "index.m3u8", "opus.m3u8")]
+    private += [f"{track.base}/{name}" for name in ("track.json", "current.json")]
+    for path in private:
+        assert path.removeprefix("/") in walked
+        async with origin.client.get(path) as response:
+            assert (response.status, response.headers["Cache-Control"]) == (404, "public, max-age=5"), path
+    assert "#EXT-X-BYTERANGE" not in await _text(origin, f"{track.package_base}/aac-64.m3u8")
+
+
 async def test_media_is_described_exactly(origin: Running, track: Published) -> None:
     """Type, length, a strong tag, a date, for ever; never chunked, coded or varying, no cookie."""
     for path in ("aac-64/init.mp4", "aac-64/0.mp4", "aac-64.mp4"):
@@ -54,7 +99,8 @@ async def test_media_is_described_exactly(origin: Running, track: Published) -> 
         assert headers["ETag"].startswith('"') and "Last-Modified" in headers and "Date" in headers
         assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert headers["Accept-Ranges"] == "bytes"
-        keys = f"track-{track.package.track_id} package-{track.package.package_id} rendition-aac-64"
+        package = track.package
+        keys = f"recording-{package.recording_id} package-{package.package_id} rendition-aac-64"
         assert headers["Surrogate-Key"] == keys
         assert not {"Transfer-Encoding", "Content-Encoding", "Vary", "Set-Cookie"} & set(headers)
 
@@ -75,8 +121,8 @@ async def test_two_nodes_agree_on_every_header(start: Start, store: WatchedStore
     for _ in range(2):
         async with start() as node:
             answers = []
-            for path in ("/index.m3u8", "/package.json", "/art.jpg", f"/{track.package.package_id}/aac-64/1.mp4"):
-                async with node.client.get(track.base + path, headers={"Accept-Encoding": "gzip"}) as response:
+            for path in _one_of_each(track):
+                async with node.client.get(path, headers={"Accept-Encoding": "gzip"}) as response:
                     answers.append((_lasting(response), await response.read()))
             seen.append(answers)
     assert seen[0] == seen[1]
@@ -84,10 +130,8 @@ async def test_two_nodes_agree_on_every_header(start: Start, store: WatchedStore
 
 async def test_head_is_get_without_a_body(origin: Running, track: Published) -> None:
     """The same headers, for every class of resource."""
-    package = track.package.package_id
-    names = ("index.m3u8", "art.jpg", "package.json", f"{package}/aac-64.m3u8", f"{package}/aac-64/0.mp4")
-    for name in (*names, f"{package}/aac-64.mp4"):
-        async with origin.client.get(f"{track.base}/{name}") as got, origin.client.head(f"{track.base}/{name}") as head:
+    for path in (*_one_of_each(track), f"{track.package_base}/aac-64.mp4"):
+        async with origin.client.get(path) as got, origin.client.head(path) as head:
             assert (head.status, await head.read()) == (200, b"")
             assert _lasting(got) == _lasting(head)
 
@@ -141,12 +185,11 @@ async def test_repeated_range_lines_are_several_ranges(origin: Running, track: P
 
 async def test_a_known_tag_is_not_sent_again(origin: Running, track: Published) -> None:
     """304 with the validators and the caching headers, for every class of resource."""
-    package = track.package.package_id
-    for name in ("index.m3u8", "art.jpg", "package.json", f"{package}/opus-96.m3u8", f"{package}/opus-96/2.mp4"):
-        async with origin.client.get(f"{track.base}/{name}") as got:
+    for path in _one_of_each(track):
+        async with origin.client.get(path) as got:
             validators = {key: got.headers[key] for key in ("ETag", "Last-Modified", "Cache-Control", "Surrogate-Key")}
         for asked in ({"If-None-Match": validators["ETag"]}, {"If-Modified-Since": validators["Last-Modified"]}):
-            async with origin.client.get(f"{track.base}/{name}", headers=asked) as response:
+            async with origin.client.get(path, headers=asked) as response:
                 assert (response.status, await response.read()) == (304, b"")
                 assert {key: response.headers[key] for key in validators} == validators
                 assert "Content-Type" not in response.headers
@@ -154,8 +197,7 @@ async def test_a_known_tag_is_not_sent_again(origin: Running, track: Published) 
 
 async def test_playlists_and_json_are_gzipped_for_those_who_want_it(origin: Running, track: Published) -> None:
     """Each coding has its own tag, its own length, and says that it varies; a tag of the other coding is no match."""
-    for name in ("index.m3u8", "package.json", f"{track.package.package_id}/aac-64.m3u8"):
-        url = f"{track.base}/{name}"
+    for url in (f"{track.base}/index.m3u8", f"{track.base}/package.json", f"{track.package_base}/aac-64.m3u8"):
         async with origin.client.get(url, headers={"Accept-Encoding": "identity"}) as plain:
             body = await plain.read()
         async with origin.client.get(url, headers={"Accept-Encoding": "gzip, br"}) as packed:
@@ -175,7 +217,7 @@ async def test_the_live_package_is_the_one_the_pointer_names(start: Start, store
         assert await _live(origin, old) == old.package
         new = await publish(store, "two", edition=2)
         assert await _live(origin, new) == new.package
-        assert await _body(origin, f"{new.base}/art.jpg") == new.art
+        assert await _body(origin, f"{new.base}/art.jpg") == new.art[640]
         assert await _body(origin, f"{old.package_base}/aac-64/0.mp4") == old.segment_of("aac-64", 0)
 
 
@@ -184,12 +226,13 @@ async def test_a_query_does_not_change_the_answer(origin: Running, track: Publis
     assert await _body(origin, f"{track.package_base}/aac-64/0.mp4?CMCD=bl%3D1") == track.segment_of("aac-64", 0)
 
 
-async def test_a_track_without_art_says_so(origin: Running, store: WatchedStore) -> None:
-    """404, briefly kept, and no read of an object that is known not to be there."""
-    bare = await publish(store, "bare", has_art=False)
-    async with origin.client.get(f"{bare.base}/art.jpg") as response:
-        assert (response.status, response.headers["Cache-Control"]) == (404, "public, max-age=5")
-    assert not any(key.endswith("art.jpg") for key in store.reads)
+async def test_a_track_that_is_not_live_shows_nothing(origin: Running, store: WatchedStore) -> None:
+    """What was ingested but not published has no playlist, no record and no cover."""
+    track = await publish(store, "withdrawn")
+    await store.delete(current_key(track.track_id))
+    for name in ("index.m3u8", "package.json", "art.jpg", "art-160.jpg"):
+        async with origin.client.get(f"{track.base}/{name}") as response:
+            assert (response.status, response.headers["Cache-Control"]) == (404, "public, max-age=5")
 
 
 async def test_a_preflight_allows_what_players_send(origin: Running, track: Published) -> None:
@@ -255,6 +298,13 @@ def _lasting(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in ("date", "x-request-id")}
 
 
+def _one_of_each(track: Published) -> tuple[str, ...]:
+    """A URL of every class of resource that a track has."""
+    of_track = (f"{track.base}/{name}" for name in ("index.m3u8", "package.json", "art.jpg"))
+    of_package = (f"{track.package_base}/{name}" for name in ("aac-64.m3u8", "aac-64/1.mp4"))
+    return (*of_track, *of_package, f"{track.art_base}/160.jpg")
+
+
 async def _body(origin: Running, path: str) -> bytes:
     async with origin.client.get(path) as response:
         assert response.status == 200, path
@@ -270,5 +320,4 @@ async def _text(origin: Running, path: str) -> str:
 async def _live(origin: Running, track: Published) -> Package:
     async with origin.client.get(f"{track.base}/package.json", headers={"Accept-Encoding": "identity"}) as response:
         body = await response.read()
-    assert json.loads(body)["track_id"] == track.package.track_id
     return from_json(Package, body, subject="test")

@@ -1,18 +1,11 @@
 """A package is live whole or not at all, whatever fails on the way; and damage in the store is found."""
 
-import asyncio
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from avtool.locate import Ffmpeg
-from catalog.store import Catalog
-from ingest.pipeline import Ingest, ingest
-from ingest.scan import Source
-from ingest.settings import IngestSettings
 from manifests.rules import Severity
 from model.errors import (
     MediaError,
@@ -22,27 +15,19 @@ from model.errors import (
     StorageUnavailable,
     TrackUnknown,
 )
-from model.events import Event, Stage, StageProgress, StageStarted, Unobserved
+from model.events import Event, Stage, StageProgress, StageStarted
 from model.package import Package
-from packager.pipeline import Packaging, live_package_id, package, read_package
+from packager.pipeline import package
+from packager.records import live_package, read_package, read_track
 from packager.settings import PackageSettings
-from packager.verify import verify_package
+from packager.verify import verify_art, verify_package
 from storage.base import ObjectInfo, ObjectStore
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, package_key
-from tests.support.audio import music_like
+from storage.keys import art_key, current_key, mezzanine_key, package_key, track_key
+from tests.integration.packager.conftest import SMALL, Shelf, files_of, sound_package, work_on
 from tests.support.faulty_store import FaultyStore, Kind
 
-SMALL = PackageSettings(aac_bitrates_bps=(64_000,), opus_bitrates_bps=(64_000,))
-OTHER = PackageSettings(aac_bitrates_bps=(96_000,), opus_bitrates_bps=())
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """A folder with the store of one ingested track; tests work on copies."""
-
-    folder: Path
-    track_id: str
+OTHER = PackageSettings(aac_bitrates_bps=(64_000, 96_000), opus_bitrates_bps=())
 
 
 class Watching:
@@ -56,94 +41,34 @@ class Watching:
         self.events.append(event)
 
 
-@pytest.fixture(scope="session")
-def ingested(tool: Ffmpeg, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    """A track of 2 s, ingested."""
-    folder = tmp_path_factory.mktemp("ingested")
-
-    async def fill() -> str:
-        store = FilesystemStore(folder / "store")
-        with Catalog() as catalog:
-            work = Ingest(settings=IngestSettings(), tool=tool, store=store, catalog=catalog, observer=Unobserved())
-            done = await ingest(work, Source(path=music_like(2, tags={"title": "Short", "artist": "Somebody"})))
-        await store.close()
-        return done.track.track_id
-
-    return Ingested(folder / "store", asyncio.run(fill()))
-
-
-@pytest.fixture(scope="session")
-def published(tool: Ffmpeg, ingested: Ingested, tmp_path_factory: pytest.TempPathFactory) -> Ingested:
-    """The same track, packaged and live."""
-    folder = tmp_path_factory.mktemp("published") / "store"
-    shutil.copytree(ingested.folder, folder)
-
-    async def fill() -> None:
-        store = FilesystemStore(folder)
-        await package(_work(tool, store), ingested.track_id, subject="Short")
-        await store.close()
-
-    asyncio.run(fill())
-    return Ingested(folder, ingested.track_id)
-
-
-@pytest.fixture
-async def store(ingested: Ingested, tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    """A store of its own with the ingested track."""
-    shutil.copytree(ingested.folder, tmp_path / "store")
-    opened = FilesystemStore(tmp_path / "store")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def live(published: Ingested, tmp_path: Path) -> AsyncIterator[FilesystemStore]:
-    """A store of its own with the live track."""
-    shutil.copytree(published.folder, tmp_path / "live")
-    opened = FilesystemStore(tmp_path / "live")
-    yield opened
-    await opened.close()
-
-
-def _work(tool: Ffmpeg, store: ObjectStore, settings: PackageSettings = SMALL) -> Packaging:
-    return Packaging(settings=settings, tool=tool, store=store, slots=asyncio.Semaphore(2), observer=Unobserved())
-
-
 async def _live(store: ObjectStore, track_id: str) -> str | None:
-    """The package that players see, after looking at every byte of it."""
-    package_id = await live_package_id(store, track_id)
-    if package_id is not None:
-        assert await verify_package(store, await read_package(store, track_id, package_id)) == []
-    return package_id
+    """The id of the package that players see, which is sound."""
+    made = await sound_package(store, track_id)
+    return made.package_id if made else None
 
 
-async def _files(store: ObjectStore) -> dict[str, str]:
-    """Key and content hash of everything in a store."""
-    return {entry.key: (await store.head(entry.key)).sha256 async for entry in store.walk("")}
-
-
-async def test_a_track_goes_live(tool: Ffmpeg, store: FilesystemStore, ingested: Ingested) -> None:
+async def test_a_track_goes_live(tool: Ffmpeg, store: FilesystemStore, ingested: Shelf) -> None:
     """The stages are told in order, the result is sound, and a second run has nothing to do."""
     watching = Watching()
-    work = replace(_work(tool, store), observer=watching)
-    done = await package(work, ingested.track_id, subject="Short")
+    work = replace(work_on(tool, store), observer=watching)
+    done = await package(work, ingested.track.track_id, subject="Short")
     assert done.fresh
     assert done.track.tags.title == "Short"
-    assert await _live(store, ingested.track_id) == done.package_id
+    assert await _live(store, ingested.track.track_id) == done.package_id
     stages = [event.stage for event in watching.events if isinstance(event, StageStarted)]
     assert stages == [Stage.ENCODE, Stage.PACKAGE, Stage.UPLOAD, Stage.VERIFY]
     assert all(event.done <= event.total for event in watching.events if isinstance(event, StageProgress))
-    again = await package(work, ingested.track_id, subject="Short")
+    again = await package(work, ingested.track.track_id, subject="Short")
     assert not again.fresh
     assert again.package_id == done.package_id
 
 
 async def test_the_same_inputs_give_the_same_bytes(
-    tool: Ffmpeg, store: FilesystemStore, live: FilesystemStore, ingested: Ingested
+    tool: Ffmpeg, store: FilesystemStore, live: FilesystemStore, ingested: Shelf
 ) -> None:
     """Packaged twice, in two stores: not a byte differs."""
-    await package(_work(tool, store), ingested.track_id, subject="Short")
-    assert await _files(store) == await _files(live)
+    await package(work_on(tool, store), ingested.track.track_id, subject="Short")
+    assert await files_of(store) == await files_of(live)
 
 
 async def _crash_and_recover(
@@ -156,7 +81,7 @@ async def _crash_and_recover(
         number += 1
         dying = FaultyStore(store, kind=kind, fail_at=number, after=after, from_then_on=True)
         try:
-            done = await package(_work(tool, dying, settings), track_id, subject="Short")
+            done = await package(work_on(tool, dying, settings), track_id, subject="Short")
         except StorageUnavailable:
             seen = await _live(store, track_id)
             pointed = after and dying.calls[-1] == ("put", current_key(track_id))
@@ -167,37 +92,37 @@ async def _crash_and_recover(
         assert done.fresh
         break
     assert number > 1, "no call of this kind failed"
-    finished = await package(_work(tool, store, settings), track_id, subject="Short")
+    finished = await package(work_on(tool, store, settings), track_id, subject="Short")
     assert await _live(store, track_id) == finished.package_id != before
 
 
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_crash_at_any_put_of_the_first_package(
-    tool: Ffmpeg, store: FilesystemStore, ingested: Ingested, after: bool
+    tool: Ffmpeg, store: FilesystemStore, ingested: Shelf, after: bool
 ) -> None:
     """Nothing is live until everything is; also when the put worked and only its answer was lost."""
-    await _crash_and_recover(tool, store, ingested.track_id, kind="put", settings=SMALL, after=after)
+    await _crash_and_recover(tool, store, ingested.track.track_id, kind="put", settings=SMALL, after=after)
 
 
-async def test_a_crash_at_any_put_of_the_next_package(tool: Ffmpeg, live: FilesystemStore, ingested: Ingested) -> None:
+async def test_a_crash_at_any_put_of_the_next_package(tool: Ffmpeg, live: FilesystemStore, ingested: Shelf) -> None:
     """The package before stays live, whole, until the next one is."""
-    await _crash_and_recover(tool, live, ingested.track_id, kind="put", settings=OTHER, after=False)
+    await _crash_and_recover(tool, live, ingested.track.track_id, kind="put", settings=OTHER, after=False)
 
 
-@pytest.mark.parametrize("kind", ["read", "fetch"])
-async def test_a_crash_at_any_read(tool: Ffmpeg, store: FilesystemStore, ingested: Ingested, kind: Kind) -> None:
-    """A store that goes away while we read or verify: nothing goes live half checked."""
-    await _crash_and_recover(tool, store, ingested.track_id, kind=kind, settings=OTHER, after=False)
+@pytest.mark.parametrize("kind", ["read", "fetch", "walk"])
+async def test_a_crash_at_any_read(tool: Ffmpeg, live: FilesystemStore, ingested: Shelf, kind: Kind) -> None:
+    """A store that goes away while we read, take over or verify: nothing goes live half checked."""
+    await _crash_and_recover(tool, live, ingested.track.track_id, kind=kind, settings=OTHER, after=False)
 
 
-async def test_a_whole_upload_is_not_encoded_again(tool: Ffmpeg, live: FilesystemStore, ingested: Ingested) -> None:
+async def test_a_whole_upload_is_not_encoded_again(tool: Ffmpeg, live: FilesystemStore, ingested: Shelf) -> None:
     """Everything went up but the pointer: the next run only checks and points."""
-    package_id = await live_package_id(live, ingested.track_id)
-    await live.delete(current_key(ingested.track_id))
+    package_id = (await _package(live, ingested.track.track_id)).package_id
+    await live.delete(current_key(ingested.track.track_id))
     counting = FaultyStore(live)
-    done = await package(_work(tool, counting), ingested.track_id, subject="Short")
+    done = await package(work_on(tool, counting), ingested.track.track_id, subject="Short")
     assert (done.package_id, done.fresh) == (package_id, True)
-    assert [key for kind, key in counting.calls if kind == "put"] == [current_key(ingested.track_id)]
+    assert [key for kind, key in counting.calls if kind == "put"] == [current_key(ingested.track.track_id)]
 
 
 def _flip(folder: Path, key: str, place: float) -> None:
@@ -208,49 +133,46 @@ def _flip(folder: Path, key: str, place: float) -> None:
 
 
 async def test_a_damaged_upload_is_made_again(
-    tool: Ffmpeg, live: FilesystemStore, ingested: Ingested, tmp_path: Path
+    tool: Ffmpeg, live: FilesystemStore, ingested: Shelf, tmp_path: Path
 ) -> None:
     """What an earlier run left behind is checked before it goes live, and mended if it is broken."""
-    package_id = await live_package_id(live, ingested.track_id)
-    assert package_id
-    await live.delete(current_key(ingested.track_id))
-    _flip(tmp_path / "live", package_key(ingested.track_id, package_id, "opus-64.mp4"), 0.5)
-    done = await package(_work(tool, live), ingested.track_id, subject="Short")
-    assert await _live(live, ingested.track_id) == done.package_id == package_id
+    package_id = (await _package(live, ingested.track.track_id)).package_id
+    await live.delete(current_key(ingested.track.track_id))
+    _flip(tmp_path / "live", package_key(ingested.track.recording_id, package_id, "opus-64.mp4"), 0.5)
+    done = await package(work_on(tool, live), ingested.track.track_id, subject="Short")
+    assert await _live(live, ingested.track.track_id) == done.package_id == package_id
 
 
 async def _package(store: ObjectStore, track_id: str) -> Package:
-    package_id = await live_package_id(store, track_id)
-    assert package_id is not None
-    return await read_package(store, track_id, package_id)
+    current = await live_package(store, track_id)
+    assert current is not None
+    return await read_package(store, current.recording_id, current.package_id)
 
 
 @pytest.mark.parametrize("place", [0.0, 0.02, 0.3, 0.7, 1.0])
-async def test_one_damaged_byte_is_found(
-    live: FilesystemStore, ingested: Ingested, tmp_path: Path, place: float
-) -> None:
+async def test_one_damaged_byte_is_found(live: FilesystemStore, ingested: Shelf, tmp_path: Path, place: float) -> None:
     """Anywhere in a track file: in the boxes or in the sound."""
-    made = await _package(live, ingested.track_id)
-    _flip(tmp_path / "live", package_key(made.track_id, made.package_id, "aac-64.mp4"), place)
+    made = await _package(live, ingested.track.track_id)
+    _flip(tmp_path / "live", package_key(made.recording_id, made.package_id, "aac-64.mp4"), place)
     findings = await verify_package(live, made)
     assert [(each.rule, each.severity) for each in findings] == [("SEGUE-hash", Severity.MUST)]
     assert "aac-64.mp4" in findings[0].message
 
 
 async def test_damage_of_what_is_live_is_repaired_when_asked(
-    live: FilesystemStore, ingested: Ingested, tool: Ffmpeg, tmp_path: Path
+    live: FilesystemStore, ingested: Shelf, tool: Ffmpeg, tmp_path: Path
 ) -> None:
     """Without `repair` a live package is taken as it is; with it, a sound one is left and a broken one made again."""
-    made = await _package(live, ingested.track_id)
-    work = _work(tool, live)
-    assert not (await package(work, ingested.track_id, subject="x", repair=True)).fresh
-    _flip(tmp_path / "live", package_key(made.track_id, made.package_id, "aac-64.mp4"), 0.5)
-    assert not (await package(work, ingested.track_id, subject="x")).fresh
-    assert (await package(work, ingested.track_id, subject="x", repair=True)).fresh
+    made = await _package(live, ingested.track.track_id)
+    work = work_on(tool, live)
+    assert not (await package(work, ingested.track.track_id, subject="x", repair=True)).fresh
+    _flip(tmp_path / "live", package_key(made.recording_id, made.package_id, "aac-64.mp4"), 0.5)
+    assert not (await package(work, ingested.track.track_id, subject="x")).fresh
+    assert (await package(work, ingested.track.track_id, subject="x", repair=True)).fresh
     assert await verify_package(live, made) == []
 
 
-async def test_damage_that_the_store_does_not_know_of_is_found(live: FilesystemStore, ingested: Ingested) -> None:
+async def test_damage_that_the_store_does_not_know_of_is_found(live: FilesystemStore, ingested: Shelf) -> None:
     """A store that still tells the hash of what was put, and gives other bytes: as a bad disk does."""
 
     class Rotten(FaultyStore):
@@ -261,7 +183,7 @@ async def test_damage_that_the_store_does_not_know_of_is_found(live: FilesystemS
             target.write_bytes(data)
             return info
 
-    made = await _package(live, ingested.track_id)
+    made = await _package(live, ingested.track.track_id)
     assert {each.rule for each in await verify_package(Rotten(live), made)} == {"SEGUE-hash"}
 
 
@@ -272,84 +194,107 @@ async def test_damage_that_the_store_does_not_know_of_is_found(live: FilesystemS
         ("aac-64.m3u8", "SEGUE-object"),
         ("index.m3u8", "SEGUE-object"),
         ("opus.m3u8", "SEGUE-object"),
-        ("art.jpg", "SEGUE-object"),
     ],
 )
-async def test_a_missing_file_is_found(live: FilesystemStore, ingested: Ingested, name: str, rule: str) -> None:
+async def test_a_missing_file_is_found(live: FilesystemStore, ingested: Shelf, name: str, rule: str) -> None:
     """Every file that a package has."""
-    made = await _package(live, ingested.track_id)
-    await live.delete(package_key(made.track_id, made.package_id, name))
+    made = await _package(live, ingested.track.track_id)
+    await live.delete(package_key(made.recording_id, made.package_id, name))
     findings = await verify_package(live, made)
     assert [each.rule for each in findings] == [rule]
     assert name in findings[0].message
 
 
 @pytest.mark.parametrize("name", ["aac-64.m3u8", "index.m3u8"])
-async def test_a_changed_playlist_is_found(
-    live: FilesystemStore, ingested: Ingested, tmp_path: Path, name: str
-) -> None:
+async def test_a_changed_playlist_is_found(live: FilesystemStore, ingested: Shelf, tmp_path: Path, name: str) -> None:
     """Even if it is still a valid playlist."""
-    made = await _package(live, ingested.track_id)
-    path = tmp_path / "live" / package_key(made.track_id, made.package_id, name)
+    made = await _package(live, ingested.track.track_id)
+    path = tmp_path / "live" / package_key(made.recording_id, made.package_id, name)
     path.write_text(path.read_text().replace("#EXTM3U\n", "#EXTM3U\n# a comment\n"))
     assert [each.rule for each in await verify_package(live, made)] == ["SEGUE-playlist"]
 
 
-async def test_a_description_of_another_length_is_found(live: FilesystemStore, ingested: Ingested) -> None:
+async def test_a_description_of_another_length_is_found(live: FilesystemStore, ingested: Shelf) -> None:
     """`package.json` counts the music; the files must hold as much."""
-    made = await _package(live, ingested.track_id)
+    made = await _package(live, ingested.track.track_id)
     findings = await verify_package(live, replace(made, media_samples=made.media_samples - 1))
     assert [each.rule for each in findings] == ["SEGUE-length"] * len(made.renditions)
 
 
-async def test_the_record_of_another_package_is_refused(live: FilesystemStore, ingested: Ingested) -> None:
+async def test_the_record_of_another_package_is_refused(live: FilesystemStore, ingested: Shelf) -> None:
     """Copied to a place that is not its own, it would lead players elsewhere."""
-    made = await _package(live, ingested.track_id)
-    data = (await live.read(package_key(made.track_id, made.package_id, "package.json"))).data
+    made = await _package(live, ingested.track.track_id)
+    data = (await live.read(package_key(made.recording_id, made.package_id, "package.json"))).data
     other = "a" * 16
-    key = package_key(made.track_id, other, "package.json")
+    key = package_key(made.recording_id, other, "package.json")
     await live.put(key, data, media_type="application/json", cache_control="no-cache")
     with pytest.raises(RecordMalformed, match="another package"):
-        await read_package(live, made.track_id, other)
+        await read_package(live, made.recording_id, other)
 
 
 async def test_a_pointer_that_cannot_be_read_points_nowhere(
-    tool: Ffmpeg, live: FilesystemStore, ingested: Ingested
+    tool: Ffmpeg, live: FilesystemStore, ingested: Shelf
 ) -> None:
     """It counts as none, and the next run writes it anew."""
-    await live.put(current_key(ingested.track_id), b"{}", media_type="application/json", cache_control="no-cache")
-    assert await live_package_id(live, ingested.track_id) is None
-    assert (await package(_work(tool, live), ingested.track_id, subject="Short")).fresh
-    assert await _live(live, ingested.track_id) is not None
+    await live.put(current_key(ingested.track.track_id), b"{}", media_type="application/json", cache_control="no-cache")
+    assert await live_package(live, ingested.track.track_id) is None
+    assert (await package(work_on(tool, live), ingested.track.track_id, subject="Short")).fresh
+    assert await _live(live, ingested.track.track_id) is not None
 
 
-async def test_what_cannot_be_packaged(tool: Ffmpeg, store: FilesystemStore, ingested: Ingested) -> None:
-    """A track that is not there, and one whose mezzanine is gone: typed errors, nothing live."""
-    work = _work(tool, store)
+async def test_a_track_that_is_not_there(tool: Ffmpeg, store: FilesystemStore) -> None:
+    """A typed error that says where to look."""
     with pytest.raises(TrackUnknown) as unknown:
-        await package(work, "b" * 20, subject="?")
+        await package(work_on(tool, store), "b" * 20, subject="?")
     assert unknown.value.hint
-    mezzanines = [entry.key async for entry in store.walk("") if "/mezzanine/" in entry.key]
-    await store.delete(mezzanines[0])
-    with pytest.raises(ObjectNotFound):
-        await package(work, ingested.track_id, subject="Short")
-    assert await live_package_id(store, ingested.track_id) is None
+
+
+async def test_the_report_of_another_track_is_refused(store: FilesystemStore, ingested: Shelf) -> None:
+    """Copied to a place that is not its own, it would put other music under this name."""
+    other = "b" * 20
+    data = (await store.read(track_key(ingested.track.track_id))).data
+    await store.put(track_key(other), data, media_type="application/json", cache_control="no-cache")
+    with pytest.raises(RecordMalformed, match="another track"):
+        await read_track(store, other)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+async def test_a_missing_mezzanine(tool: Ffmpeg, store: FilesystemStore, ingested: Shelf, repair: bool) -> None:
+    """Nothing to encode from: the error names the object and the source to publish again; nothing is live."""
+    key = mezzanine_key(ingested.track.recording_id, ingested.track.mezzanine.mezzanine_id)
+    await store.delete(key)
+    with pytest.raises(ObjectNotFound, match="mezzanine is missing") as refused:
+        await package(work_on(tool, store), ingested.track.track_id, subject="Short", repair=repair)
+    assert refused.value.subject == key
+    assert "publish the source again: short.flac" in refused.value.hint
+    assert await live_package(store, ingested.track.track_id) is None
 
 
 async def test_a_damaged_mezzanine_is_not_packaged(
-    tool: Ffmpeg, store: FilesystemStore, ingested: Ingested, tmp_path: Path
+    tool: Ffmpeg, live: FilesystemStore, ingested: Shelf, tmp_path: Path
 ) -> None:
-    """One changed bit in the master of everything: refused, with what to do about it."""
-    (mezzanine,) = [entry.key async for entry in store.walk("") if "/mezzanine/" in entry.key]
-    _flip(tmp_path / "store", mezzanine, 0.9)
+    """One changed bit in the master of everything, found when a repair needs it: refused, with what to do about it."""
+    made = await _package(live, ingested.track.track_id)
+    key = mezzanine_key(made.recording_id, made.mezzanine_id)
+    _flip(tmp_path / "live", key, 0.9)
+    _flip(tmp_path / "live", package_key(made.recording_id, made.package_id, "aac-64.mp4"), 0.5)
     with pytest.raises(MediaError, match="mezzanine is damaged") as refused:
-        await package(_work(tool, store), ingested.track_id, subject="Short")
-    assert refused.value.hint
-    assert await live_package_id(store, ingested.track_id) is None
+        await package(work_on(tool, live), ingested.track.track_id, subject="Short", repair=True)
+    assert refused.value.subject == key
+    assert "delete this object, then publish the source again: short.flac" in refused.value.hint
+
+
+async def test_missing_art_is_found(live: FilesystemStore, ingested: Shelf) -> None:
+    """Every size that the track names."""
+    assert await verify_art(live, ingested.track) == []
+    await live.delete(art_key(ingested.track.art_id, 640))
+    (finding,) = await verify_art(live, ingested.track)
+    assert (finding.rule, finding.severity) == ("SEGUE-object", Severity.MUST)
+    assert art_key(ingested.track.art_id, 640) in finding.message
 
 
 async def test_a_store_that_damages_what_it_takes_is_not_trusted(
-    tool: Ffmpeg, store: FilesystemStore, ingested: Ingested
+    tool: Ffmpeg, store: FilesystemStore, ingested: Shelf
 ) -> None:
     """What was put is read back before it goes live."""
 
@@ -360,5 +305,5 @@ async def test_a_store_that_damages_what_it_takes_is_not_trusted(
             return await super().put(key, body, media_type=media_type, cache_control=cache_control)
 
     with pytest.raises(PackageInvalid, match=r"not made live.*aac-64\.mp4"):
-        await package(_work(tool, Lossy(store)), ingested.track_id, subject="Short")
-    assert await live_package_id(store, ingested.track_id) is None
+        await package(work_on(tool, Lossy(store)), ingested.track.track_id, subject="Short")
+    assert await live_package(store, ingested.track.track_id) is None

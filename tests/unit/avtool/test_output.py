@@ -1,15 +1,13 @@
 """What ffmpeg prints is outside data: understood where it is as documented, refused or ignored where it is not."""
 
-import math
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avtool.output import MeterReading, Probe, parse_probe, progress_seconds
-from model.errors import PipelineError, SourceUnreadable, SourceUnsupported, ToolFailed
-from model.loudness import LoudnessReport
+from avtool.output import Probe, parse_packet_hash, parse_probe, progress_seconds
+from model.errors import PipelineError, SourceUnsupported, ToolFailed
 
 HEADER = """\
 #extradata 0:       34, 0x765e0974
@@ -138,51 +136,8 @@ def test_a_damaged_banner_is_a_value_or_an_error(data: st.DataObject) -> None:
         assert _probe(*((damaged, BANNER) if text is HEADER else (HEADER, damaged))).channels > 0
 
 
-def _read(*lines: str) -> MeterReading:
-    reading = MeterReading()
-    for line in lines:
-        reading.take(line)
-    return reading
-
-
 def _step(**values: str) -> list[str]:
     return ["frame:0    pts:0       pts_time:0", *(f"lavfi.r128.{name}={value}" for name, value in values.items())]
-
-
-def test_the_last_integrated_and_the_largest_others_count() -> None:
-    """`I` and `LRA` are running totals; peaks and windows have a maximum."""
-    first = _step(I="-20.0", LRA="9.000", M="-12.5", S="-13.5", true_peak="0.9")
-    last = _step(I="-14.2", LRA="4.500", M="-15.5", S="-15.0", true_peak="0.5")
-    assert _read(*first * 40, *last).report() == LoudnessReport(
-        integrated_lufs=-14.2,
-        range_lu=4.5,
-        true_peak_dbtp=20 * math.log10(0.9),
-        momentary_max_lufs=-12.5,
-        short_term_max_lufs=-13.5,
-    )
-
-
-def test_time_is_counted_in_steps() -> None:
-    """100 ms for each; only the line that begins a step says so."""
-    reading = MeterReading()
-    assert [reading.take(line) for line in _step(I="-20.0")] == [True, False]
-    assert reading.take("size=N/A time=00:00:01.00") is False
-    assert reading.seconds == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize("level", ["-70.000", "-inf", "-120.691", "inf"])
-def test_silence_is_a_case_not_a_number(level: str) -> None:
-    """Nothing above the gate: no loudness at all, but a peak if there is one."""
-    report = _read(*_step(I=level, M=level, S=level, LRA="0.000", true_peak="0.1")).report()
-    assert report == LoudnessReport(integrated_lufs=None, true_peak_dbtp=-20.0)
-    assert _read(*_step(I=level, true_peak="0.000")).report() == LoudnessReport(integrated_lufs=None)
-
-
-def test_samples_that_are_no_numbers() -> None:
-    """The meter keeps the level that it had before them, which is not the track's: it is refused, not reported."""
-    reading = _read(*_step(I="-20.0", M="-20.0", true_peak="0.1"), *_step(I="-20.0", M="nan", true_peak="0.1"))
-    with pytest.raises(SourceUnreadable, match="no numbers"):
-        reading.report(subject="song.wav")
 
 
 @pytest.mark.parametrize(
@@ -197,33 +152,6 @@ def test_samples_that_are_no_numbers() -> None:
 def test_other_streams_may_be_what_is_as_long_as_the_file(streams: str, alone: bool) -> None:
     """A cover has no length; moving pictures and further audio have."""
     assert _probe(banner=BANNER.replace("Stream mapping:", f"{streams}Stream mapping:")).alone is alone
-
-
-def test_nothing_at_all_is_silence() -> None:
-    """Less than a step of audio."""
-    assert MeterReading().report() == LoudnessReport(integrated_lufs=None)
-
-
-def test_windows_that_were_never_full_are_none() -> None:
-    """Half a second has no short-term loudness, and a range needs some seconds."""
-    report = _read(*_step(I="-20.0", M="-19.0", S="-120.691", LRA="20.0", true_peak="0.1") * 5).report()
-    assert (report.momentary_max_lufs, report.short_term_max_lufs, report.range_lu) == (-19.0, None, None)
-
-
-@pytest.mark.parametrize("value", ["", "loud", "0x10", "1,5", "٣٫٥"])
-def test_a_value_that_is_no_number_is_an_error(value: str) -> None:
-    """The meter changed its language: better no publish than a wrong level."""
-    with pytest.raises(ToolFailed, match="loudness meter printed I="):
-        _read(*_step(I=value))
-
-
-@given(
-    st.lists(st.text() | st.builds("lavfi.r128.{}={}".format, st.sampled_from(["I", "M", "true_peak"]), st.floats()))
-)
-def test_a_meter_that_babbles(lines: list[str]) -> None:
-    """Any lines: a report whose numbers are finite, or our own error."""
-    with suppress(PipelineError):
-        _read(*lines).report()
 
 
 @pytest.mark.parametrize(
@@ -252,8 +180,17 @@ def test_progress_of_junk(line: str) -> None:
     assert (progress_seconds(line) or 0) >= 0
 
 
-def test_no_number_after_silence_is_rounding() -> None:
-    """A fade-out to digital silence ends in nan on some real tracks: the meter's sum of squares fell below 0."""
-    steps = [*_step(I="-18.4", M="-18.0", true_peak="0.5"), *_step(I="-18.4", M="-104.2", true_peak="0.5")]
-    report = _read(*steps, *_step(I="-18.4", M="nan", true_peak="0.5")).report()
-    assert report.integrated_lufs == -18.4
+HASH = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
+
+
+def test_the_packet_hash_is_found_among_complaints() -> None:
+    """The last line that is one: complaints may say anything before it."""
+    said = f"[mp3 @ 0x1] SHA256={HASH[::-1]}\nSHA256={HASH[::-1]}\n[mp3 @ 0x1] Header missing\nSHA256={HASH}\n"
+    assert parse_packet_hash(said, subject="song.mp3") == HASH
+
+
+@pytest.mark.parametrize("said", ["", "SHA256=", f"SHA256={HASH[1:]}\n", f"a SHA256={HASH}\n", f"MD5={HASH[:32]}\n"])
+def test_no_packet_hash_is_an_error(said: str) -> None:
+    """Never an empty or a shortened one."""
+    with pytest.raises(ToolFailed, match=r"no packet hash .*song\.mp3"):
+        parse_packet_hash(said, subject="song.mp3")

@@ -14,7 +14,9 @@ ROW = TrackRow(
     track_id="a" * 20,
     ingest_version="1",
     current_version="2",
+    recording_id="c" * 20,
     package_id="b" * 16,
+    art_id="d" * 16,
     title="Song",
     artist="Band",
     album="Album",
@@ -23,7 +25,6 @@ ROW = TrackRow(
     disc_number=None,
     duration_s=180.5,
     level_lufs=-14.0,
-    ingest_id="c" * 16,
 )
 
 
@@ -32,6 +33,8 @@ ROW = TrackRow(
     [
         {"title": ""},
         {"track_id": ""},
+        {"recording_id": ""},
+        {"art_id": "../x"},
         {"duration_s": -1.0},
         {"duration_s": math.nan},
         {"level_lufs": -math.inf},

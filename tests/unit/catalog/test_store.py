@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from catalog.schema import SCHEMA_VERSION, TrackRow, sort_key
-from catalog.store import ITERATE_ROWS, Catalog, PointerVersions, SourceStamp
+from catalog.store import ITERATE_ROWS, Catalog, PointerVersions
 from model.errors import CatalogError
 from tests.unit.catalog.test_schema import ROW
 
@@ -35,7 +35,7 @@ def test_a_row_comes_back_as_it_was_written(catalog: Catalog) -> None:
     """Every field survives, None included; a second write replaces the first; an unknown id gives None."""
     bare = replace(
         ROW, ingest_version=None, current_version=None, package_id=None, track_number=None, level_lufs=None,
-        ingest_id=None, title="Mañana \U0001f3b5 '\"; DROP TABLE tracks",
+        title="Mañana \U0001f3b5 '\"; DROP TABLE tracks",
     )  # fmt: skip
     catalog.upsert(ROW)
     assert catalog.get(ROW.track_id) == ROW
@@ -94,29 +94,6 @@ def test_rows_and_removals_of_one_call_are_one_transaction(catalog: Catalog) -> 
     with pytest.raises(CatalogError):
         catalog.apply([replace(ROW, track_id="y"), broken], [ROW.track_id])
     assert [row.track_id for row in catalog.iterate()] == [ROW.track_id]
-
-
-def test_a_source_is_recalled_only_in_the_very_state_it_was_hashed_in(catalog: Catalog, tmp_path: Path) -> None:
-    """Another size, time, file or name means the file has to be read again; the newest state wins."""
-    source = tmp_path / os.fsdecode(b"caf\xe9.flac")  # file names are bytes, not always UTF-8
-    source.write_bytes(b"1")
-    first = SourceStamp.of(source)
-    assert catalog.recall_source(first) is None
-    catalog.remember_source(first, "ab" * 32)
-    assert catalog.recall_source(SourceStamp.of(source)) == "ab" * 32
-    for change in ({"size_bytes": 2}, {"mtime_ns": 1}, {"inode": (1 << 64) - 1}, {"path": b"/other"}):
-        assert catalog.recall_source(replace(first, **change)) is None
-    changed = replace(first, inode=(1 << 64) - 1)
-    catalog.remember_source(changed, "cd" * 32)
-    assert catalog.recall_source(changed) == "cd" * 32
-    assert catalog.recall_source(first) is None
-
-
-def test_a_relative_path_and_its_absolute_form_are_one_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ledger does not depend on where the command is started."""
-    (tmp_path / "a.flac").write_bytes(b"1")
-    monkeypatch.chdir(tmp_path)
-    assert SourceStamp.of(Path("a.flac")) == SourceStamp.of(tmp_path / "a.flac")
 
 
 def test_a_file_keeps_its_rows_between_openings(tmp_path: Path) -> None:

@@ -5,14 +5,25 @@ import hashlib
 import os
 import shutil
 import socket
+import tempfile
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ingest.scan import READ_BYTES, Source, check_file, find_sources, hash_file, plain_file
-from model.errors import SourceError, SourceUnreadable, SourceUnsupported, UsageError
+from model.errors import (
+    SourceChanged,
+    SourceEmpty,
+    SourceError,
+    SourceTooLong,
+    SourceUnreadable,
+    SourceUnsupported,
+    SourceVanished,
+    UsageError,
+)
 
 SOME_BYTES = 1 << 20
 ODD_NAMES = (
@@ -71,11 +82,26 @@ class TestFinding:
         assert names_in(tmp_path) == ["a.WAV", "b.Flac", "f.M4A"]
         assert [source.path.name for source in find_sources([tmp_path / "c.jpg"])] == ["c.jpg"]
 
-    def test_sources_know_the_folder_they_were_found_in(self, tmp_path: Path) -> None:
-        """A walk tells where it found a file; a file that was named says nothing of an album."""
-        path = made(tmp_path / "Album" / "a.wav")
-        assert find_sources([tmp_path]) == [Source(path=path, folder=tmp_path / "Album")]
-        assert find_sources([path]) == [Source(path=path)]
+    def test_music_that_we_do_not_take_is_found(self, tmp_path: Path) -> None:
+        """It is refused with a reason later, and not left out without a word; so are empty files."""
+        for name in ("a.wma", "b.dsf", "c.ape", "d.m4p", "e.mid"):
+            made(tmp_path / name)
+        made(tmp_path / "f.wav", b"")
+        assert names_in(tmp_path) == ["a.wma", "b.dsf", "c.ape", "d.m4p", "e.mid", "f.wav"]
+
+    def test_the_order_of_names_is_kept(self, tmp_path: Path) -> None:
+        """What is named first comes first."""
+        second, first = made(tmp_path / "a.wav"), made(tmp_path / "b.wav")
+        assert [source.path for source in find_sources([first, second, tmp_path])] == [first, second]
+
+    @pytest.mark.timeout(10)
+    def test_what_is_no_file_does_not_hang_the_search(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Pipes and sockets with musical names are found like music, without being opened."""
+        monkeypatch.chdir(tmp_path)
+        os.mkfifo("pipe.wav")
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind("socket.wav")
+            assert names_in(tmp_path) == ["pipe.wav", "socket.wav"]
 
     def test_each_file_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A file that is named, found, and named in other words is one source."""
@@ -175,22 +201,47 @@ class TestChecking:
 
     def test_empty(self, tmp_path: Path) -> None:
         """No bytes, no music."""
-        assert "empty" in refusal_of(made(tmp_path / "a.wav", b"")).message
+        assert isinstance(refusal_of(made(tmp_path / "a.wav", b"")), SourceEmpty)
 
     def test_too_large(self, tmp_path: Path) -> None:
         """A limit that the operator can see."""
         huge = tmp_path / "huge.wav"
         huge.touch()
         os.truncate(huge, SOME_BYTES + 1)
-        assert isinstance(refusal_of(huge), SourceUnsupported)
+        assert isinstance(refusal_of(huge), SourceTooLong)
 
     def test_vanished_and_unreadable(self, tmp_path: Path) -> None:
         """A file that is gone, a link that leads nowhere and a link to itself each say so."""
         (tmp_path / "nowhere.wav").symlink_to(tmp_path / "gone")
         (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
-        assert "not there" in refusal_of(tmp_path / "gone.wav").message
-        assert "not there" in refusal_of(tmp_path / "nowhere.wav").message
+        assert isinstance(refusal_of(tmp_path / "gone.wav"), SourceVanished)
+        assert isinstance(refusal_of(tmp_path / "nowhere.wav"), SourceVanished)
+        assert isinstance(refusal_of(tmp_path / "loop.wav"), SourceUnreadable)
         assert "symbolic links" in refusal_of(tmp_path / "loop.wav").message
+
+    def test_no_rights(self) -> None:
+        """A file that is not ours to read is told before anything is done for it."""
+        with tempfile.TemporaryDirectory() as folder:  # where nobody may look in, as into pytest's own
+            Path(folder).chmod(0o755)
+            path = made(Path(folder) / "a.wav")
+            path.chmod(0)
+            with nobody():
+                error = refusal_of(path)
+        assert isinstance(error, SourceUnreadable)
+        assert "permission denied" in error.message
+        assert "rights" in error.hint
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Without root's power to read anything."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 class TestHashing:
@@ -217,7 +268,7 @@ class TestHashing:
     @pytest.mark.parametrize("size_bytes", [4, 6])
     async def test_another_size_than_before(self, tmp_path: Path, size_bytes: int) -> None:
         """A file that grew or shrank since it was looked at is being written to."""
-        with pytest.raises(SourceUnreadable, match="changed while it was read"):
+        with pytest.raises(SourceChanged, match="changed while it was read"):
             await hash_file(Source(path=made(tmp_path / "a.wav")), size_bytes=size_bytes)
 
     async def test_a_file_that_never_ends(self) -> None:
@@ -235,7 +286,7 @@ class TestHashing:
 
     async def test_vanished(self, tmp_path: Path) -> None:
         """Gone between the look and the read."""
-        with pytest.raises(SourceUnreadable, match="not there"):
+        with pytest.raises(SourceVanished, match="not there"):
             await hash_file(Source(path=tmp_path / "gone.wav"), size_bytes=100)
 
     def test_the_opener_leaves_nothing_open(self, tmp_path: Path) -> None:

@@ -2,9 +2,8 @@
 
 import os
 import random
-import time
+import tempfile
 import tracemalloc
-import unicodedata
 import wave
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,8 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.scan import Source
-from ingest.tags import READ_BYTES_MAX, TEXT_CHARACTERS_MAX, VALUES_MAX, SourceTags, cleaned, read_tags
+from ingest.metadata.clean import TEXT_CHARACTERS_MAX
+from ingest.metadata.fields import tags_of
+from ingest.metadata.names import named
+from ingest.metadata.tag_names import VALUES_MAX
+from ingest.metadata.tags import READ_BYTES_MAX, FileTags, read_file
 from model.track import TrackTags
 
 ID3: Any = mutagen.id3
@@ -61,46 +63,14 @@ def picture(data: bytes, kind: int) -> Any:
     return made
 
 
-def read(path: Path, *, folder: Path | None = None) -> SourceTags:
+def read(path: Path) -> TrackTags:
     """What the file at `path` says of itself."""
-    return read_tags(Source(path=path, folder=folder))
+    return tags_of(read_file(path).found, named(path))
 
 
-class TestCleaned:
-    """cleaned."""
-
-    @given(st.text(alphabet=st.characters(), max_size=3 * TEXT_CHARACTERS_MAX))
-    def test_any_text_becomes_one_printable_line(self, text: str) -> None:
-        """Composed, bounded, without control characters or lone surrogates; cleaning again changes nothing."""
-        clean = cleaned(text)
-        assert len(clean) <= TEXT_CHARACTERS_MAX
-        assert clean.encode("utf-8").decode("utf-8") == clean
-        assert clean == clean.strip()
-        assert unicodedata.is_normalized("NFC", clean)
-        assert not [each for each in clean if unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp")]
-        assert cleaned(clean) == clean
-
-    @pytest.mark.parametrize(
-        ("text", "clean"),
-        [
-            ("  two\r\n lines\t", "two lines"),
-            ("bell\x07 and null\0", "bell and null"),
-            ("e\N{COMBINING ACUTE ACCENT}", "é"),
-            ("half \ud83d pair", "half ? pair"),
-            ("a\N{LINE SEPARATOR}b", "a b"),
-            ("\x1b[31mred", "[31mred"),
-            ("", ""),
-        ],
-    )
-    def test_examples(self, text: str, clean: str) -> None:
-        """What is left of text that a terminal or a player must not get as it is."""
-        assert cleaned(text) == clean
-
-    def test_megabytes_cost_nothing(self) -> None:
-        """Only the beginning is looked at."""
-        started = time.process_time()
-        assert len(cleaned("x" * (64 << 20))) == TEXT_CHARACTERS_MAX
-        assert time.process_time() - started < 0.2
+def front(path: Path) -> list[bytes]:
+    """Its front covers."""
+    return [picture.data for picture in read_file(path).pictures if picture.kind == 3]
 
 
 ALL = TrackTags(
@@ -114,6 +84,7 @@ ALL = TrackTags(
     disc_total=2,
     date="2024-05-01",
     genres=("Jazz", "Ambient"),
+    album_named=True,
     isrc="DEABC2400001",
     compilation=True,
 )
@@ -129,7 +100,7 @@ class TestRead:
             "TRACKNUMBER": ["3"], "TRACKTOTAL": ["12"], "DISCNUMBER": ["1"], "DISCTOTAL": ["2"],
             "DATE": ["2024-05-01"], "GENRE": ["Jazz", "Ambient"], "ISRC": ["DEABC2400001"], "COMPILATION": ["1"],
         }  # fmt: skip
-        assert read(flac(tmp_path / "a.flac", fields)).tags == ALL
+        assert read(flac(tmp_path / "a.flac", fields)) == ALL
 
     def test_id3(self, tmp_path: Path) -> None:
         """The same from ID3 frames, genres by number included."""
@@ -138,7 +109,7 @@ class TestRead:
             ID3.TRCK(text="3/12"), ID3.TPOS(text="1/2"), ID3.TDRC(text="2024-05-01"), ID3.TCON(text=["8", "Ambient"]),
             ID3.TSRC(text="DEABC2400001"), ID3.TCMP(text="1"),
         ]  # fmt: skip
-        assert read(wav(tmp_path / "a.wav", *frames)).tags == ALL
+        assert read(wav(tmp_path / "a.wav", *frames)) == ALL
 
     @pytest.mark.parametrize(
         ("text", "pair"),
@@ -159,78 +130,50 @@ class TestRead:
     )
     def test_numbers(self, tmp_path: Path, text: str, pair: tuple[int | None, int | None]) -> None:
         """A number, or a number and a total; everything else is no number."""
-        found = read(flac(tmp_path / "a.flac", {"TRACKNUMBER": [text], "DISCNUMBER": [text]})).tags
+        found = read(flac(tmp_path / "a.flac", {"TRACKNUMBER": [text], "DISCNUMBER": [text]}))
         assert (found.track_number, found.track_total) == pair == (found.disc_number, found.disc_total)
 
     def test_texts_are_cleaned_and_bounded(self, tmp_path: Path) -> None:
         """Empty values are left out, and of too many the first are kept."""
         fields = {"TITLE": ["\0 \n"], "ARTIST": ["", "a\nb", *map(str, range(100))], "ALBUM": ["x" * 5000]}
-        tags = read(flac(tmp_path / "a.flac", fields)).tags
+        tags = read(flac(tmp_path / "a.flac", fields))
         assert tags.title == "a"
         assert tags.artists[:2] == ("a b", "0")
         assert len(tags.artists) < VALUES_MAX + 1
         assert len(tags.album) == TEXT_CHARACTERS_MAX
 
-    def test_front_cover_first(self, tmp_path: Path) -> None:
-        """The front cover, wherever it stands among the pictures; another picture if there is none."""
-        back, front = picture(b"back", 4), picture(b"front", 3)
-        assert read(flac(tmp_path / "a.flac", {}, [back, front])).art == b"front"
-        assert read(flac(tmp_path / "b.flac", {}, [back])).art == b"back"
-        assert read(flac(tmp_path / "c.flac", {"TITLE": ["x"]})).art is None
+    def test_pictures(self, tmp_path: Path) -> None:
+        """All of them, with what they show, in their order."""
+        back, front_cover = picture(b"back", 4), picture(b"front", 3)
+        kinds = [
+            (each.kind, each.data) for each in read_file(flac(tmp_path / "a.flac", {}, [back, front_cover])).pictures
+        ]
+        assert kinds == [(4, b"back"), (3, b"front")]
+        assert read_file(flac(tmp_path / "c.flac", {"TITLE": ["x"]})).pictures == []
         frames = [
             ID3.APIC(type=4, mime="image/png", data=b"back"),
             ID3.APIC(type=3, mime="image/png", data=b"front", desc="f"),
         ]
-        assert read(wav(tmp_path / "a.wav", *frames)).art == b"front"
+        assert front(wav(tmp_path / "a.wav", *frames)) == [b"front"]
 
-
-class TestNames:
-    """Where tags are missing, the names of file and folder speak."""
-
-    @pytest.mark.parametrize(
-        ("name", "title", "track", "disc"),
-        [
-            ("07 Evening.wav", "Evening", 7, None),
-            ("07. Evening.wav", "Evening", 7, None),
-            ("2-07 - Evening.wav", "Evening", 7, 2),
-            ("Evening.wav", "Evening", None, None),
-            ("07.wav", "07", None, None),
-            ("1984.wav", "1984", None, None),
-            ("007_Evening.live.wav", "Evening.live", 7, None),
-            ("line\nfeed.wav", "line feed", None, None),
-            (os.fsdecode(b"caf\xe9.wav"), "caf\N{REPLACEMENT CHARACTER}", None, None),
-            ("\x07.wav", "untitled", None, None),
-        ],
-    )
-    def test_files(self, tmp_path: Path, name: str, title: str, track: int | None, disc: int | None) -> None:
-        """Number and title of a file's name."""
-        tags = read(wav(tmp_path / name)).tags
-        assert (tags.title, tags.track_number, tags.disc_number) == (title, track, disc)
-
-    def test_folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The folder of a walk is the album, also when it is `.`; a file that was named alone has none."""
-        folder = tmp_path / "My Album"
-        folder.mkdir()
-        path = wav(folder / "a.wav")
-        monkeypatch.chdir(folder)
-        assert read(path, folder=folder).tags.album == "My Album"
-        assert read(Path("a.wav"), folder=Path()).tags.album == "My Album"
-        assert read(path).tags.album == ""
-
-    def test_tags_go_first(self, tmp_path: Path) -> None:
+    def test_tags_go_before_names(self, tmp_path: Path) -> None:
         """What the file says beats what it is called."""
         path = flac(tmp_path / "07 Wrong.flac", {"TITLE": ["Right"], "TRACKNUMBER": ["3"], "ALBUM": ["Album"]})
-        tags = read(path, folder=tmp_path).tags
-        assert (tags.title, tags.track_number, tags.album) == ("Right", 3, "Album")
+        tags = read(path)
+        assert (tags.title, tags.track_number, tags.album, tags.album_named) == ("Right", 3, "Album", True)
 
 
-def zipped_frame(inflated_bytes: int) -> bytes:
-    """An ID3v2.4 tag whose title is compressed."""
+def zipped_frame(inflated_bytes: int, name: bytes = b"TIT2") -> bytes:
+    """An ID3v2.4 tag with one compressed frame: a title, or a picture of text."""
     packer = zlib.compressobj(9)
-    piece = b"\x03" + b"x" * ((1 << 20) - 1)
-    body = b"".join([packer.compress(piece) for _ in range(inflated_bytes >> 20)] + [packer.flush()])
+    start = b"\x03image/png\0\x03\0" if name == b"APIC" else b"\x03"
+    first = packer.compress(start + b"x" * ((1 << 20) - len(start))) + packer.flush(zlib.Z_FULL_FLUSH)
+    again = packer.compress(b"x" * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    body = first + ((inflated_bytes >> 20) - 1) * again
+    if inflated_bytes >> 20 == 1:
+        body = zlib.compress(start + b"x" * ((1 << 20) - len(start)))  # with an end and a checksum
     data = _synchsafe(inflated_bytes & 0xFFF_FFFF) + body
-    frame = b"TIT2" + _synchsafe(len(data)) + b"\0\x09" + data
+    frame = name + _synchsafe(len(data)) + b"\0\x09" + data
     return b"ID3\4\0\0" + _synchsafe(len(frame)) + frame
 
 
@@ -250,6 +193,13 @@ def at_most(memory_bytes: int) -> Iterator[None]:
     assert peak <= memory_bytes
 
 
+SIGNS = [
+    b"fLaC", b"OggS" + bytes(24) + b"\x01vorbis", b"OggS" + bytes(24) + b"OpusHead", b"RIFF\xff\0\0\0WAVE",
+    b"RIFF\xff\0\0\0WAVELIST\x20\0\0\0INFO", b"FORM\0\0\0\xffAIFF", b"caff\0\1\0\0", b"caff\0\1\0\0info", b"wvpk",
+    b"\0\0\0\x18ftypM4A ", b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x01\xff\xff\xff\xff\xff\xff\xff",
+    b"ID3\4\0\0\0\0\1\0", b"\xff\xfb\x90",
+    b"\x1a\x45\xdf\xa3\x80\x12\x54\xc3\x67\xff", b"\xff\xf1",
+]  # fmt: skip
 MPEG_FRAMES = (b"\xff\xfb\x90\x00" + bytes(413)) * 8
 
 
@@ -260,13 +210,21 @@ class TestHostile:
         """They are read where they are small, and refused where they would fill the memory."""
         path = tmp_path / "small.mp3"
         path.write_bytes(zipped_frame(1 << 20) + MPEG_FRAMES)
-        assert read(path).tags.title == "x" * TEXT_CHARACTERS_MAX
+        assert read(path).title == "x" * TEXT_CHARACTERS_MAX
         bomb = tmp_path / "bomb.mp3"
-        bomb.write_bytes(zipped_frame(256 << 20) + MPEG_FRAMES)
-        with at_most(100 << 20):
-            assert read(bomb).tags.title == "bomb"
+        for name in (b"TIT2", b"APIC"):
+            bomb.write_bytes(zipped_frame(1 << 30, name) + MPEG_FRAMES)
+            with at_most(100 << 20):
+                assert read(bomb).title == "bomb"
+                assert read_file(bomb).pictures == []
 
-    def test_a_tag_as_large_as_the_file(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_compressed_picture(self, tmp_path: Path) -> None:
+        """A small one is read: the bomb is refused for its size, not for its form."""
+        path = tmp_path / "small.mp3"
+        path.write_bytes(zipped_frame(1 << 20, b"APIC") + MPEG_FRAMES)
+        assert len(front(path)[0]) == (1 << 20) - len(b"\x03image/png\0\x03\0")
+
+    def test_a_tag_as_large_as_the_file(self, tmp_path: Path) -> None:
         """An atom of gigabytes is not read into memory."""
         path = tmp_path / "huge.m4a"
         size = 4 << 30
@@ -276,24 +234,35 @@ class TestHostile:
         path.write_bytes(_atom("ftyp", b"M4A \0\0\0\0M4A ") + moov)
         os.truncate(path, size)
         with at_most(READ_BYTES_MAX + (16 << 20)):
-            assert read(path).tags.title == "huge"
-        assert [record.msg for record in caplog.records] == ["tags unreadable"]
+            assert read_file(path).complaints
 
     @pytest.mark.timeout(10)
     def test_no_file(self, tmp_path: Path) -> None:
         """A pipe, nothing at all, a folder: the name is what there is, at once."""
         os.mkfifo(tmp_path / "pipe.mp3")
         for name in ("pipe.mp3", "gone.mp3"):
-            assert read(tmp_path / name) == SourceTags(TrackTags(title=name.removesuffix(".mp3")), None)
+            said = read_file(tmp_path / name)
+            assert said == FileTags(complaints=said.complaints)
+            assert len(said.complaints) == 1
 
     @pytest.mark.parametrize(
-        "suffix", [".mp3", ".flac", ".m4a", ".ogg", ".opus", ".wav", ".aiff", ".wv", ".aac", ".mka"]
+        "suffix", [".mp3", ".flac", ".m4a", ".ogg", ".opus", ".wav", ".aiff", ".wv", ".aac", ".mka", ".caf"]
     )
     def test_junk(self, tmp_path: Path, suffix: str) -> None:
         """Bytes that are nothing, under any name."""
         path = tmp_path / f"junk{suffix}"
-        path.write_bytes(random.Random(suffix).randbytes(3000))
-        assert read(path).tags.title == "junk"
+        junk = random.Random(suffix).randbytes(3000)
+        for sign in (b"", *SIGNS):
+            path.write_bytes(sign + junk)
+            assert read(path).title == "junk"
+
+    @given(st.sampled_from(SIGNS), st.binary(max_size=300))
+    def test_any_bytes_after_a_good_start(self, sign: bytes, rest: bytes) -> None:
+        """A title from the name, and no exception."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "any.bin"
+            path.write_bytes(sign + rest)
+            assert read(path).title
 
     @pytest.mark.parametrize("make", [flac, wav])
     def test_damage(self, tmp_path: Path, make: Callable[..., Path]) -> None:
@@ -309,7 +278,7 @@ class TestHostile:
             for _ in range(chance.randint(1, 6)):
                 damaged[chance.randrange(min(len(damaged), 900))] = chance.randrange(256)
             path.write_bytes(damaged[: chance.choice([len(good), chance.randrange(len(good))])])
-            assert read(path).tags.title
+            assert read(path).title
 
     def test_reading_leaves_the_file_as_it_is(self, tmp_path: Path) -> None:
         """Masters are never written to."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from manifests.build import target_duration_s
-from model.loudness import LoudnessReport, LoudnessTarget
+from manifests.build import session_data_of, target_duration_s
+from model.loudness import LoudnessReport
 from model.package import Package
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
@@ -15,6 +15,7 @@ TIMESCALE = 48_000
 RAMP_TICKS = (46_080, 92_160, 138_240)
 NOMINAL_TICKS = 291_840
 TAIL_TICKS = 24_000
+NAMES = session_data_of(TrackTags(title="Song", artists=("Singer", "Band"), album="Album"))
 LADDER = tuple(
     Rendition(rendition_id=f"{codec}-{kilobits}", codec=codec, bitrate_bps=kilobits * 1000)
     for codec, rates in ((Codec.AAC, (64, 96, 128, 192, 256)), (Codec.OPUS, (64, 96, 128, 160)))
@@ -71,17 +72,18 @@ def coded(
     return rendition_of(durations_ticks, sizes_bytes, rendition=rendition)
 
 
-def package_of(renditions: Sequence[SegmentedRendition], *, tags: TrackTags | None = None) -> Package:
+def package_of(renditions: Sequence[SegmentedRendition]) -> Package:
     """A package of these renditions."""
     return Package(
-        track_id="abcdefghijklmnopqrst",
+        recording_id="abcdefghijklmnopqrst",
         package_id="abcdefghijklmnop",
-        tags=tags or TrackTags(title="Song", artists=("Singer", "Band"), album="Album"),
+        mezzanine_id="qrstuvwxyz234567",
         media_samples=renditions[0].duration_ticks,
         target_duration_s=target_duration_s(renditions),
-        target=LoudnessTarget(),
+        true_peak_dbtp=-1.0,
         level_lufs=-14.0,
         renditions=tuple(renditions),
+        attempts=(),
         tool="test",
     )
 

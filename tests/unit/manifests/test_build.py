@@ -15,6 +15,7 @@ from manifests.build import (
     peak_bandwidth_bps,
     quotable,
     segment_playlist,
+    session_data_of,
     target_duration_s,
 )
 from manifests.playlist import FORBIDDEN, PlaylistByteRange, PlaylistType, SessionData
@@ -24,6 +25,7 @@ from model.segment import SegmentedRendition
 from model.track import TrackTags
 from tests.unit.manifests.samples import (
     LADDER,
+    NAMES,
     NOMINAL_TICKS,
     coded,
     cut,
@@ -166,13 +168,13 @@ def test_bandwidth_is_never_below_the_average() -> None:
 
 
 def test_title_artist_and_album_are_session_data() -> None:
-    """What there is, in one order; an empty tag is left out."""
-    renditions = [coded(LADDER[0], cut(NOMINAL_TICKS))]
-    whole = multivariant(package_of(renditions), Codec.AAC, uri_of=media_uri)
-    assert [data.value for data in whole.session_data] == ["Song", "Singer, Band", "Album"]
-    untagged = package_of(renditions, tags=TrackTags(title='Blue "Monday"\n(12" Mix)', album="\x00"))
-    expected = (SessionData(data_id="org.segue.title", value="Blue ”Monday” (12” Mix)"),)
-    assert multivariant(untagged, Codec.AAC, uri_of=media_uri).session_data == expected
+    """What there is, in one order; an empty tag is left out. A playlist has what it is given, by itself nothing."""
+    assert [data.value for data in NAMES] == ["Song", "Singer, Band", "Album"]
+    untagged = session_data_of(TrackTags(title='Blue "Monday"\n(12" Mix)', album="\x00"))
+    assert untagged == (SessionData(data_id="org.segue.title", value="Blue ”Monday” (12” Mix)"),)
+    package = package_of([coded(LADDER[0], cut(NOMINAL_TICKS))])
+    assert multivariant(package, Codec.AAC, uri_of=media_uri).session_data == ()
+    assert multivariant(package, Codec.AAC, uri_of=media_uri, session_data=NAMES).session_data == NAMES
 
 
 @given(text=st.text())

@@ -16,7 +16,7 @@ from manifests.playlist import (
 from manifests.render import render
 from model.package import Package
 from model.rendition import Codec
-from tests.unit.manifests.samples import media_uri, packages
+from tests.unit.manifests.samples import NAMES, media_uri, packages
 
 
 def test_a_media_playlist_with_everything() -> None:
@@ -94,7 +94,7 @@ def test_the_bytes_are_utf8_without_mark_in_lines_that_end_in_lf(package: Packag
     """RFC 8216 §4.1, and equal playlists give equal bytes."""
     first = package.renditions[0]
     for build in (
-        lambda: multivariant(package, Codec.AAC, uri_of=media_uri),
+        lambda: multivariant(package, Codec.AAC, uri_of=media_uri, session_data=NAMES),
         lambda: media_playlist(first, target_duration_s=package.target_duration_s, track_file_uri="aac-64.mp4"),
         lambda: segment_playlist(first, target_duration_s=package.target_duration_s),
     ):

@@ -25,6 +25,7 @@ from model.rendition import Codec
 from model.segment import SegmentedRendition
 from tests.unit.manifests.samples import (
     LADDER,
+    NAMES,
     NOMINAL_TICKS,
     coded,
     cut,
@@ -52,7 +53,7 @@ def in_ranges(rendition: SegmentedRendition, package: Package = PACKAGE) -> Medi
 
 def variants_of(package: Package, codec: Codec) -> MultivariantPlaylist:
     """A multivariant playlist, as a client reads it."""
-    return parse_multivariant(render(multivariant(package, codec, uri_of=media_uri)))
+    return parse_multivariant(render(multivariant(package, codec, uri_of=media_uri, session_data=NAMES)))
 
 
 def media_of(package: Package) -> dict[str, MediaPlaylist]:

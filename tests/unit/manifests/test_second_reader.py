@@ -5,14 +5,14 @@ from fractions import Fraction
 import m3u8
 from hypothesis import given
 
-from manifests.build import media_playlist, multivariant, segment_playlist
+from manifests.build import media_playlist, multivariant, segment_playlist, session_data_of
 from manifests.playlist import MediaPlaylist
 from manifests.render import render
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import TrackTags
-from tests.unit.manifests.samples import LADDER, coded, cut, media_uri, package_of, packages, wild_renditions
+from tests.unit.manifests.samples import LADDER, NAMES, coded, cut, media_uri, package_of, packages, wild_renditions
 
 
 def seconds(duration_us: int) -> float:
@@ -49,7 +49,7 @@ def test_media_playlists_read_the_same(rendition: SegmentedRendition) -> None:
 def test_multivariant_playlists_read_the_same(package: Package) -> None:
     """URIs, both rates, CODECS, ids and session data."""
     for codec in (Codec.AAC, Codec.OPUS):
-        playlist = multivariant(package, codec, uri_of=media_uri)
+        playlist = multivariant(package, codec, uri_of=media_uri, session_data=NAMES)
         read = m3u8.loads(render(playlist).decode())
         assert read.is_variant and read.is_independent_segments and read.version == 6
         assert [
@@ -73,7 +73,8 @@ def test_multivariant_playlists_read_the_same(package: Package) -> None:
 def test_a_title_full_of_traps_reads_the_same() -> None:
     """Quotes, commas, equals signs, line separators and a variable reference do not change what follows them."""
     tags = TrackTags(title='A, "B"=C\u2028#EXTINF:1,\n{$d}', artists=("O'Neil",), album="Ünder, cover")
-    playlist = multivariant(package_of([coded(LADDER[0], cut(480_000))], tags=tags), Codec.AAC, uri_of=media_uri)
+    package = package_of([coded(LADDER[0], cut(480_000))])
+    playlist = multivariant(package, Codec.AAC, uri_of=media_uri, session_data=session_data_of(tags))
     read = m3u8.loads(render(playlist).decode())
     assert [each.value for each in read.session_data] == ["A, ”B”=C #EXTINF:1, { $d}", "O'Neil", "Ünder, cover"]
     assert [each.uri for each in read.playlists] == ["aac-64.m3u8"]

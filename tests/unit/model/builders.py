@@ -4,11 +4,11 @@ from itertools import accumulate
 
 from hypothesis import strategies as st
 
-from model.loudness import Gain, LoudnessReport, LoudnessTarget
-from model.package import Package
+from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
+from model.package import Attempt, Package
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from model.track import SourceInfo, Track, TrackTags
+from model.track import AlbumLoudness, Mezzanine, SourceInfo, Track, TrackTags
 
 IDS = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=16, max_size=26)
 HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -52,21 +52,33 @@ SOURCES = st.builds(
     size_bytes=st.integers(1, 10**12),
     sha256=HASHES,
 )
+ATTEMPTS = st.builds(Attempt, rendition_id=TEXT, trim_db=DECIBELS, loudness=REPORTS)
+MEZZANINES = st.builds(
+    Mezzanine,
+    recording_id=IDS,
+    mezzanine_id=IDS,
+    gain_db=DECIBELS,
+    loudness=REPORTS,
+    media_samples=st.integers(1, 10**12),
+    size_bytes=st.integers(1, 10**12),
+    sha256=HASHES,
+    tool=TEXT,
+)
 TRACKS = st.builds(
     Track,
     track_id=IDS,
-    ingest_id=IDS,
+    release=TEXT,
     source=SOURCES,
     source_name=TEXT,
     tags=TAGS,
-    art_sha256=HASHES,
+    art_id=IDS,
+    mode=st.sampled_from(LoudnessMode),
     target=TARGETS,
     loudness_source=REPORTS,
+    album=st.none() | st.builds(AlbumLoudness, loudness=REPORTS, tracks=st.integers(1, 500)),
     gain=st.builds(Gain, applied_db=DECIBELS, withheld_db=st.floats(0, 60)),
-    loudness_mezzanine=REPORTS,
-    media_samples=st.integers(1, 10**12),
-    mezzanine_sha256=HASHES,
-    tool=TEXT,
+    mezzanine=MEZZANINES,
+    warnings=st.lists(TEXT, max_size=3).map(tuple),
 )
 
 
@@ -98,16 +110,16 @@ def packages(draw: st.DrawFn) -> Package:
     """A package of one to three renditions."""
     ids = draw(st.lists(st.sampled_from(["aac-64", "aac-128", "x-1"]), min_size=1, max_size=3, unique=True))
     return Package(
-        track_id=draw(IDS),
+        recording_id=draw(IDS),
         package_id=draw(IDS),
-        tags=draw(TAGS),
+        mezzanine_id=draw(IDS),
         media_samples=draw(st.integers(1, 10**12)),
         target_duration_s=draw(st.integers(1, 30)),
-        target=draw(TARGETS),
+        true_peak_dbtp=draw(st.none() | st.floats(-20, 0)),
         level_lufs=draw(st.none() | DECIBELS),
         renditions=tuple(draw(segmented_renditions(each)) for each in ids),
+        attempts=tuple(draw(st.lists(ATTEMPTS, max_size=3))),
         tool=draw(TEXT),
-        has_art=draw(st.booleans()),
     )
 
 
@@ -123,16 +135,24 @@ def track() -> Track:
     """The report of a CD track."""
     return Track(
         track_id="abcdefghijklmnopqrst",
-        ingest_id="abcdefghijklmnop",
+        release="one",
         source=source_info(),
         source_name="01 Łódź.flac",
         tags=TrackTags(title="Łódź", artists=("Zoë", "The Band"), album="One", track_number=1),
-        art_sha256="cd" * 32,
+        art_id="abcdefghijklmnop",
+        mode=LoudnessMode.TRACK,
         target=LoudnessTarget(),
         loudness_source=LoudnessReport(integrated_lufs=-9.5, true_peak_dbtp=0.4, range_lu=5.0),
+        album=None,
         gain=Gain(applied_db=-4.5),
-        loudness_mezzanine=LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-4.1, range_lu=5.0),
-        media_samples=48_000 * 180,
-        mezzanine_sha256="ef" * 32,
-        tool="9.0.2",
+        mezzanine=Mezzanine(
+            recording_id="bcdefghijklmnopqrstu",
+            mezzanine_id="bcdefghijklmnopq",
+            gain_db=-4.5,
+            loudness=LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-4.1, range_lu=5.0),
+            media_samples=48_000 * 180,
+            size_bytes=20_000_000,
+            sha256="ef" * 32,
+            tool="9.0.2",
+        ),
     )

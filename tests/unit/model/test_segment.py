@@ -102,7 +102,7 @@ def test_a_package_finds_its_renditions(made: Package) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda _: {"track_id": "../../etc"},
+        lambda _: {"recording_id": "../../etc"},
         lambda _: {"package_id": "current"},
         lambda _: {"target_duration_s": 0},
         lambda _: {"media_samples": 0},
@@ -120,4 +120,4 @@ def test_an_impossible_package_is_refused(made: Package, change: Callable[[Packa
 def test_the_pointer_holds_ids() -> None:
     """Whatever it names becomes part of a key."""
     with pytest.raises(ValueError, match="malformed id"):
-        Current(track_id="abcdefghijklmnopqrst", package_id="..")
+        Current(track_id="abcdefghijklmnopqrst", recording_id="abcdefghijklmnopqrst", package_id="..")

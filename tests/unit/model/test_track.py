@@ -1,23 +1,33 @@
-"""Ids: the same bytes are the same track, other bytes another one, and every id is safe in a URL and a key."""
-
-import hashlib
+"""Ids: the same sound is the same recording, another release of it another track, and all are safe in URLs and keys."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.track import DERIVED_ID_LENGTH, TRACK_ID_LENGTH, SourceInfo, TrackTags, derived_id, is_id, track_id_of
+from model.track import (
+    DERIVED_ID_LENGTH,
+    TRACK_ID_LENGTH,
+    SourceInfo,
+    TrackTags,
+    derived_id,
+    is_id,
+    recording_id_of,
+    track_id_of,
+)
 from tests.unit.model.builders import source_info
 
 
-@given(st.binary())
-def test_a_track_id_depends_on_the_bytes_alone(data: bytes) -> None:
-    """Of fixed length, in the form of an id, and equal for equal bytes."""
-    digest = hashlib.sha256(data).hexdigest()
-    track_id = track_id_of(digest)
-    assert is_id(track_id)
-    assert len(track_id) == TRACK_ID_LENGTH
-    assert track_id == track_id_of(digest) != track_id_of(hashlib.sha256(data + b"!").hexdigest())
+@given(st.text(), st.text())
+def test_recordings_and_tracks_are_named_by_what_they_are(sound: str, release: str) -> None:
+    """Of fixed length, in the form of an id; another sound or another release gives another one."""
+    recording_id = recording_id_of(sound)
+    track_id = track_id_of(recording_id, release)
+    for made in (recording_id, track_id):
+        assert is_id(made)
+        assert len(made) == TRACK_ID_LENGTH
+    assert track_id == track_id_of(recording_id, release) != recording_id
+    assert track_id != track_id_of(recording_id, release + "!")
+    assert track_id != track_id_of(recording_id_of(sound, ""), release)
 
 
 @given(parts=st.lists(st.text(), min_size=1, max_size=5), cut=st.integers(0, 20))

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from origin.cache_policy import ResourceClass, caching, caching_of_error, resource_class, surrogate_keys
 
 TRACK = "/tracks/abcdefghijklmnop2345"
-PACKAGE = f"{TRACK}/qrstuvwxyz234567"
+RECORDING = "/recordings/abcdefghijklmnop2345"
+PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,10 @@ PACKAGE = f"{TRACK}/qrstuvwxyz234567"
         (f"{TRACK}/opus.m3u8", ResourceClass.MULTIVARIANT),
         (f"{TRACK}/package.json", ResourceClass.PACKAGE),
         (f"{TRACK}/art.jpg", ResourceClass.ART),
+        (f"{TRACK}/art-1280.jpg", ResourceClass.ART),
+        (f"{TRACK}/track.json", ResourceClass.OTHER),
+        ("/art/qrstuvwxyz234567/160.jpg", ResourceClass.PICTURE),
+        (f"{RECORDING}/analysis.json", ResourceClass.OTHER),
         (f"{PACKAGE}/aac-64.m3u8", ResourceClass.PLAYLIST),
         (f"{PACKAGE}/aac-64.mp4", ResourceClass.MEDIA),
         (f"{PACKAGE}/aac-64/init.mp4", ResourceClass.MEDIA),
@@ -43,8 +48,8 @@ def test_every_path_has_a_class(path: str) -> None:
     assert isinstance(resource_class(path), ResourceClass)
 
 
-@pytest.mark.parametrize("kind", [ResourceClass.MEDIA, ResourceClass.PLAYLIST])
-def test_what_lies_under_a_package_id_is_kept_for_ever(kind: ResourceClass) -> None:
+@pytest.mark.parametrize("kind", [ResourceClass.MEDIA, ResourceClass.PLAYLIST, ResourceClass.PICTURE])
+def test_what_is_named_by_its_content_is_kept_for_ever(kind: ResourceClass) -> None:
     """Content-addressed: a year, immutable, for browsers and for CDNs."""
     assert caching(kind) == {
         "Cache-Control": "public, max-age=31536000, immutable",

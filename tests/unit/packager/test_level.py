@@ -1,67 +1,101 @@
 """Levelling against encoders that lose loudness and overshoot: it settles, or says that it could not."""
 
-import asyncio
 import random
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.loudness import LoudnessReport, LoudnessTarget
-from model.rendition import Rendition
-from packager.encode import PASSES_MAX, Encoding, Settled, settle
+from model.errors import LoudnessMissed
+from model.loudness import LoudnessReport
+from model.package import Attempt
+from model.rendition import Ladder, Rendition
 from packager.ladder import ladder_of
 from packager.level import (
     AIM_LU,
     OUTLIERS_MAX,
+    PASSES_MAX,
+    SLACK_DB,
     SOFTER_DB,
     TOLERANCE_LU,
     TRIES_MAX,
-    Attempt,
+    Aim,
+    Settled,
+    Standing,
+    check_kept,
     kept,
     next_level,
     next_trim,
+    settle,
 )
 
-TARGET = LoudnessTarget()
+AIM = Aim(level_lufs=-14.0, ceiling_dbtp=-1.0)
 LADDER = ladder_of((64_000, 96_000, 128_000), (64_000, 96_000))
-Behaviour = Callable[[Rendition, float], LoudnessReport]
+NAMES = [each.rendition_id for each in LADDER.renditions]
+Behaviour = Callable[[str, float], LoudnessReport]
+Losses = dict[str, float]
 
 
+@dataclass
 class Encoder:
-    """Encodes a mezzanine of a level and a peak: what comes out is `behaviour(rendition, trim)`."""
+    """Encodes a mezzanine of a level and a peak: what comes out is `behaviour(rendition id, trim)`, always."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
-        self._behaviour = behaviour
-        self.passes: list[dict[Rendition, float]] = []
+    behaviour: Behaviour
+    known: dict[tuple[str, float], Attempt] = field(default_factory=dict)
+    passes: list[dict[str, float]] = field(default_factory=list)
 
-    async def __call__(self, trims: dict[Rendition, float]) -> Sequence[Encoding]:
+    def encode(self, trims: Mapping[Rendition, float]) -> None:
         """One pass."""
-        self.passes.append(dict(trims))
-        return [
-            Encoding(rendition=each, path=Path("x"), trim_db=trim, loudness=self._behaviour(each, trim))
-            for each, trim in trims.items()
-        ]
+        self.passes.append({each.rendition_id: trim for each, trim in trims.items()})
+        for name, trim in self.passes[-1].items():
+            assert (name, trim) not in self.known, "encoded twice"
+            self.known[name, trim] = Attempt(rendition_id=name, trim_db=trim, loudness=self.behaviour(name, trim))
 
 
-def _settled(encoder: Encoder, level_lufs: float = -14.0, target: LoudnessTarget = TARGET) -> Settled:
-    return asyncio.run(settle(LADDER, level_lufs, target, encoder))
+def _settled(encoder: Encoder, aim: Aim | None = AIM, *, ladder: Ladder = LADDER, trim_db: float = 0.0) -> Settled:
+    while (done := settle(ladder, aim, encoder.known, trim_db=trim_db)).missing:
+        encoder.encode(done.missing)
+    return done
 
 
-def _linear(level: float, peak: float, losses: dict[str, float], overshoots: dict[str, float]) -> Behaviour:
+def _reports(encoder: Encoder, done: Settled) -> list[LoudnessReport]:
+    """What the renditions have in the end."""
+    return [encoder.known[each.rendition_id, trim].loudness for each, trim in done.trims.items()]
+
+
+def _kept(encoder: Encoder, done: Settled) -> list[bool]:
+    assert done.aim is not None
+    return [kept(each, done.aim) for each in _reports(encoder, done)]
+
+
+def _linear(losses: Losses, overshoots: Losses, peak: float = -6.0) -> Behaviour:
     """An encoder that takes a fixed loss off the level and puts a fixed overshoot on the peak."""
 
-    def behave(rendition: Rendition, trim: float) -> LoudnessReport:
-        loss, over = losses[rendition.rendition_id], overshoots[rendition.rendition_id]
-        return LoudnessReport(integrated_lufs=level + trim - loss, true_peak_dbtp=peak + trim + over)
+    def behave(name: str, trim: float) -> LoudnessReport:
+        loudness = AIM.level_lufs + trim - losses[name]
+        return LoudnessReport(integrated_lufs=loudness, true_peak_dbtp=peak + trim + overshoots[name])
 
     return behave
 
 
-def _each(values: st.SearchStrategy[float]) -> st.SearchStrategy[dict[str, float]]:
-    return st.fixed_dictionaries({each.rendition_id: values for each in LADDER.renditions})
+def _moody(seed: int, peak: float, spread: float) -> Behaviour:
+    """An encoder whose loss and overshoot look like chance; the same trim gives the same, as a real one does."""
+
+    def behave(name: str, trim: float) -> LoudnessReport:
+        chance = random.Random(f"{seed} {name} {trim}")
+        loss, over = chance.uniform(0, 0.2), chance.uniform(0, spread)
+        return LoudnessReport(integrated_lufs=AIM.level_lufs + trim - loss, true_peak_dbtp=peak + trim + over)
+
+    return behave
+
+
+def _each(values: st.SearchStrategy[float]) -> st.SearchStrategy[Losses]:
+    return st.fixed_dictionaries(dict.fromkeys(NAMES, values))
+
+
+NONE = dict.fromkeys(NAMES, 0.0)
 
 
 @given(
@@ -69,119 +103,195 @@ def _each(values: st.SearchStrategy[float]) -> st.SearchStrategy[dict[str, float
     losses=_each(st.floats(-0.3, 1.0)),
     overshoots=_each(st.floats(-0.5, 1.6)),
 )
-def test_a_steady_encoder_settles(peak: float, losses: dict[str, float], overshoots: dict[str, float]) -> None:
+def test_a_steady_encoder_settles(peak: float, losses: Losses, overshoots: Losses) -> None:
     """Every rendition within the tolerance of one level, none above the ceiling, and not needlessly low."""
-    encoder = Encoder(_linear(-14.0, peak, losses, overshoots))
+    encoder = Encoder(_linear(losses, overshoots, peak))
     done = _settled(encoder)
     assert len(encoder.passes) <= PASSES_MAX
-    assert [each.rendition for each in done.encodings] == list(LADDER.renditions)
-    assert all(kept(each.loudness, done.level_lufs, TARGET) for each in done.encodings)
-    worst = max(losses[name] + overshoots[name] for name in losses)  # what a rendition at the level peaks above it
-    possible = min(-14.0, -14.0 + TARGET.true_peak_dbtp - peak - worst)
-    assert possible - 0.45 <= done.level_lufs <= -14.0
+    assert list(done.trims) == list(LADDER.renditions)
+    assert all(_kept(encoder, done))
+    check_kept(done, subject="x")
+    assert done.aim is not None
+    worst = max(losses[name] + overshoots[name] for name in NAMES)  # what a rendition at the level peaks above it
+    possible = min(-14.0, -14.0 + AIM.ceiling_dbtp - peak - worst + SLACK_DB)
+    assert possible - 0.45 <= done.aim.level_lufs <= -14.0
 
 
 @given(peak=st.floats(-20, -1), seed=st.integers(0, 10_000), spread=st.floats(0, 1.5))
 def test_an_encoder_with_moods_is_levelled_or_refused(peak: float, seed: int, spread: float) -> None:
     """Overshoot by chance: what is called kept is kept, what is not is known, and the passes are bounded."""
-    chance = random.Random(seed)
-
-    def behave(_: Rendition, trim: float) -> LoudnessReport:
-        loss, over = chance.uniform(0, 0.2), chance.uniform(0, spread)
-        return LoudnessReport(integrated_lufs=-14.0 + trim - loss, true_peak_dbtp=peak + trim + over)
-
-    encoder = Encoder(behave)
+    encoder = Encoder(_moody(seed, peak, spread))
     done = _settled(encoder)
     assert len(encoder.passes) <= PASSES_MAX
-    for each in done.encodings:
-        if kept(each.loudness, done.level_lufs, TARGET):
-            assert each.loudness.true_peak_dbtp is not None and each.loudness.true_peak_dbtp <= TARGET.true_peak_dbtp
-            assert each.loudness.integrated_lufs == pytest.approx(done.level_lufs, abs=TOLERANCE_LU)
+    assert done.aim is not None
+    for report, good in zip(_reports(encoder, done), _kept(encoder, done), strict=True):
+        if good:
+            assert report.true_peak_dbtp is not None and report.true_peak_dbtp <= AIM.ceiling_dbtp
+            assert report.integrated_lufs == pytest.approx(done.aim.level_lufs, abs=TOLERANCE_LU)
     if spread < -1.0 - peak - 0.5:  # there was always room
-        assert done.level_lufs == -14.0
-        assert all(kept(each.loudness, done.level_lufs, TARGET) for each in done.encodings)
+        assert done.aim == AIM
+        assert all(_kept(encoder, done))
+
+
+@given(
+    peak=st.floats(-4, -1),
+    seed=st.integers(0, 10_000),
+    spread=st.floats(0, 1.0),
+    before=st.sets(st.sampled_from(LADDER.renditions), min_size=1),
+)
+def test_what_another_ladder_learnt_changes_nothing(
+    peak: float, seed: int, spread: float, before: set[Rendition]
+) -> None:
+    """With the attempts of an earlier ladder: the same trims, level and attempts as from scratch; fewer encodings."""
+    afresh = Encoder(_moody(seed, peak, spread))
+    expected = _settled(afresh)
+    small = Encoder(_moody(seed, peak, spread))
+    earlier = _settled(small, ladder=Ladder(renditions=tuple(each for each in LADDER.renditions if each in before)))
+    grown = Encoder(_moody(seed, peak, spread))
+    grown.known |= {(each.rendition_id, each.trim_db): each for each in earlier.attempts}
+    assert _settled(grown) == expected
+    assert sum(map(len, grown.passes)) < sum(map(len, afresh.passes))
+
+
+def test_all_attempts_are_told_in_their_order() -> None:
+    """Pass by pass, in the order of the ladder; each once."""
+    encoder = Encoder(_moody(1, -1.0, 1.0))
+    done = _settled(encoder)
+    made = [(name, trim) for each in encoder.passes for name, trim in each.items()]
+    assert [(each.rendition_id, each.trim_db) for each in done.attempts] == made
+    assert len(made) > len(LADDER.renditions)
 
 
 def test_what_is_right_is_encoded_once() -> None:
     """One pass, no trims."""
-    names = [each.rendition_id for each in LADDER.renditions]
-    encoder = Encoder(_linear(-14.0, -6.0, dict.fromkeys(names, 0.1), dict.fromkeys(names, 0.3)))
+    encoder = Encoder(_linear(dict.fromkeys(NAMES, 0.1), dict.fromkeys(NAMES, 0.3)))
     done = _settled(encoder)
-    assert encoder.passes == [dict.fromkeys(LADDER.renditions, 0.0)]
-    assert done.level_lufs == -14.0
+    assert encoder.passes == [NONE]
+    assert done.aim == AIM
 
 
 def test_only_what_is_off_is_encoded_again() -> None:
     """A lossy low rung gets its trim; the others stay as they are."""
-    names = [each.rendition_id for each in LADDER.renditions]
-    losses = dict.fromkeys(names, 0.0) | {"aac-64": 0.4}
-    encoder = Encoder(_linear(-14.0, -6.0, losses, dict.fromkeys(names, 0.0)))
+    encoder = Encoder(_linear(NONE | {"aac-64": 0.4}, NONE))
     _settled(encoder)
-    assert encoder.passes[1:] == [{LADDER.renditions[0]: pytest.approx(0.4)}]
+    assert encoder.passes[1:] == [{"aac-64": 0.4}]
 
 
-def test_a_lone_peak_is_tried_softer_before_the_track_goes_down() -> None:
+def test_a_little_overshoot_stays_inside_the_tolerance() -> None:
+    """However many rungs pass the ceiling by 0.1 dB: they are softened by as much, and the level stays."""
+    encoder = Encoder(_linear(NONE, dict.fromkeys(NAMES, 0.1), peak=-1.0))
+    done = _settled(encoder)
+    assert done.aim == AIM
+    assert all(_kept(encoder, done))
+    assert encoder.passes == [NONE, dict.fromkeys(NAMES, -0.13)]
+
+
+def test_a_lone_peak_is_tried_softer_before_the_level_goes_down() -> None:
     """0.1 dB less at the input, and the overshoot of chance is gone; the level stays."""
 
-    def behave(rendition: Rendition, trim: float) -> LoudnessReport:
-        odd = rendition.rendition_id == "aac-96" and trim > -0.1
+    def behave(name: str, trim: float) -> LoudnessReport:
+        odd = name == "aac-96" and trim > -0.1
         return LoudnessReport(integrated_lufs=-14.0 + trim, true_peak_dbtp=0.4 if odd else -2.0)
 
     encoder = Encoder(behave)
     done = _settled(encoder)
-    assert done.level_lufs == -14.0
-    assert all(kept(each.loudness, -14.0, TARGET) for each in done.encodings)
+    assert done.aim == AIM
+    assert all(_kept(encoder, done))
     assert 2 <= len(encoder.passes) <= 1 + TRIES_MAX
 
 
-def test_a_stubborn_peak_takes_the_whole_track_down() -> None:
-    """A rung that overshoots by 0.5 dB whatever is tried: all renditions end at one level, a little over 0.5 lower."""
-    names = [each.rendition_id for each in LADDER.renditions]
-    overshoots = dict.fromkeys(names, 0.0) | {"opus-64": 0.5}
-    done = _settled(Encoder(_linear(-14.0, -1.0, dict.fromkeys(names, 0.0), overshoots)))
-    assert -14.8 < done.level_lufs <= -14.4
-    for each in done.encodings:
-        assert each.loudness.integrated_lufs == pytest.approx(done.level_lufs, abs=TOLERANCE_LU)
+def test_a_stubborn_peak_takes_all_down_but_for_the_slack() -> None:
+    """A rung that overshoots by 0.5 dB whatever is tried: all go down by that, but for the slack."""
+    encoder = Encoder(_linear(NONE, NONE | {"opus-64": 0.5}, peak=-1.0))
+    done = _settled(encoder)
+    assert done.aim is not None
+    assert -14.5 <= done.aim.level_lufs <= -14.0 - 0.5 + SLACK_DB
+    assert all(_kept(encoder, done))
 
 
-def test_an_encoder_that_cannot_be_levelled_is_seen() -> None:
+def test_a_lower_start_is_where_all_begin() -> None:
+    """For the other tracks of an album that has to go down: at once at the lower level."""
+    encoder = Encoder(_linear(NONE, NONE))
+    done = _settled(encoder, Aim(level_lufs=-14.7, ceiling_dbtp=-1.0), trim_db=-0.7)
+    assert encoder.passes == [dict.fromkeys(NAMES, -0.7)]
+    assert done.aim is not None and done.aim.level_lufs == -14.7
+
+
+def test_without_an_aim_nothing_is_tried_twice() -> None:
+    """Loudness off, or silence: one pass, whatever comes out."""
+    encoder = Encoder(_linear(dict.fromkeys(NAMES, 3.0), dict.fromkeys(NAMES, 9.0)))
+    done = _settled(encoder, None)
+    assert encoder.passes == [NONE]
+    assert done.aim is None
+    assert len(done.attempts) == len(NAMES)
+    check_kept(done, subject="x")
+
+
+def test_an_encoder_that_cannot_be_levelled_is_refused() -> None:
     """One that ignores its input: the passes end, and nobody calls it kept."""
     deaf = Encoder(lambda _, __: LoudnessReport(integrated_lufs=-20.0, true_peak_dbtp=-6.0))
     done = _settled(deaf)
     assert len(deaf.passes) == PASSES_MAX
-    assert not any(kept(each.loudness, done.level_lufs, TARGET) for each in done.encodings)
+    assert not any(_kept(deaf, done))
+    with pytest.raises(LoudnessMissed, match="aac-64 is at -20") as refused:
+        check_kept(done, subject="a song")
+    assert refused.value.subject == "a song"
+    assert refused.value.hint
 
 
 def test_an_encoder_that_hovers_between_aim_and_tolerance_is_good_enough() -> None:
     """Never nearer than 0.19 LU: encoded again until the passes end, and then kept, for the promise is 0.2."""
     hovering = Encoder(lambda _, __: LoudnessReport(integrated_lufs=-14.19, true_peak_dbtp=-6.0))
-    done = _settled(hovering)
     assert AIM_LU < 0.19 < TOLERANCE_LU
-    assert all(kept(each.loudness, done.level_lufs, TARGET) for each in done.encodings)
+    assert all(_kept(hovering, _settled(hovering)))
+
+
+def _standing(report: LoudnessReport, *, trim_db: float = 0.0, tries: int = 1) -> Standing:
+    """A rendition that was tried so often, with this result each time."""
+    return Standing((Attempt(rendition_id="aac-64", trim_db=trim_db, loudness=report),) * tries, tries)
 
 
 def test_silence_is_never_encoded_again() -> None:
     """A rendition in which nothing is left to measure is as good as it gets."""
     silent = LoudnessReport(integrated_lufs=None)
-    assert next_trim(Attempt(trim_db=0.0, loudness=silent, tries=1), -14.0, TARGET) is None
-    assert kept(silent, -14.0, TARGET)
-    assert next_level(-14.0, TARGET, [Attempt(trim_db=0.0, loudness=silent, tries=9)]) == -14.0
+    assert kept(silent, AIM)
+    assert next_trim(_standing(silent), AIM) is None
+    assert next_level(AIM, [_standing(silent, tries=9)]) == -14.0
 
 
 def test_a_few_outliers_do_not_lower_the_level_but_more_do() -> None:
-    """`OUTLIERS_MAX` may overshoot at first; the next one is the material's, not chance."""
+    """`OUTLIERS_MAX` may overshoot at first; the next one is the material's, not chance. The slack takes its part."""
 
-    def attempts(over: int) -> list[Attempt]:
+    def standings(over: int) -> list[Standing]:
         peaks = [-0.5] * over + [-1.5] * (5 - over)
-        reports = [LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=peak) for peak in peaks]
-        return [Attempt(trim_db=0.0, loudness=each, tries=1) for each in reports]
+        return [_standing(LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=peak)) for peak in peaks]
 
-    assert next_level(-14.0, TARGET, attempts(OUTLIERS_MAX)) == -14.0
-    assert next_level(-14.0, TARGET, attempts(OUTLIERS_MAX + 1)) == pytest.approx(-14.53)
+    assert next_level(AIM, standings(OUTLIERS_MAX)) == -14.0
+    assert next_level(AIM, standings(OUTLIERS_MAX + 1)) == pytest.approx(-14.38)
 
 
 def test_an_outlier_is_tried_softer_each_time() -> None:
-    """A little less with every try, from the level that it should have."""
+    """A little less with every try, from the level that it should have; trims are hundredths."""
     loud = LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-0.5)
-    trims = [next_trim(Attempt(trim_db=0.2, loudness=loud, tries=tries), -14.0, TARGET) for tries in (1, 2)]
-    assert trims == pytest.approx([0.2 - SOFTER_DB, 0.2 - 2 * SOFTER_DB])
+    trims = [next_trim(_standing(loud, trim_db=0.2, tries=tries), AIM) for tries in (1, 2)]
+    assert trims == [round(0.2 - SOFTER_DB, 2), round(0.2 - 2 * SOFTER_DB, 2)]
+
+
+def test_an_earlier_attempt_counts_when_the_level_comes_down_to_it() -> None:
+    """It was too soft before; now it is right, and nothing has to be encoded."""
+    soft = Attempt(rendition_id="aac-64", trim_db=-0.3, loudness=LoudnessReport(integrated_lufs=-14.3))
+    loud = Attempt(
+        rendition_id="aac-64", trim_db=0.0, loudness=LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=0.5)
+    )
+    standing = Standing((soft, loud), 1)
+    assert next_trim(standing, AIM) is not None
+    lower = Aim(level_lufs=-14.4, ceiling_dbtp=-1.0)
+    assert next_trim(standing, lower) is None
+    assert standing.best(lower) == soft
+
+
+def test_a_trim_has_one_spelling() -> None:
+    """Never −0.0: the same attempt must have the same bytes in package.json."""
+    report = LoudnessReport(integrated_lufs=-14.2, true_peak_dbtp=-6.0)
+    assert str(next_trim(_standing(report, trim_db=-0.2004), AIM)) == "0.0"
+    assert str(_settled(Encoder(_linear(NONE, NONE)), trim_db=-0.0).trims[LADDER.renditions[0]]) == "0.0"

@@ -66,7 +66,7 @@ def test_values_have_their_types_wherever_they_come_from() -> None:
         ("port", "65536"),
         ("workers", "0"),
         ("target", "loud"),
-        ("loudness", "album"),
+        ("loudness", "loud"),
         ("log_level", "chatty"),
         ("log_format", "xml"),
         ("aac", "128,64"),

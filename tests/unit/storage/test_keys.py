@@ -11,15 +11,18 @@ from model.errors import UsageError
 from storage.keys import (
     KEY_BYTES_MAX,
     TrackPointer,
+    analysis_key,
     art_key,
     checked,
     checked_prefix,
     current_key,
-    ingest_key,
     is_key,
     mezzanine_key,
+    mezzanine_record_key,
     package_key,
     pointer_in,
+    recording_prefix,
+    track_key,
 )
 
 TRACK = "abcdefghijklmnopqrst"
@@ -43,12 +46,15 @@ def test_a_key_never_leaves_the_root(text: str) -> None:
 
 @given(track_id=NASTY, other=NASTY)
 def test_no_maker_of_keys_can_be_talked_into_another_folder(track_id: str, other: str) -> None:
-    """Parts from outside give a key under tracks/ or a UsageError."""
+    """Parts from outside give a key under the folder of its kind, or a UsageError."""
     makers: tuple[Callable[[], str], ...] = (
-        lambda: ingest_key(track_id),
+        lambda: track_key(track_id),
         lambda: current_key(track_id),
-        lambda: art_key(track_id, other),
+        lambda: art_key(track_id, 640),
+        lambda: analysis_key(track_id),
+        lambda: recording_prefix(track_id),
         lambda: mezzanine_key(track_id, other),
+        lambda: mezzanine_record_key(track_id, other),
         lambda: package_key(track_id, other, other),
     )
     for make in makers:
@@ -56,7 +62,8 @@ def test_no_maker_of_keys_can_be_talked_into_another_folder(track_id: str, other
             key = make()
         except UsageError:
             continue
-        assert posixpath.normpath(key).startswith("tracks/")
+        assert posixpath.normpath(key).startswith(("tracks/", "recordings/", "art/"))
+        assert key.startswith(f"{posixpath.normpath(key).partition('/')[0]}/{track_id}")
 
 
 def test_length_is_bounded() -> None:
@@ -80,10 +87,11 @@ def test_what_no_key_starts_with_is_no_prefix(prefix: str) -> None:
 
 
 def test_pointers_are_the_two_mutable_objects_of_a_track() -> None:
-    """ingest.json and current.json directly in the folder of a track id; nothing else."""
+    """track.json and current.json directly in the folder of a track id; nothing else."""
     assert pointer_in(current_key(TRACK)) == TrackPointer(TRACK, live=True)
-    assert pointer_in(ingest_key(TRACK)) == TrackPointer(TRACK, live=False)
+    assert pointer_in(track_key(TRACK)) == TrackPointer(TRACK, live=False)
     for key in (
+        analysis_key(TRACK),
         package_key(TRACK, "b" * 16, "package.json"),
         package_key(TRACK, "b" * 16, "current.json"),
         "tracks/UPPER/current.json",

@@ -1,0 +1,95 @@
+"""A source's sound, as samples: read once, whoever wants to hear it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avtool import argv
+from avtool.locate import Ffmpeg
+from avtool.output import parse_packet_hash
+from avtool.run import Completed, Limits, run
+
+PROGRESS_STEP_S = 1.0
+_SAMPLE_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """A source that was decoded to its end. `packet_sha256` is None if it was not asked for; `stderr` what was said."""
+
+    packet_sha256: str | None
+    stderr: str
+
+
+async def decode(
+    tool: Ffmpeg,
+    source: str,
+    take: Callable[[bytes], None],
+    *,
+    sample_rate_hz: int,
+    channels: int,
+    timeout_s: float,
+    subject: str,
+    packet_hash: bool = False,
+    containers: str = argv.CONTAINERS,
+    on_seconds: Callable[[float], None] = lambda _: None,
+) -> Decoded:
+    """Hand over the samples of a file's first audio stream, interleaved 32-bit floats, trims of its container honoured.
+
+    At the source's own `sample_rate_hz` they are its samples exactly; at another they are resampled. `channels` is 1
+    for a mono source, 2 for any other: more are mixed down. `take` is called in order in a thread of its own and what
+    it raises comes through; `on_seconds` is told about every second of audio. Raises ToolError.
+    """
+    words = argv.decode(
+        tool.path,
+        source,
+        sample_rate_hz=sample_rate_hz,
+        channels=channels,
+        packet_hash=packet_hash,
+        containers=containers,
+    )
+    counted = _counted(take, sample_rate_hz * channels, on_seconds)
+    done = await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=counted)
+    hashed = parse_packet_hash(done.stderr, subject=subject) if packet_hash else None
+    return Decoded(packet_sha256=hashed, stderr=done.stderr)
+
+
+async def normalise(
+    tool: Ffmpeg,
+    source: str,
+    target: str,
+    take: Callable[[bytes], None],
+    *,
+    gain_db: float,
+    dither: bool,
+    timeout_s: float,
+    subject: str,
+    mono: bool = False,
+    on_seconds: Callable[[float], None] = lambda _: None,
+) -> Completed:
+    """Write a source's sound to `target` as 24-bit FLAC in MP4, 48 kHz stereo, with a linear gain.
+
+    `take` is handed the same signal as interleaved 32-bit floats, before it is rounded. Else as `decode`.
+    """
+    words = argv.normalise(tool.path, source, target, gain_db=gain_db, dither=dither, mono=mono)
+    counted = _counted(take, argv.SAMPLE_RATE_HZ * argv.CHANNELS, on_seconds)
+    return await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=counted)
+
+
+def _counted(
+    take: Callable[[bytes], None], samples_per_second: int, on_seconds: Callable[[float], None]
+) -> Callable[[bytes], None]:
+    """`take`, and word of every second to the loop that runs now."""
+    loop = asyncio.get_running_loop()
+    taken, told = 0, 0.0
+
+    def counted(piece: bytes) -> None:
+        nonlocal taken, told
+        take(piece)
+        taken += len(piece)
+        seconds = taken / _SAMPLE_BYTES / samples_per_second
+        if seconds >= told + PROGRESS_STEP_S:
+            told = seconds
+            loop.call_soon_threadsafe(on_seconds, seconds)
+
+    return counted

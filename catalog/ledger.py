@@ -1,0 +1,147 @@
+"""The ledger: which state of which source file was read, what it is, and why it was refused. A second run is cheap.
+
+All of it can be found out again from the files and the store; nothing in it depends on the clock or on the order in
+which sources were worked on.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from catalog.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStamp:
+    """What tells one state of a source file from another without reading it. `path` is absolute, as bytes."""
+
+    path: bytes
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> "SourceStamp":
+        """The stamp of the file as it is now; OSError as os.stat raises it."""
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links and hide a replaced one
+        found = absolute.stat()
+        return cls(
+            path=os.fsencode(absolute),
+            size_bytes=found.st_size,
+            mtime_ns=found.st_mtime_ns,
+            ctime_ns=found.st_ctime_ns,
+            inode=found.st_ino,
+        )
+
+    @property
+    def text(self) -> str:
+        """Everything but the path, as one text."""
+        return f"{self.size_bytes}-{self.mtime_ns}-{self.ctime_ns}-{self.inode}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a source was not taken, and by which version of the judge: another may think otherwise."""
+
+    judge: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """What is known of a source in one state: its bytes, the recording and the track that it is, or why it is none."""
+
+    stamp: str
+    sha256: str = ""
+    recording_id: str = ""
+    track_id: str = ""
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What a batch is planned by: how long the source is (None: unknown) and which album it belongs to."""
+
+    seconds: float | None
+    group: str
+
+
+_COLUMNS = "stamp, sha256, recording_id, track_id, judge, code, message, hint"
+
+
+class Ledger:
+    """The ledger, in a database of its own or one that it shares with the catalog.
+
+    Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several threads at once.
+    Raises CatalogError.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or create the ledger at `path`; None keeps it in memory."""
+        self._database = Database(path)
+
+    def recall(self, stamp: SourceStamp) -> SourceRow | None:
+        """What is known of the file in exactly this state."""
+        row = self.last(stamp.path)
+        return row if row is not None and row.stamp == stamp.text else None
+
+    def last(self, path: bytes) -> SourceRow | None:
+        """What was last known of the file at `path`, whatever state it is in now."""
+        found = self._database.select(f"SELECT {_COLUMNS} FROM sources WHERE path = ?", (path,))
+        return _row(found[0]) if found else None
+
+    def remember(self, path: bytes, row: SourceRow) -> None:
+        """Remember what the file in this state is; earlier states of the same path are forgotten."""
+        why = row.refusal
+        refusal = (why.judge, why.code, why.message, why.hint) if why else ("", "", "", "")
+        with self._database.writing() as db:
+            db.execute(
+                f"INSERT OR REPLACE INTO sources (path, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (path, row.stamp, row.sha256, row.recording_id, row.track_id, *refusal),
+            )
+
+    def recording_of(self, sha256: str) -> str | None:
+        """The recording that these bytes are, under whatever name they were seen before."""
+        query = "SELECT recording_id FROM sources WHERE sha256 = ? AND recording_id != '' LIMIT 1"
+        found = self._database.select(query, (sha256,))
+        return str(found[0][0]) if found else None
+
+    def holders(self, track_id: str) -> list[bytes]:
+        """The paths of all sources that are this track, in order."""
+        found = self._database.select("SELECT path FROM sources WHERE track_id = ? ORDER BY path", (track_id,))
+        return [path for (path,) in found]
+
+    def outline(self, stamp: SourceStamp) -> Outline | None:
+        """The outline of the file in exactly this state."""
+        query = "SELECT seconds, album FROM outlines WHERE path = ? AND stamp = ?"
+        found = self._database.select(query, (stamp.path, stamp.text))
+        return Outline(seconds=found[0][0], group=found[0][1]) if found else None
+
+    def remember_outline(self, stamp: SourceStamp, outline: Outline) -> None:
+        """Remember the outline of the file in this state."""
+        with self._database.writing() as db:
+            values = (stamp.path, stamp.text, outline.seconds, outline.group)
+            db.execute("INSERT OR REPLACE INTO outlines VALUES (?, ?, ?, ?)", values)
+
+    def close(self) -> None:
+        """Give the file back. Idempotent."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _row(values: tuple[Any, ...]) -> SourceRow:
+    stamp, sha256, recording_id, track_id, judge, code, message, hint = values
+    refusal = Refusal(judge=judge, code=code, message=message, hint=hint) if code else None
+    return SourceRow(stamp=stamp, sha256=sha256, recording_id=recording_id, track_id=track_id, refusal=refusal)

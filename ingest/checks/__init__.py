@@ -1,0 +1,1 @@
+"""Is it music, and all of it? What is found out before, and learnt from, a decoder."""

@@ -1,0 +1,107 @@
+"""One decode of a source tells everything about its sound: which recording it is, and what the meter heard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from avtool.decode import decode
+from avtool.locate import Ffmpeg
+from avtool.output import Probe
+from ingest.checks.refusals import check_length, refusal
+from ingest.scan import Source
+from meter.meter import METER, Meter, Metering
+from model.analysis import Analysis
+from model.errors import SourceDamaged, SourceTooLong, ToolFailed
+from model.track import recording_id_of
+
+_FRAME_BYTES = 4  # one sample of one channel, as the decoder hands it over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What listening to one source may cost."""
+
+    timeout_s: float
+    duration_s_max: float
+
+
+async def listen(
+    tool: Ffmpeg,
+    source: Source,
+    probe: Probe,
+    *,
+    declared_samples: int | None,
+    limits: Limits,
+    on_seconds: Callable[[float], None],
+) -> Analysis:
+    """Decode a source to its end, at its own rate, into the meter.
+
+    Raises SourceDamaged for what breaks off or holds samples that are no numbers, SourceTooShort, SourceTooLong,
+    ToolTimeout.
+    """
+    channels = min(probe.channels, 2)
+    meter = Meter(
+        sample_rate_hz=probe.sample_rate_hz, channels=channels, weights=(2.0,) if channels == 1 else None, signs=True
+    )
+    try:
+        decoded = await decode(
+            tool,
+            str(source.path),
+            _bounded(meter, source, probe.sample_rate_hz * channels * _FRAME_BYTES * limits.duration_s_max, limits),
+            sample_rate_hz=probe.sample_rate_hz,
+            channels=channels,
+            packet_hash=not exact(probe),
+            timeout_s=limits.timeout_s,
+            subject=source.name,
+            on_seconds=on_seconds,
+        )
+    except ToolFailed as error:
+        raise refusal(error, subject=source.name) from error
+    heard = meter.result()
+    check_length(heard.samples, probe, rate_hz=probe.sample_rate_hz, declared=declared_samples, subject=source.name)
+    if heard.not_finite:
+        hint = "export it again; a plug-in wrote NaN or infinity"
+        message = f"some samples are no numbers ({heard.not_finite})"
+        raise SourceDamaged(message, subject=source.name, hint=hint)
+    return _analysis(_recording_id(probe, heard, decoded.packet_sha256), probe, heard)
+
+
+def exact(probe: Probe) -> bool:
+    """Whether every decoder gives the same samples on every machine: lossless, and not mixed down."""
+    return probe.lossless and probe.channels <= 2
+
+
+def _bounded(meter: Meter, source: Source, bytes_max: float, limits: Limits) -> Callable[[bytes], None]:
+    taken = 0
+
+    def take(data: bytes) -> None:
+        nonlocal taken
+        taken += len(data)
+        if taken > bytes_max:
+            hint = f"at most {limits.duration_s_max / 3600:.0f} hours; cut it into tracks"
+            raise SourceTooLong("the track is too long", subject=source.name, hint=hint)
+        meter.take_bytes(data)
+
+    return take
+
+
+def _recording_id(probe: Probe, heard: Metering, packet_sha256: str | None) -> str:
+    """Lossless: the samples say which recording it is, whatever holds them. Lossy: decoders round differently from one
+    processor to the next, so it is the packets, and how many samples are left after the trims."""
+    form = (str(probe.sample_rate_hz), probe.channel_layout)
+    if packet_sha256 is None:
+        return recording_id_of("samples", *form, heard.sha256)
+    return recording_id_of("packets", probe.codec, *form, packet_sha256, str(heard.samples))
+
+
+def _analysis(recording_id: str, probe: Probe, heard: Metering) -> Analysis:
+    assert heard.signs is not None
+    return Analysis(
+        recording_id=recording_id,
+        meter=METER,
+        sample_rate_hz=probe.sample_rate_hz,
+        samples=heard.samples,
+        loudness=heard.loudness,
+        energies=heard.energies,
+        peaks=heard.peaks,
+        signs=heard.signs,
+    )

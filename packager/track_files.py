@@ -1,0 +1,69 @@
+"""The track files of a package: assembled from what was just encoded, or taken over from an earlier package."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from cmaf.assemble import assemble
+from cmaf.encoded import read_encoded
+from model.errors import ObjectNotFound
+from model.loudness import LoudnessReport
+from model.package import Package
+from model.rendition import Rendition
+from model.segment import SegmentedRendition
+from storage.base import ObjectStore
+from storage.keys import package_key
+
+
+def track_file_name(rendition_id: str) -> str:
+    """What the track file of a rendition is called."""
+    return f"{rendition_id}.mp4"
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's bytes, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def assembled(
+    rendition: Rendition, trim_db: float, encoding: tuple[Path, LoudnessReport], target: Path, *, media_samples: int
+) -> SegmentedRendition:
+    """Write the track file of an encoding, which is gone afterwards. Blocking. Raises MediaError."""
+    path, loudness = encoding
+    with path.open("rb") as frames, target.open("wb") as out:
+        file = assemble(read_encoded(frames), frames, out, media_samples=media_samples, loudness=loudness)
+    path.unlink()
+    return SegmentedRendition(
+        rendition=rendition,
+        timescale=file.timescale,
+        priming_ticks=file.priming_ticks,
+        init_size_bytes=file.init_size_bytes,
+        index_size_bytes=file.index_size_bytes,
+        segments=file.segments,
+        sha256=file.sha256,
+        loudness=loudness,
+        trim_db=trim_db,
+    )
+
+
+async def taken_over(
+    store: ObjectStore, past: Sequence[Package], rendition: Rendition, trim_db: float, target: Path
+) -> SegmentedRendition | None:
+    """Fetch the track file of a rendition with this trim from the first package that has it whole; None if none does.
+
+    Raises StorageError.
+    """
+    for package in past:
+        found = package.rendition(rendition.rendition_id)
+        if found is None or (found.rendition, found.trim_db) != (rendition, trim_db):
+            continue
+        name = track_file_name(rendition.rendition_id)
+        try:
+            await store.fetch(package_key(package.recording_id, package.package_id, name), target)
+        except ObjectNotFound:
+            continue
+        if await asyncio.to_thread(sha256_of, target) == found.sha256:
+            return found
+    return None

@@ -1,0 +1,240 @@
+"""A batch of sources, album by album: all tracks of an album are heard before the first gets its level."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from catalog.ledger import Outline
+from ingest.levels import Level, levels
+from ingest.pipeline import Heard, hear, keep, note_duplicate, note_failure
+from ingest.plan import Group, Planned, grouped, outlined
+from ingest.scan import Source
+from model.analysis import Analysis
+from model.errors import PipelineError
+from model.events import BatchStarted, Observer, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome
+from model.loudness import LoudnessMode
+from model.package import Package
+from model.track import Track
+from packager.pipeline import Packaged, package
+from segue.batch import outcome_of
+from segue.schedule import work_order
+from segue.wiring import Workshop
+
+log = logging.getLogger(__name__)
+
+SURVEYORS = 8
+LOWERED_APART_DB = 0.2  # less is inside the tolerance that every rendition has anyway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A source that ended, with all that a report can show of it."""
+
+    path: Path
+    outcome: TrackOutcome
+    track: Track | None = None
+    package: Package | None = None
+    analysis: Analysis | None = None
+    thumbnail: bytes | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Member:
+    """A source on its way through its group."""
+
+    planned: Planned
+    heard: Heard | None = None
+    level: Level | None = None
+    track: Track | None = None
+    fresh: bool = False
+    packaged: Packaged | None = None
+    outcome: TrackOutcome | None = None
+    duplicates: list["_Member"] = field(default_factory=list)
+
+    @property
+    def source(self) -> Source:
+        return self.planned.source
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake:
+    """Works on groups of sources, `jobs` sources at a time; `publish` packages what was ingested.
+
+    `finished` is awaited for every source as it ends, after the observer was told.
+    """
+
+    shop: Workshop
+    jobs: int
+    publish: bool
+    observer: Observer
+    finished: Callable[[Finished], Awaitable[None]]
+    _hands: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._hands = asyncio.Semaphore(self.jobs)
+
+    async def run(self, groups: Sequence[Group]) -> None:
+        """Work on all groups. An environment error (exit status 3) ends the batch."""
+        count = sum(len(group.members) for group in groups)
+        known = [each.seconds for group in groups for each in group.members]
+        seconds = sum(each for each in known if each is not None) if any(known) else None
+        self.observer.notify(BatchStarted(total=count, seconds=seconds))
+        order = iter(work_order([_longest(group) for group in groups], self.jobs))
+
+        async def worker() -> None:
+            for position in order:
+                await self._group(groups[position])
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(self.jobs, len(groups))):
+                    tasks.create_task(worker())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _group(self, group: Group) -> None:
+        members = [_Member(planned=each) for each in group.members]
+        await self._each(members, self._hear)
+        taken = _without_duplicates([member for member in members if member.heard is not None])
+        settings = self.shop.ingest.settings
+        analyses = [member.heard.analysis for member in taken if member.heard]
+        for member, level in zip(
+            taken, levels(settings.mode, settings.target, analyses, album=group.album), strict=True
+        ):
+            member.level = level
+        await self._each(taken, self._keep)
+        if self.publish and settings.mode is LoudnessMode.ALBUM and group.album:
+            await self._even(taken)
+
+    async def _each(self, members: Sequence[_Member], work: Callable[[_Member], Awaitable[None]]) -> None:
+        """One step for all members; a failure is the end of the way for the one that failed."""
+
+        async def step(member: _Member) -> None:
+            async with self._hands:
+                outcome = await outcome_of(self._outcome(member, work), member.source.name)
+            if outcome.status is Status.FAILED:
+                for each in (member, *member.duplicates):
+                    await self._end(each, replace(outcome, source=each.source.name))
+
+        order = work_order([member.planned.seconds or 0.0 for member in members], self.jobs)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for position in order:
+                    tasks.create_task(step(members[position]))
+        except ExceptionGroup as errors:  # several may find at once that the machine cannot work
+            raise errors.exceptions[0] from None
+
+    async def _outcome(self, member: _Member, work: Callable[[_Member], Awaitable[None]]) -> TrackOutcome:
+        try:
+            await work(member)
+        except PipelineError as error:
+            if error.exit_status != 3:
+                await note_failure(self.shop.ingest, member.source, error)
+            raise
+        return TrackOutcome(source=member.source.name, status=Status.DONE)
+
+    async def _hear(self, member: _Member) -> None:
+        member.heard = await hear(self.shop.ingest, member.source)
+        self.observer.notify(Rested(subject=member.source.name))
+
+    async def _keep(self, member: _Member) -> None:
+        assert member.heard is not None and member.level is not None
+        ingested = await keep(self.shop.ingest, member.heard, member.level)
+        member.track, member.fresh = ingested.track, ingested.fresh
+        if self.publish:
+            await self._package(member, lower_db=None)
+        await self._end(member, _taken(member))
+        for each in member.duplicates:
+            assert each.heard is not None
+            await note_duplicate(self.shop.ingest, each.heard, ingested.track)
+            duplicate = replace(_taken(member), status=Status.SKIPPED, duplicate_of=member.source.name)
+            await self._end(each, replace(duplicate, source=each.source.name))
+
+    async def _package(self, member: _Member, *, lower_db: float | None) -> None:
+        assert member.track is not None
+        member.packaged = await package(
+            self.shop.packaging, member.track.track_id, subject=member.source.name, lower_db=lower_db
+        )
+        member.fresh = member.fresh or member.packaged.fresh
+
+    async def _even(self, members: Sequence[_Member]) -> None:
+        """Where encoders' peaks took some tracks of an album down, the others follow: they keep their relation."""
+        done = [member for member in members if member.packaged is not None]
+        lowest_db = max((member.packaged.lowered_db for member in done if member.packaged), default=0.0)
+
+        async def lower(member: _Member) -> None:
+            await self._package(member, lower_db=lowest_db)
+
+        apart = [
+            member for member in done if member.packaged and member.packaged.lowered_db < lowest_db - LOWERED_APART_DB
+        ]
+        await self._each(apart, lower)
+
+    async def _end(self, member: _Member, outcome: TrackOutcome) -> None:
+        if member.outcome is not None:  # it is live, but not as low as its album
+            log.warning("album not level", extra={"source": outcome.source, "error_code": outcome.code})
+            return
+        heard = member.heard
+        seconds = member.planned.seconds or (heard.analysis.duration_s if heard else 0.0)
+        member.outcome = replace(outcome, seconds=seconds)
+        self.observer.notify(member.outcome)
+        await self.finished(
+            Finished(
+                path=member.source.path,
+                outcome=member.outcome,
+                track=member.track,
+                package=member.packaged.package if member.packaged else None,
+                analysis=heard.analysis if heard else None,
+                thumbnail=min(heard.around.art.pictures.items())[1] if heard else None,
+            )
+        )
+        member.heard = None  # the tracks of a long album would fill the memory
+
+
+async def survey(shop: Workshop, sources: Sequence[Source], observer: Observer, *, remembered: bool) -> list[Group]:
+    """Look at all sources, quickly, and put those together that are worked on together."""
+    observer.notify(StageStarted(subject="", stage=Stage.PLAN))
+    outlines: dict[int, Outline] = {}
+    waiting = iter(range(len(sources)))
+    seen = 0
+
+    async def surveyor() -> None:
+        nonlocal seen
+        for position in waiting:
+            outlines[position] = await outlined(shop.ingest, sources[position], remembered=remembered)
+            seen += 1
+            progress = StageProgress(subject="", stage=Stage.PLAN, done=seen, total=len(sources))
+            observer.notify(progress)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(SURVEYORS):
+            tasks.create_task(surveyor())
+    return grouped(sources, [outlines[position] for position in range(len(sources))])
+
+
+def _longest(group: Group) -> float:
+    return max((each.seconds or 0.0 for each in group.members), default=0.0)
+
+
+def _without_duplicates(members: Sequence[_Member]) -> list[_Member]:
+    """The first of those that are the same recording on the same release; the others are remembered with it."""
+    first: dict[tuple[str, str], _Member] = {}
+    for member in members:
+        assert member.heard is not None
+        kept = first.setdefault((member.heard.recording_id, member.heard.release), member)
+        if kept is not member:
+            kept.duplicates.append(member)
+    return list(first.values())
+
+
+def _taken(member: _Member) -> TrackOutcome:
+    assert member.track is not None
+    return TrackOutcome(
+        source=member.source.name,
+        status=Status.DONE if member.fresh else Status.SKIPPED,
+        track_id=member.track.track_id,
+        title=member.track.tags.title,
+        warnings=member.track.warnings,
+    )

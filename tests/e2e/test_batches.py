@@ -1,0 +1,197 @@
+"""Batches as an operator runs them: killed, run again, changed, watched."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mutagen.flac import FLAC
+
+from tests.support.audio import music_like
+from tests.support.command import SHORT_LADDER, Ran, command, environment, objects, segue
+
+STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
+PUBLISH = ("publish", "music", *STORE, *SHORT_LADDER)
+KILLS = 5
+
+
+_open_flac: Any = FLAC  # mutagen has no types
+
+
+def song(path: Path, *, seconds: float = 1.0, seed: int = 1, **tags: str) -> Path:
+    """A tagged song of one's own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(music_like(seconds, seed=seed), path)
+    file: Any = _open_flac(path)
+    file.update({name: [text] for name, text in tags.items()})
+    file.save()
+    return path
+
+
+def album(folder: Path, *, tracks: int = 3, seconds: float = 1.0) -> None:
+    """An album in `music`, and a file that is none."""
+    for number in range(1, tracks + 1):
+        tags = {"title": f"Song {number}", "album": "Album", "artist": "A", "tracknumber": str(number)}
+        song(folder / "music" / f"{number}.flac", seconds=seconds, seed=number, **tags)
+    (folder / "music" / "text.mp3").write_text("no music\n" * 50)
+
+
+def ledger(folder: Path) -> list[str]:
+    """What the ledger holds, apart from what differs between two copies of a file: times and inodes."""
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as db:
+        columns = "path, sha256, recording_id, track_id, judge, code, message, hint"
+        rows = db.execute(f"SELECT {columns} FROM sources ORDER BY path").fetchall()
+        rows += db.execute("SELECT path, seconds, album FROM outlines ORDER BY path").fetchall()
+    return [repr(row).replace(folder.name, "") for row in rows]
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A command in a process group of its own; nothing of it is left at the end."""
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(cwd),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def event(process: subprocess.Popen[bytes], name: str) -> dict[str, Any]:
+    """The next event of this name."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        found: dict[str, Any] = json.loads(line)
+        if found["event"] == name:
+            return found
+    raise AssertionError(f"the command ended without {name}")
+
+
+def test_killed_at_any_moment_and_run_again_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
+    """Store and ledger are those of a run that nobody touched, and what was finished is not done again."""
+    calm, wild = tmp_path / "calm", tmp_path / "wild"
+    album(calm)
+    shutil.copytree(calm, wild)
+    begun = time.monotonic()
+    assert segue(*PUBLISH, cwd=calm).summary == {"done": 3, "skipped": 0, "failed": 1}
+    took = time.monotonic() - begun
+    moments = random.Random(took)
+    for _ in range(KILLS):
+        with started(*PUBLISH, cwd=wild) as process, suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=moments.uniform(0.2, took))
+            break
+    last = segue(*PUBLISH, cwd=wild)
+    assert last.summary["failed"] == 1
+    assert objects(wild / "store") == objects(calm / "store")
+    assert ledger(wild) == ledger(calm)
+    assert segue(*PUBLISH, cwd=wild).summary == {"done": 0, "skipped": 3, "failed": 1}
+
+
+def test_two_releases_of_one_recording_share_one_package(tmp_path: Path) -> None:
+    """Two catalog entries, one encode; a changed tag shows up without one."""
+    song(tmp_path / "music" / "a.flac", album="Album", artist="A", tracknumber="1", title="One")
+    song(tmp_path / "music" / "b.flac", album="Best Of", artist="A", tracknumber="9", title="One")
+    first = segue(*PUBLISH, cwd=tmp_path)
+    assert first.summary == {"done": 2, "skipped": 0, "failed": 0}
+    assert len({each["track_id"] for each in first.outcomes.values()}) == 2
+    assert len(list(tmp_path.glob("store/recordings/*/*/package.json"))) == 1
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("store/recordings/**/*.mp4")}
+    song(tmp_path / "music" / "b.flac", album="Best Of", artist="A", tracknumber="9", title="Uno")
+    assert segue(*PUBLISH, cwd=tmp_path).summary == {"done": 1, "skipped": 1, "failed": 0}
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("store/recordings/**/*.mp4")}
+    listed = [line["title"] for line in segue("ls", *STORE, cwd=tmp_path).lines if line["event"] == "track"]
+    assert sorted(listed) == ["One", "Uno"]
+
+
+def test_equal_files_are_one_track(tmp_path: Path) -> None:
+    """A copy in another folder is told as what it is."""
+    song(tmp_path / "music" / "a" / "x.flac", album="Album", artist="A", albumartist="A", tracknumber="1", title="One")
+    shutil.copytree(tmp_path / "music" / "a", tmp_path / "music" / "b")
+    for expected in ({"done": 1, "skipped": 1, "failed": 0}, {"done": 0, "skipped": 2, "failed": 0}):
+        ran = segue(*PUBLISH, cwd=tmp_path)
+        assert ran.summary == expected
+        copies = [line["duplicate_of"] for line in ran.lines if line["event"] == "track" and line["duplicate_of"]]
+        assert copies == ["music/a/x.flac"]
+
+
+def test_what_failed_is_refused_at_once_and_tried_again_when_asked(tmp_path: Path) -> None:
+    """The failed ones alone; the others are not even looked at."""
+    album(tmp_path, tracks=1)
+    first = segue(*PUBLISH, cwd=tmp_path)
+    assert first.outcomes["text.mp3"]["code"] == "source-not-music"
+    again = segue(*PUBLISH, "--retry-failed", cwd=tmp_path)
+    assert list(again.outcomes) == ["text.mp3"]
+    assert again.status == 1
+    song(tmp_path / "music" / "text.mp3", seed=5)
+    mended = segue(*PUBLISH, "--retry-failed", cwd=tmp_path)
+    assert (mended.status, mended.summary["done"]) == (0, 1)
+    assert segue(*PUBLISH, "--retry-failed", cwd=tmp_path).outcomes == {}
+
+
+def test_a_dry_run_tells_and_touches_nothing(tmp_path: Path) -> None:
+    """What is new, what is known, how long and how large."""
+    album(tmp_path, tracks=2)
+
+    def plan() -> dict[str, Any]:
+        ran = segue(*PUBLISH, "--dry-run", cwd=tmp_path)
+        assert ran.status == 0
+        return next(line for line in ran.lines if line["event"] == "plan")
+
+    first = plan()
+    assert (first["new"], first["known"]) == (3, 0)
+    assert first["estimated_bytes"] > 2 * (64_000 + 64_000) / 8
+    assert not (tmp_path / "store").exists()
+    segue(*PUBLISH, cwd=tmp_path)
+    second = plan()
+    assert (second["new"], second["known"], second["refused_before"]) == (0, 2, 1)
+    assert (second["audio_s"], second["estimated_bytes"]) == (0, 0)
+
+
+def test_a_drop_folder_is_watched(tmp_path: Path) -> None:
+    """A file is taken when it is completely there, moved when asked, and SIGTERM ends the watch in good order."""
+    (tmp_path / "music").mkdir()
+    with started(*PUBLISH, "--watch", "--move-done", "done", cwd=tmp_path) as process:
+        song(tmp_path / "music" / "x" / "1.flac", album="Album", title="One")
+        assert event(process, "track")["status"] == "done"
+        deadline = time.monotonic() + 10
+        while not (tmp_path / "done" / "x" / "1.flac").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert (tmp_path / "done" / "x" / "1.flac").exists()
+        assert not (tmp_path / "music" / "x" / "1.flac").exists()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 130
+
+
+def test_a_report_is_written_even_when_interrupted(tmp_path: Path) -> None:
+    """One page that needs nothing else: what was done is in it, and what failed."""
+    album(tmp_path, tracks=2)
+    ran: Ran = segue(*PUBLISH, "--report", "report.html", cwd=tmp_path)
+    assert ran.status == 1
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for words in ("Song 1", "Song 2", "text.mp3", "source-not-music", "<svg"):
+        assert words in page
+    assert "http://" not in page.replace("http://www.w3.org/", "")
+    assert "https://" not in page
+
+
+@pytest.mark.parametrize("arguments", [("--watch", "--dry-run"), ("--watch", "--retry-failed")])
+def test_what_does_not_go_together_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """Before anything is done."""
+    (tmp_path / "music").mkdir()
+    assert segue(*PUBLISH, *arguments, cwd=tmp_path).status == 2

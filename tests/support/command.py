@@ -1,0 +1,64 @@
+"""The `segue` command, run as an operator runs it, with its JSON lines read back."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SHORT_LADDER = ("--aac", "64", "--opus", "64", "--jobs", "2")
+TIMEOUT_S = 110
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it said."""
+
+    status: int
+    lines: list[dict[str, Any]]
+    stderr: str
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many were done, skipped and failed."""
+        (found,) = (line for line in self.lines if line["event"] == "summary")
+        return {name: found[name] for name in ("done", "skipped", "failed")}
+
+    @property
+    def outcomes(self) -> dict[str, dict[str, Any]]:
+        """The line of each source, by file name."""
+        return {Path(line["source"]).name: line for line in self.lines if line["event"] == "track"}
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The command line, of this checkout."""
+    return [sys.executable, "-m", "segue.main", *map(str, arguments), "--json"]
+
+
+def environment(home: Path, **more: str) -> Mapping[str, str]:
+    """A clean environment whose state folder is under `home`."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(CHECKOUT), **more}
+
+
+def segue(*arguments: str | Path, cwd: Path, **more: str) -> Ran:
+    """Run the command in a folder, which is the home folder too, to its end."""
+    done = subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(cwd, **more),
+        timeout=TIMEOUT_S,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return Ran(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+
+
+def objects(store: Path) -> dict[str, bytes]:
+    """All files of a store in a folder, by name; the store's own notes are left out."""
+    found = {path.relative_to(store): path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    return {str(name): data for name, data in found.items() if name.parts[0] != ".segue"}

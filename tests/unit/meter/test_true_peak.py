@@ -1,0 +1,72 @@
+"""True peaks: what lies between samples is found within the limits of BS.1770-4 annex 2."""
+
+import numpy as np
+import pytest
+
+from meter.true_peak import TruePeaks, oversampling, peak, phases
+
+BATCH = 1 << 12
+
+
+def _steps(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> list[float]:
+    """The peaks of every 100 ms of (channels, samples)."""
+    peaks = TruePeaks(rate, channels=len(samples), batch=BATCH)
+    for start in range(0, samples.shape[1] + 1, BATCH):
+        some = samples[:, start : start + BATCH]
+        peaks.take(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))), some.shape[1])
+    return list(peaks.steps)
+
+
+@pytest.mark.parametrize(
+    ("rate", "factor"), [(8_000, 4), (48_000, 4), (64_000, 4), (88_200, 2), (96_000, 2), (176_400, 1), (192_000, 1)]
+)
+def test_it_looks_at_least_so_closely(rate: int, factor: int) -> None:
+    """Four points to a sample below 96 kHz, two below 192 kHz (88.2 and 176.4 kHz count with them)."""
+    assert oversampling(rate) == factor
+
+
+def test_points_between_samples_are_those_of_the_sound() -> None:
+    """The filters keep every frequency up to 20 kHz at 48 kHz within 0.05 dB, and delay it by what they should."""
+    filters = phases(4)
+    at = np.arange(filters.shape[1]) - filters.shape[1] / 2 + 1
+    for hertz in (20.0, 1_000.0, 10_000.0, 18_000.0, 20_000.0):
+        for number, taps in enumerate(filters):
+            turn = 2j * np.pi * hertz / 48_000
+            response = (taps * np.exp(turn * at)).sum() / np.exp(turn * (number + 1) / 4)
+            assert abs(20 * np.log10(abs(response))) < 0.05
+            assert abs(np.angle(response)) < 0.01
+
+
+def test_a_sample_is_a_lower_bound() -> None:
+    """A single sample at full scale is at least full scale."""
+    one = np.zeros((1, 4_800), np.float32)
+    one[0, 2_000] = -1.0
+    assert _steps(one, 48_000) == [pytest.approx(1.0, abs=1e-6)]
+
+
+def test_each_step_has_its_own_peak() -> None:
+    """A sine that doubles every 100 ms, and a last step that is shorter."""
+    gains = np.repeat([0.125, 0.25, 0.5, 1.0], 4_410)[:14_000]
+    wave = gains * np.sin(2 * np.pi * 441 / 44_100 * np.arange(gains.size))
+    found = _steps(np.stack([wave, -wave]).astype(np.float32), 44_100)
+    assert found == pytest.approx([0.125, 0.25, 0.5, 1.0], rel=0.03)
+
+
+def test_what_rings_on_after_the_end_is_heard() -> None:
+    """A cut through a loud high tone, at a batch's end and elsewhere, has the same last step."""
+    for count in (BATCH, BATCH - 1, BATCH - 13, BATCH + 1):
+        wave = 0.5 * np.sin(2 * np.pi * 0.25 * np.arange(count) + np.pi / 4 + np.pi / 2 * (-count % 4))
+        (found,) = _steps(wave[np.newaxis].astype(np.float32), 48_000 * 2 // 2)
+        assert 0.5 <= found < 0.75
+
+
+def test_fast_rates_need_no_points_between() -> None:
+    """At 192 kHz the samples are close enough."""
+    wave = np.sin(2 * np.pi * 997 / 192_000 * np.arange(19_200))[np.newaxis].astype(np.float32)
+    assert _steps(wave, 192_000) == [pytest.approx(1.0, abs=1e-4)]
+
+
+def test_nothing_has_no_peak() -> None:
+    """No samples, no steps; and the peak of nothing is 0."""
+    assert _steps(np.zeros((2, 0), np.float32), 48_000) == []
+    assert peak(np.zeros((2, 0), np.float32)) == 0.0
