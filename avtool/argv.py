@@ -48,14 +48,17 @@ def decode(
     sample_rate_hz: int,
     channels: int,
     packet_hash: bool = False,
+    ignore_trims: bool = False,
     containers: str = CONTAINERS,
 ) -> list[str]:
     """Decode the first audio stream to interleaved 32-bit floats on standard output, at this rate.
 
     Integer samples of up to 24 bits come out exactly if it is the source's own rate. `channels` is 1 for a mono source,
     2 for any other: more are mixed down. With `packet_hash` the SHA-256 of its packets is printed among the messages.
+    `ignore_trims` plays every sample that the decoder gives.
     """
-    source_stream = _source(source, containers=containers, threads=1)  # sources are decoded side by side already
+    # One thread: sources are decoded side by side already.
+    source_stream = _source(source, containers=containers, ignore_trims=ignore_trims, threads=1)
     mixing = {"ochl": "mono"} if channels == 1 else _DOWNMIX
     samples = source_stream["a:0"].filter("aresample", sample_rate_hz, **_RESAMPLER, osf="flt", **mixing)
     outputs = [_to_pipe(samples)]
@@ -65,9 +68,18 @@ def decode(
     return _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
 
 
-def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bool, mono: bool = False) -> list[str]:
+def normalise(
+    tool: str,
+    source: str,
+    target: str,
+    *,
+    gain_db: float,
+    dither: bool,
+    mono: bool = False,
+    ignore_trims: bool = False,
+) -> list[str]:
     """Decode, resample, apply a linear gain and write 24-bit FLAC frames; the same signal as `decode` gives it, too."""
-    stereo = _at_48k_stereo(_source(source)["a:0"], mono=mono)
+    stereo = _at_48k_stereo(_source(source, ignore_trims=ignore_trims)["a:0"], mono=mono)
     split = stereo.filter("volume", volume=_decibels(gain_db), precision="double").filter_multi_output("asplit", 2)
     rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
     mezzanine = (
@@ -80,15 +92,19 @@ def normalise(tool: str, source: str, target: str, *, gain_db: float, dither: bo
 
 
 def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput]) -> list[str]:
-    """Decode the mezzanine once and feed every encoder from it; report progress on standard output."""
+    """Decode the mezzanine once and feed every encoder from it; print a line for each of its packets.
+
+    The lines tell how far it is. And they end it when nobody reads them any more: unlike its own progress reports,
+    which it writes into broken pipes for as long as the music lasts.
+    """
     source = ffmpeg.input(_file(mezzanine), protocol_whitelist="file", format_whitelist="mov")
     streams = [source["a:0"]]
     if len(outputs) > 1:
         split = source["a:0"].filter_multi_output("asplit", len(outputs))
         streams = [split[number] for number in range(len(outputs))]
     encoded = [_encoded(stream, output) for stream, output in zip(streams, outputs, strict=True)]
-    merged = ffmpeg.merge_outputs(*encoded).global_args("-progress", "pipe:1", "-stats_period", "0.5")
-    return _compiled(tool, merged, "error")
+    beat = source.output("pipe:1", format="framecrc", acodec="copy", map="0:a:0", flush_packets=1)
+    return _compiled(tool, ffmpeg.merge_outputs(*encoded, beat), "error")
 
 
 def _encoded(stream: Any, output: EncodeOutput) -> Any:
@@ -123,8 +139,17 @@ def _container() -> dict[str, Any]:
     }
 
 
-def _source(path: str, *, containers: str = CONTAINERS, **options: Any) -> Any:
-    return ffmpeg.input(_file(path), protocol_whitelist="file", format_whitelist=containers, **options)
+def _source(path: str, *, containers: str = CONTAINERS, ignore_trims: bool = False, **options: Any) -> Any:
+    """A source; a frame whose checksum is wrong is left out, so that its samples are missed, not heard as noise."""
+    if ignore_trims:
+        options["flags2"] = "+skip_manual"
+    return ffmpeg.input(
+        _file(path),
+        protocol_whitelist="file",
+        format_whitelist=containers,
+        err_detect="crccheck+explode",
+        **options,
+    )
 
 
 def _file(path: str) -> str:

@@ -31,6 +31,7 @@ async def decode(
     timeout_s: float,
     subject: str,
     packet_hash: bool = False,
+    ignore_trims: bool = False,
     containers: str = argv.CONTAINERS,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Decoded:
@@ -46,6 +47,7 @@ async def decode(
         sample_rate_hz=sample_rate_hz,
         channels=channels,
         packet_hash=packet_hash,
+        ignore_trims=ignore_trims,
         containers=containers,
     )
     counted = _counted(take, sample_rate_hz * channels, on_seconds)
@@ -65,13 +67,16 @@ async def normalise(
     timeout_s: float,
     subject: str,
     mono: bool = False,
+    ignore_trims: bool = False,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Completed:
     """Write a source's sound to `target` as 24-bit FLAC in MP4, 48 kHz stereo, with a linear gain.
 
     `take` is handed the same signal as interleaved 32-bit floats, before it is rounded. Else as `decode`.
     """
-    words = argv.normalise(tool.path, source, target, gain_db=gain_db, dither=dither, mono=mono)
+    words = argv.normalise(
+        tool.path, source, target, gain_db=gain_db, dither=dither, mono=mono, ignore_trims=ignore_trims
+    )
     counted = _counted(take, argv.SAMPLE_RATE_HZ * argv.CHANNELS, on_seconds)
     return await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=counted)
 

@@ -4,6 +4,7 @@ import re
 from collections import deque
 from dataclasses import dataclass
 
+from avtool.argv import SAMPLE_RATE_HZ
 from model.errors import SourceUnsupported, ToolFailed
 
 _LOSSLESS = re.compile(r"pcm_|flac|alac|wavpack")
@@ -12,7 +13,7 @@ _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d)\.(\d\d)", re.MULTILINE
 _STREAM = re.compile(r"^  Stream #0:\d+[^\n]*?: Audio: ([^\n]*)", re.MULTILINE)
 _ANY_STREAM = re.compile(r"^  Stream #0:\d+[^\n]*?: (?:Audio|Video|Subtitle|Data): ([^\n]*)", re.MULTILINE)
 _BITS = re.compile(r"\((\d{1,3}) bit\)")
-_PROGRESS = re.compile(r"out_time_us=(-?[0-9]{1,18})")
+_PACKET = re.compile(r"0, *-?[0-9]{1,18}, *(-?[0-9]{1,18}),")
 _PACKET_HASH = re.compile(r"^SHA256=([0-9a-f]{64})$", re.MULTILINE)
 _SAMPLE_BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 32, "s32p": 32, "flt": 32, "dbl": 64, "s64": 64}
 
@@ -113,6 +114,6 @@ def parse_packet_hash(stderr: str, *, subject: str) -> str:
 
 
 def progress_seconds(line: str) -> float | None:
-    """How far ffmpeg is, from a line of `-progress`; None for other lines."""
-    found = _PROGRESS.fullmatch(line.strip())
-    return max(0.0, int(found[1]) / 1_000_000) if found else None
+    """How far ffmpeg is in a track at 48 kHz, from the line of `framecrc` for a packet; None for other lines."""
+    found = _PACKET.match(line)
+    return max(0, int(found[1])) / SAMPLE_RATE_HZ if found else None

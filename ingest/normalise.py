@@ -12,6 +12,7 @@ from avtool.locate import Ffmpeg
 from cmaf.assemble import TrackFile, assemble
 from cmaf.encoded import read_encoded
 from ingest.checks.refusals import refusal
+from ingest.listen import trimmed_twice
 from ingest.scan import Source
 from meter.meter import Meter
 from model.errors import MediaError, SourceTooShort, ToolFailed
@@ -78,6 +79,7 @@ async def _write(work: Writing, gain_db: float) -> Written:
             gain_db=gain_db,
             dither=needs_dither(work.info, gain_db),
             mono=work.info.channels == 1,
+            ignore_trims=trimmed_twice(work.info.container, work.info.codec),
             timeout_s=work.timeout_s,
             subject=work.source.name,
             on_seconds=work.on_seconds,

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,33 @@ def test_killed_at_any_moment_and_run_again_it_ends_as_if_undisturbed(tmp_path: 
     assert segue(*PUBLISH, cwd=wild).summary == {"done": 0, "skipped": 3, "failed": 1}
 
 
+def test_after_a_kill_nothing_works_on_and_the_next_run_cleans_up(tmp_path: Path) -> None:
+    """Encoders end with whom they work for; scratch that nobody holds is removed."""
+    song(tmp_path / "music" / "1.flac", seconds=60)
+    (tmp_path / "scratch").mkdir()
+    arguments = (*PUBLISH, "--scratch", "scratch")
+
+    def working() -> list[str]:
+        lines = [path.read_bytes().decode(errors="replace") for path in Path("/proc").glob("[0-9]*/cmdline")]
+        return [line for line in lines if str(tmp_path) in line or "scratch/segue-scratch-" in line]
+
+    with started(*arguments, cwd=tmp_path) as process:
+        _until(lambda: any("mezzanine.mp4" in line and "libopus" in line for line in working()))
+        process.kill()
+        process.wait()
+        _until(lambda: not working())
+    assert list((tmp_path / "scratch").iterdir())
+    assert segue(*arguments, cwd=tmp_path).status == 0
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def _until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_two_releases_of_one_recording_share_one_package(tmp_path: Path) -> None:
     """Two catalog entries, one encode; a changed tag shows up without one."""
     song(tmp_path / "music" / "a.flac", album="Album", artist="A", tracknumber="1", title="One")
@@ -169,10 +196,7 @@ def test_a_drop_folder_is_watched(tmp_path: Path) -> None:
     with started(*PUBLISH, "--watch", "--move-done", "done", cwd=tmp_path) as process:
         song(tmp_path / "music" / "x" / "1.flac", album="Album", title="One")
         assert event(process, "track")["status"] == "done"
-        deadline = time.monotonic() + 10
-        while not (tmp_path / "done" / "x" / "1.flac").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert (tmp_path / "done" / "x" / "1.flac").exists()
+        _until((tmp_path / "done" / "x" / "1.flac").exists)
         assert not (tmp_path / "music" / "x" / "1.flac").exists()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 130

@@ -157,20 +157,18 @@ def test_other_streams_may_be_what_is_as_long_as_the_file(streams: str, alone: b
 @pytest.mark.parametrize(
     ("line", "seconds"),
     [
-        ("out_time_us=1500000", 1.5),
-        ("out_time_us=1500000\r", 1.5),
-        ("out_time_us=-21333", 0.0),
-        ("out_time_us=N/A", None),
-        ("out_time_us=--5", None),
-        ("out_time_us=²", None),
-        ("out_time_us=" + "9" * 5_000, None),
-        ("out_time=00:00:01.500000", None),
-        ("progress=continue", None),
+        ("0,      72000,      72000,     3840,    16540, 0xf282ddd0", 1.5),
+        ("0,      -1024,      -1024,     1024,      540, 0xf282ddd0", 0.0),
+        ("0, 0, 0, 1, 2, 0x0", 0.0),
+        ("1,      72000,      72000,     3840,    16540, 0xf282ddd0", None),
+        ("0, 1, " + "9" * 5_000 + ", 1, 1, 0x0", None),
+        ("0, 1, ², 1, 1, 0x0", None),
+        ("#tb 0: 1/48000", None),
         ("", None),
     ],
 )
 def test_progress_is_read_from_one_line(line: str, seconds: float | None) -> None:
-    """Microseconds of output; before the first frame it is negative or not known."""
+    """The time of a packet, in samples; before the music it is negative."""
     assert progress_seconds(line) == seconds
 
 
