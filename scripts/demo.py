@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ingest.scan import find_sources
 from model.errors import UsageError
 from scripts.sample_album import ALBUM_FOLDER
 from scripts.segue_process import CommandFailed, publish, serving
@@ -55,10 +54,8 @@ def main(environ: Mapping[str, str]) -> int:
 
 def _publish_album(album: Path, url: str) -> int:
     """Publish and check every track of the album; how many sources failed."""
-    # The first track alone gets the whole machine, and is live as soon as it can be.
-    first = find_sources([album])[:1]
-    if _await_listed(url, publish(SEGUE, [source.path for source in first], STORE, jobs=1)):
-        _announce(url)
+    _announce(url)
+    _say("each track is there as soon as it is live")
     outcomes = publish(SEGUE, [album], STORE, jobs=JOBS)
     tracks = _await_listed(url, outcomes)
     renditions = sum(walk_track(url, track) for track in tracks)

@@ -17,7 +17,7 @@ from scripts.stream_walk import StreamBroken, live_tracks, walk_track
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".cache/smoke"
 STEP_TIMEOUT_S = 300
-DEVELOPMENT_ONLY = ("pytest", "mypy", "numpy", "playwright")
+DEVELOPMENT_ONLY = ("pytest", "mypy", "hypothesis", "playwright")
 
 
 def main() -> int:

@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.resources import files
+from pathlib import Path
 
 from avtool.argv import CONTAINERS
 from avtool.locate import locate
+from ingest.metadata.reader import Reader
+from ingest.scan import Source
 from model.errors import ObjectNotFound, PipelineError
 from segue.config import Config
 from segue.loop import run_loop
@@ -26,7 +29,7 @@ EXAMPLE = "segue doctor --store file:store"
 FREE_BYTES_LEAST = 1 << 30
 PACKAGES = (
     "segue", "ingest", "packager", "origin", "discovery", "avtool", "manifests", "storage", "catalog", "cmaf",
-    "model", "player_demo",
+    "meter", "model", "player_demo",
 )  # fmt: skip
 _NO_TRACK = "a" * 20
 
@@ -75,6 +78,7 @@ async def _checks(config: Config) -> AsyncIterator[Check]:
         yield Check("formats", True, CONTAINERS.replace(",", " "))
     except PipelineError as error:
         yield Check("ffmpeg", False, str(error), error.hint)
+    yield await _tags()
     free = shutil.disk_usage(config["scratch"] or tempfile.gettempdir()).free
     enough = free >= FREE_BYTES_LEAST
     yield Check("scratch", enough, f"{free >> 20} MiB free", "" if enough else "name a larger folder with --scratch")
@@ -91,6 +95,16 @@ def _owners() -> Check:
     shared = [name for name in PACKAGES if set(owners.get(name, ["segue"])) - {"segue"}]
     hint = "install Segue into a virtual environment of its own" if shared else ""
     return Check("names", not shared, ", ".join(shared) or "every package is ours", hint)
+
+
+async def _tags() -> Check:
+    """Tags and pictures are read in a process of their own, which has to start."""
+    try:
+        async with Reader() as reader:
+            await reader.describe(Source(path=Path("none")))
+    except PipelineError as error:
+        return Check("tags", False, str(error), "look at the limits of this user: ulimit -a")
+    return Check("tags", True, "the reading process starts")
 
 
 async def _store(config: Config) -> Check:
