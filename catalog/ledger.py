@@ -26,10 +26,9 @@ class SourceStamp:
     @classmethod
     def of(cls, path: Path) -> "SourceStamp":
         """The stamp of the file as it is now; OSError as os.stat raises it."""
-        absolute = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links and hide a replaced one
-        found = absolute.stat()
+        found = path.stat()
         return cls(
-            path=os.fsencode(absolute),
+            path=place_of(path),
             size_bytes=found.st_size,
             mtime_ns=found.st_mtime_ns,
             ctime_ns=found.st_ctime_ns,
@@ -40,6 +39,11 @@ class SourceStamp:
     def text(self) -> str:
         """Everything but the path, as one text."""
         return f"{self.size_bytes}-{self.mtime_ns}-{self.ctime_ns}-{self.inode}"
+
+
+def place_of(path: Path) -> bytes:
+    """How the ledger calls the place of a file: absolute, as bytes. Links are not followed: they may be replaced."""
+    return os.fsencode(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

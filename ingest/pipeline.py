@@ -12,7 +12,7 @@ from pathlib import Path
 from avtool.locate import Ffmpeg
 from avtool.output import Probe
 from avtool.scratch import scratch_folder
-from catalog.ledger import Ledger, Refusal, SourceRow, SourceStamp
+from catalog.ledger import Ledger, Refusal, SourceRow, SourceStamp, place_of
 from catalog.turns import Turns
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import probe_source
@@ -221,7 +221,7 @@ async def note_failure(work: Ingest, source: Source, error: PipelineError) -> No
 
 async def failed_before(work: Ingest, source: Source) -> bool:
     """Whether the last work on this file failed."""
-    row = await asyncio.to_thread(work.ledger.last, os.fsencode(source.path.absolute()))
+    row = await asyncio.to_thread(work.ledger.last, place_of(source.path))
     return row is not None and row.refusal is not None
 
 
