@@ -1,11 +1,18 @@
-"""Loudness measurement beside what others use for it: the same files, in turn within the same minutes.
+"""Ingest beside what others use for its parts: the same files, in turn within the same minutes.
 
-Ours decodes each file once and finds loudness, range, true peaks over time, clipping, silence, bandwidth and a hash of
-the samples. Theirs: `ffmpeg -af ebur128=peak=true` by the same ffmpeg; loudgain, if it is installed; pyloudnorm, which
-knows no true peak and reads the file by soundfile. CPU is that of a program and all that it starts, memory that of the
-largest of them; of each tool the best of three rounds counts. The ratio is ours over theirs.
+`measure`: ours decodes each file once and finds loudness, range, true peaks over time, clipping, silence, bandwidth
+and a hash of the samples. Theirs: `ffmpeg -af ebur128=peak=true` by the same ffmpeg; loudgain, if it is installed;
+pyloudnorm, which finds integrated loudness only, and once more with a true peak by scipy; both hold whole files.
 
-    python3 -m venv .cache/bench-venv && .cache/bench-venv/bin/pip install pyloudnorm soundfile
+`normalise`: `segue ingest` of each file into an empty store, with tags, art, hashes and reports, beside
+ffmpeg-normalize (EBU mode, two passes) to 24-bit FLAC at 48 kHz, both with one job and the same ffmpeg; how far the
+result is from −14 LUFS, and how much of the dynamics is left, is measured by ffmpeg's ebur128.
+
+CPU is that of a program and all that it starts, memory that of the largest of them; of each tool the best of three
+rounds counts. The ratio is ours over theirs.
+
+    python3 -m venv .cache/bench-venv
+    .cache/bench-venv/bin/pip install pyloudnorm soundfile scipy ffmpeg-normalize
     python -m benchmarks.bench_ingest [SECONDS [TRACKS]] > result.json
 """
 
@@ -32,17 +39,27 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 ROUNDS = 3
 SECONDS, TRACKS = 240, 10  # an album
 RATE, CHANNELS = 44_100, 2
-PYLOUDNORM = Path(".cache/bench-venv/bin/python")
+PEERS = Path(".cache/bench-venv/bin")
+PYLOUDNORM, FFMPEG_NORMALIZE = PEERS / "python", PEERS / "ffmpeg-normalize"
+TARGET_LUFS = -14.0
 _MUSIC = (
     "aevalsrc=exprs='0.2*sin(2*PI*{hertz}*t)*exp(-2*mod(t,0.5))+0.1*sin(2*PI*554*t)*exp(-4*mod(t,0.25))"
     "+0.12*sin(2*PI*55*t)*(1+sin(t/5))+0.2*(random(0)-0.5)*exp(-20*mod(t,0.5))"
     "|0.2*sin(2*PI*{hertz}*t+1)*exp(-2*mod(t,0.5))+0.2*(random(1)-0.5)*exp(-20*mod(t,0.25))':s=44100:d={seconds}"
 )
-_SOUNDFILE = """
+_PYLOUDNORM = """
 import sys, pyloudnorm, soundfile
 for path in sys.argv[1:]:
     samples, rate = soundfile.read(path)
     print(pyloudnorm.Meter(rate).integrated_loudness(samples))
+"""
+_WITH_TRUE_PEAK = """
+import math, sys, pyloudnorm, soundfile
+from scipy.signal import resample_poly
+for path in sys.argv[1:]:
+    samples, rate = soundfile.read(path)
+    peak = abs(resample_poly(samples, 4, 1, axis=0)).max()
+    print(pyloudnorm.Meter(rate).integrated_loudness(samples), 20 * math.log10(peak))
 """
 
 
@@ -99,7 +116,8 @@ def measuring(files: Sequence[str]) -> dict[str, tuple[list[list[str]], Callable
     if loudgain := shutil.which("loudgain"):
         tools["loudgain"] = ([[loudgain, "-q", "-O", "-s", "s", *files]], _of_loudgain)
     if PYLOUDNORM.exists():
-        tools["pyloudnorm"] = ([[str(PYLOUDNORM), "-c", _SOUNDFILE, *files]], _of_pyloudnorm)
+        tools["pyloudnorm"] = ([[str(PYLOUDNORM), "-c", _PYLOUDNORM, *files]], _of_pyloudnorm)
+        tools["pyloudnorm_true_peak"] = ([[str(PYLOUDNORM), "-c", _WITH_TRUE_PEAK, *files]], _of_pyloudnorm)
     return tools
 
 
@@ -120,7 +138,8 @@ def _of_loudgain(said: str) -> Reading:
 
 
 def _of_pyloudnorm(said: str) -> Reading:
-    return Reading(integrated_lufs=round(float(said.splitlines()[0]), 2), true_peak_dbtp=None)
+    integrated, *peak = (round(float(word), 2) for word in said.splitlines()[0].split())
+    return Reading(integrated_lufs=integrated, true_peak_dbtp=peak[0] if peak else None)
 
 
 async def measure(files: Sequence[str]) -> None:
@@ -138,7 +157,7 @@ async def measure(files: Sequence[str]) -> None:
 
 
 def compare_measuring(files: Sequence[str]) -> dict[str, object]:
-    """All tools in turn, several rounds."""
+    """All meters in turn, several rounds."""
     tools = measuring(files)
     costs: dict[str, list[Cost]] = {name: [] for name in tools}
     readings: dict[str, Reading] = {}
@@ -147,16 +166,60 @@ def compare_measuring(files: Sequence[str]) -> dict[str, object]:
             cost, said = timed(commands)
             costs[name].append(cost)
             readings[name] = read(said)
+    missing = [name for name in ("loudgain", "pyloudnorm") if name not in tools]
+    return compared(costs, {name: asdict(reading) for name, reading in readings.items()}) | {"missing": missing}
+
+
+def normalising(files: Sequence[str], folder: Path) -> dict[str, tuple[list[str], str]]:
+    """The tools that are installed: their command for these files, and which files they write into `folder`."""
+    store = ("--store", f"file:{folder / 'store'}", "--catalog", str(folder / "catalog.sqlite3"))
+    policy = ("--loudness", "track", "--target", str(TARGET_LUFS), "--jobs", "1")
+    ours = [sys.executable, "-m", "segue.main", "ingest", *files, *store, *policy]
+    tools = {"segue": (ours, "store/recordings/*/mezzanine/*.mp4")}
+    if FFMPEG_NORMALIZE.exists():
+        theirs = ["env", f"FFMPEG_PATH={FFMPEG}", str(FFMPEG_NORMALIZE), *files, "-t", str(TARGET_LUFS), "-tp", "-1"]
+        output = ["-c:a", "flac", "-ar", "48000", "-ext", "flac", "-of", str(folder / "out")]
+        tools["ffmpeg_normalize"] = ([*theirs, "--keep-lra-above-loudness-range-target", *output], "out/*.flac")
+    return tools
+
+
+def compare_normalising(files: Sequence[str], folder: Path) -> dict[str, object]:
+    """Both tools in turn, several rounds."""
+    costs: dict[str, list[Cost]] = {}
+    results: dict[str, dict[str, object]] = {}
+    for number in range(ROUNDS):
+        for name in normalising(files, folder):
+            place = folder / f"{name}-{number}"
+            place.mkdir()
+            command, written = normalising(files, place)[name]
+            cost, _ = timed([command])
+            costs.setdefault(name, []).append(cost)
+            results[name] = _results([str(path) for path in place.glob(written)])
+            shutil.rmtree(place)
+    return compared(costs, results) | {"missing": [] if FFMPEG_NORMALIZE.exists() else ["ffmpeg_normalize"]}
+
+
+def _results(files: Sequence[str]) -> dict[str, object]:
+    """How far from the target the farthest of these files is, in LU, and the mean of their ranges."""
+    meter = ["-af", "ebur128=framelog=quiet", "-f", "null", "-"]
+    said = [timed([[FFMPEG, "-nostdin", "-hide_banner", "-nostats", "-i", file, *meter]])[1] for file in files]
+    levels = [float(re.findall(r"I: +(\S+) LUFS", each)[-1]) for each in said]
+    ranges = [float(re.findall(r"LRA: +(\S+) LU", each)[-1]) for each in said]
+    farthest = max(abs(level - TARGET_LUFS) for level in levels)
+    return {"farthest_lu": round(farthest, 1), "range_lu": round(sum(ranges) / len(ranges), 1)}
+
+
+def compared(costs: dict[str, list[Cost]], results: dict[str, dict[str, object]]) -> dict[str, object]:
+    """The best costs and the results of every tool, and ours over theirs."""
     found = {name: best(each) for name, each in costs.items()}
     ours = found["segue"]
     return {
-        "tools": {name: figures | asdict(readings[name]) for name, figures in found.items()},
+        "tools": {name: {**figures, **results[name]} for name, figures in found.items()},
         "ratio": {
             name: {figure: round(ours[figure] / figures[figure], 2) for figure in figures}
             for name, figures in found.items()
             if name != "segue"
         },
-        "missing": [name for name in ("loudgain", "pyloudnorm") if name not in tools],
     }
 
 
@@ -172,12 +235,13 @@ def main() -> None:
         for number, file in enumerate(files):
             music = _MUSIC.format(hertz=220 + 10 * number, seconds=seconds)
             timed([[FFMPEG, "-nostdin", "-v", "error", "-f", "lavfi", "-i", music, file]])
-        measured = compare_measuring(files)
+        measured, normalised = compare_measuring(files), compare_normalising(files, Path(folder))
     result = {
         "benchmark": "ingest",
         "audio_s": seconds * tracks,
         "files": tracks,
         "measure": measured,
+        "normalise": normalised,
         "machine": {"cpus": os.cpu_count(), "python": sys.version.split()[0], "load": round(os.getloadavg()[0], 1)},
         "ffmpeg": Path(FFMPEG).name,
     }

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meter.gating import joint
 from model.analysis import Analysis
@@ -33,7 +33,10 @@ def levels(
     if mode is LoudnessMode.OFF or target is None:
         return [Level(mode=LoudnessMode.OFF, gain=Gain(applied_db=0.0))] * len(analyses)
     if mode is LoudnessMode.ALBUM and album and len(analyses) <= ALBUM_TRACKS_MAX:
+        maxima = [each.loudness.momentary_max_lufs for each in analyses]
+        loudest = max((each for each in maxima if each is not None), default=None)
         together = joint([(each.energies, each.peaks) for each in analyses])
+        together = replace(together, momentary_max_lufs=loudest)  # it was looked for on a finer grid than the energies'
         gain = _gain(target, together)
         said = AlbumLoudness(loudness=together, tracks=len(analyses))
         return [Level(mode=LoudnessMode.ALBUM, gain=gain, album=said)] * len(analyses)
