@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 STDERR_TAIL_BYTES = 64 << 10
 LINE_BYTES_MAX = 64 << 10
 TERMINATE_GRACE_S = 3.0
+REAP_S = 10.0  # a killed process ends at once, unless its disk does not answer
 _Reader = Callable[[asyncio.subprocess.Process], Coroutine[None, None, bytes]]
 
 
@@ -177,8 +178,19 @@ async def _reap(process: asyncio.subprocess.Process) -> None:
                     await process.wait()
     finally:  # also when the operator did not have the patience
         _signal_group(process.pid, signal.SIGKILL)
-        # What nobody read would keep a pipe open for ever, and asyncio has no public way to close it.
-        process._transport.close()  # type: ignore[attr-defined]
+        await close_pipes(process)
+
+
+async def close_pipes(process: asyncio.subprocess.Process) -> None:
+    """Let go of a process that was killed: what nobody read would keep a pipe open for ever.
+
+    Not before it was reaped: asyncio's transport would reap it by itself, and its watcher would miss it.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REAP_S):
+            while process.returncode is None:  # noqa: ASYNC110 - its watcher tells nobody
+                await asyncio.sleep(0.002)
+    process._transport.close()  # type: ignore[attr-defined]  # there is no public way
     await process.wait()
 
 

@@ -10,6 +10,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from pathlib import Path
 
+from avtool.run import close_pipes
 from model.errors import ToolFailed, ToolMissing, ToolTimeout
 
 START_SECONDS_MAX = 60.0
@@ -90,9 +91,7 @@ class Worker:
     async def _reap(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        # What nobody read would keep a pipe open for ever, and asyncio has no public way to close it.
-        self._process._transport.close()  # type: ignore[attr-defined]
-        await self._process.wait()
+        await close_pipes(self._process)
 
 
 def _confine(pid: int) -> None:

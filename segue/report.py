@@ -58,6 +58,7 @@ class ReportWriter:
         self._tracks: list[_Row] = []
         self._failures: list[_Row] = []
         self._albums: dict[tuple[str, str, str], Album] = {}
+        self._keys: dict[tuple[str, str], tuple[str, str, str]] = {}
         self._covers: dict[str, str] = {}
         self._tally = Tally()
 
@@ -154,11 +155,14 @@ class ReportWriter:
         tags = entry.track.tags
         if not tags.album:
             return (_ALONE, "", "", 0, 0, f"{', '.join(tags.artists)}\0{tags.title}".casefold())
-        key = (_artist(tags).casefold(), tags.album.casefold(), entry.track.release)
+        # Guests make no other album of it: what was levelled together is one.
+        together = repr(entry.track.album) if entry.track.album else _artist(tags).casefold()
+        name = (tags.album.casefold(), together)
+        key = self._keys.setdefault(name, (_artist(tags).casefold(), *name))
         album = self._albums.get(key)
         if album is None:
-            name = Album(name=tags.album, artist=_artist(tags), date=tags.date, cover=entry.cover)
-            album = self._albums[key] = name
+            album = Album(name=tags.album, artist=_artist(tags), date=tags.date, cover=entry.cover)
+            self._albums[key] = album
         album.tracks += 1
         album.seconds += entry.seconds
         if entry.track.album is not None:

@@ -110,12 +110,12 @@ def _levels(summary: ReportSummary, tally: Tally) -> str:
 
 def _how(summary: ReportSummary) -> str:
     words = {
-        LoudnessMode.TRACK: "every track brought to",
-        LoudnessMode.ALBUM: "every album brought to",
+        LoudnessMode.TRACK: "every track brought towards",
+        LoudnessMode.ALBUM: "every album as a whole brought towards",
         LoudnessMode.OFF: "loudness measured, and left as it was",
     }[summary.mode]
     if summary.target is not None:
-        words += f" {number(summary.target.integrated_lufs)} LUFS, true peaks at most"
-        words += f" {number(summary.target.true_peak_dbtp)} dBTP, by linear gain alone"
+        words += f" {number(summary.target.integrated_lufs)} LUFS, as far as true peaks of"
+        words += f" {number(summary.target.true_peak_dbtp)} dBTP allow, by linear gain alone"
     tool = escaped(f"Segue {metadata.version('segue')}, {summary.tool}")
     return f"{words} <span>{tool}</span>"

@@ -1,7 +1,10 @@
 """README, docs, `--help` and code say the same."""
 
 import re
+import tomllib
 from collections.abc import Iterator
+from contextlib import redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -13,11 +16,26 @@ from segue.config import SETTINGS, Setting
 from segue.main import COMMANDS, parser
 
 ROOT = Path(__file__).resolve().parents[2]
+EVENT = re.compile(r'"event": "([a-z]+)"')
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def _options(command: str) -> set[str]:
+    """The long options of a command, settings and all, as its help lists them."""
+    said = StringIO()
+    with redirect_stdout(said), suppress(SystemExit):
+        parser().parse_args([command, "--help"])
+    return set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", said.getvalue(), re.MULTILINE))
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a link can follow into a page: its headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _error_classes(base: type[PipelineError] = PipelineError) -> Iterator[type[PipelineError]]:
@@ -61,12 +79,60 @@ def test_cli_json_has_every_command() -> None:
     assert all(f"`{command}`" in page for command in COMMANDS)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_command_is_explained(command: str) -> None:
+    """What is no setting stands in the README or in the operator's page."""
+    settings = {setting.flag for setting in SETTINGS} | {"--help", "--config"}
+    said = _text("README.md") + _text("docs/operations.md")
+    own = _options(command) - settings
+    assert sorted(option for option in own if not re.search(rf"[` ]{option}(?![a-z-])", said)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_docs_name_no_option_that_is_none(page: Path) -> None:
+    """What stands in backticks as `--option`, or behind `segue COMMAND`, is an option (of that command)."""
+    said = page.read_text(encoding="utf-8")
+    ours = {option for command in COMMANDS for option in _options(command)} | {"--version", "--odd"}
+    assert set(re.findall(r"`(--[a-z-]+)", said)) - ours == set()
+    for command, words in re.findall(r"segue (\w+)((?: [^`\n]*)?)", said):
+        taken = set(re.findall(r"(?<= )--[a-z-]+", words))
+        assert command not in COMMANDS or taken - _options(command) == set()
+
+
+def test_cli_json_has_every_event() -> None:
+    """Each event that a command prints is described, and no other."""
+    printed = {event for file in (ROOT / "segue").rglob("*.py") for event in EVENT.findall(file.read_text("utf-8"))}
+    rows = re.findall(r"^\| [^|]+ \| `([a-z]+)`", _text("docs/cli-json.md"), re.MULTILINE)
+    assert printed == set(rows) - {"event"}  # the head of the table
+
+
+def test_architecture_has_every_folder() -> None:
+    """Each package that is shipped is in the table of folders."""
+    packages = tomllib.loads(_text("pyproject.toml"))["tool"]["setuptools"]["packages"]
+    listed = re.findall(r"^\| `([a-z_/]+)/` \|", _text("docs/architecture.md"), re.MULTILINE)
+    named = {name.replace(".", "/") for name in packages} - {"segue/commands", "player_demo"}
+    assert set(listed) == named
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link and picture in the docs exists."""
-    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    """Every relative link and picture in the docs exists, and so does the heading that it names."""
+    missing = []
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        place = page.parent / target if target else page
+        if not place.exists() or (anchor and anchor not in _anchors(place)):
+            missing.append(f"{target}#{anchor}")
     assert missing == []
+
+
+def test_decisions_are_numbered() -> None:
+    """One after the other, and the heading has the number of the file."""
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    titles = [re.match(r"# (\d+)\. ", file.read_text(encoding="utf-8")) for file in files]
+    assert [int(title[1]) for title in titles if title] == list(range(1, len(files) + 1))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
 
 
 def test_make_targets_in_the_docs_exist() -> None:

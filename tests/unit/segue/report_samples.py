@@ -46,9 +46,9 @@ def made_track(
 ) -> Track:
     """The track of this recording, in album mode if its album was measured."""
     gain = gain_to(TARGET, album or analysis.loudness)
-    release = f"{tags.album_artist}/{tags.album}" if tags.album else ""
+    release = f"{tags.album_artist}/{tags.album}/{tags.track_number}/{tags.title}"
     return Track(
-        track_id=track_id_of(analysis.recording_id, release + tags.title),
+        track_id=track_id_of(analysis.recording_id, release),
         release=release,
         source=SourceInfo(
             container="flac", codec="flac", sample_rate_hz=44_100, channels=2, channel_layout="stereo",
