@@ -31,6 +31,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+import segue.config  # noqa: F401 - as the command starts: BLAS with one thread
 from avtool.decode import decode
 from avtool.locate import locate
 from meter.meter import Meter

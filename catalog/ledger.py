@@ -115,6 +115,11 @@ class Ledger:
         found = self._database.select(query, (sha256,))
         return str(found[0][0]) if found else None
 
+    def tracks_of(self, sha256: str) -> list[tuple[bytes, str]]:
+        """The paths at which these bytes were seen, in order, and the tracks that they are there."""
+        query = "SELECT path, track_id FROM sources WHERE sha256 = ? AND track_id != '' ORDER BY path"
+        return [(path, track_id) for path, track_id in self._database.select(query, (sha256,))]
+
     def holders(self, track_id: str) -> list[bytes]:
         """The paths of all sources that are this track, in order."""
         found = self._database.select("SELECT path FROM sources WHERE track_id = ? ORDER BY path", (track_id,))

@@ -10,6 +10,7 @@ from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget, g
 from model.track import AlbumLoudness
 
 ALBUM_TRACKS_MAX = 500  # more are no album, but a folder of strangers with the same tag
+OFF_LU = 0.03  # how far a mezzanine may be off its target: encoders need nearly all of what is promised
 _STEPS_PER_DB = 100
 
 
@@ -43,8 +44,24 @@ def levels(
     return [Level(mode=LoudnessMode.TRACK, gain=_gain(target, each.loudness)) for each in analyses]
 
 
+def as_written(level: Level, target: LoudnessTarget | None, written: LoudnessReport, *, applied_db: float) -> Gain:
+    """The gain that a mezzanine really got, and what it lacks: resampling may have changed its loudness and peaks."""
+    withheld = level.gain.withheld_db
+    if level.mode is LoudnessMode.ALBUM:
+        withheld += max(0.0, level.gain.applied_db - applied_db)
+    elif target is not None:
+        missing = 0.0 if written.integrated_lufs is None else target.integrated_lufs - written.integrated_lufs
+        withheld = missing if missing > OFF_LU else 0.0
+    return Gain(applied_db=applied_db, withheld_db=round(withheld, 2))
+
+
 def _gain(target: LoudnessTarget, measured: LoudnessReport) -> Gain:
-    """Rounded down to 0.01 dB, so that the last bits of a measurement do not decide what is encoded."""
+    """Rounded down to 0.01 dB, so that the last bits of a measurement do not decide what is encoded.
+
+    What is too short for a loudness keeps the ceiling, and is else left as it is.
+    """
     exact = gain_to(target, measured)
+    if measured.silent and measured.true_peak_dbtp is not None:
+        exact = Gain(applied_db=min(0.0, target.true_peak_dbtp - measured.true_peak_dbtp))
     applied = math.floor(exact.applied_db * _STEPS_PER_DB + 1e-6) / _STEPS_PER_DB
     return Gain(applied_db=applied, withheld_db=round(exact.withheld_db, 2))

@@ -12,6 +12,7 @@ from avtool.locate import Ffmpeg
 from cmaf.assemble import TrackFile, assemble
 from cmaf.encoded import read_encoded
 from ingest.checks.refusals import refusal
+from ingest.levels import OFF_LU
 from ingest.listen import trimmed_twice
 from ingest.scan import Source
 from meter.meter import Meter
@@ -46,25 +47,38 @@ class Writing:
     on_seconds: Callable[[float], None]
 
 
-async def write_mezzanine(work: Writing, *, gain_db: float, true_peak_dbtp: float | None) -> Written:
+async def write_mezzanine(
+    work: Writing, *, gain_db: float, true_peak_dbtp: float | None, integrated_lufs: float | None = None
+) -> Written:
     """Decode, resample to 48 kHz stereo, apply the gain, and write.
 
-    A true peak that resampling brought above the ceiling is taken back by as much. Raises SourceDamaged if the source
-    breaks off, StorageError if scratch is full.
+    Resampling may raise a true peak, and takes what is above 24 kHz: see `correction_db`. Raises SourceDamaged if the
+    source breaks off, StorageError if scratch is full.
     """
     for _ in range(TRIES_MAX):
         written = await _write(work, gain_db)
-        over_db = _over(written.loudness, true_peak_dbtp)
-        if over_db <= _OVER_DB:
+        change_db = correction_db(written.loudness, true_peak_dbtp=true_peak_dbtp, integrated_lufs=integrated_lufs)
+        if not change_db:
             break
-        gain_db = round(gain_db - math.ceil(over_db * 100) / 100, 2)
+        gain_db = round(gain_db + change_db, 2)
     return written
 
 
-def _over(report: LoudnessReport, true_peak_dbtp: float | None) -> float:
-    if true_peak_dbtp is None or report.true_peak_dbtp is None or report.silent:
+def correction_db(report: LoudnessReport, *, true_peak_dbtp: float | None, integrated_lufs: float | None) -> float:
+    """What the gain of a mezzanine has to be changed by, in whole hundredths of a decibel; 0 if it is as it should be.
+
+    A true peak above the ceiling is taken back. Loudness that is off what was wanted (None: any will do) is brought
+    there, as far as the ceiling allows.
+    """
+    room, wish = math.inf, 0.0
+    if true_peak_dbtp is not None and report.true_peak_dbtp is not None:
+        room = true_peak_dbtp - report.true_peak_dbtp
+    if integrated_lufs is not None and report.integrated_lufs is not None:
+        wish = integrated_lufs - report.integrated_lufs
+    change = min(wish, room)
+    if room >= -_OVER_DB and abs(change) <= OFF_LU:
         return 0.0
-    return report.true_peak_dbtp - true_peak_dbtp
+    return math.floor(change * 100) / 100
 
 
 async def _write(work: Writing, gain_db: float) -> Written:

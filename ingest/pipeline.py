@@ -16,7 +16,7 @@ from catalog.ledger import Ledger, Refusal, SourceRow, SourceStamp, place_of
 from catalog.turns import Turns
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import probe_source
-from ingest.levels import Level
+from ingest.levels import Level, as_written
 from ingest.listen import Limits, listen
 from ingest.metadata.reader import Around, Reader
 from ingest.normalise import Writing, write_mezzanine
@@ -37,6 +37,7 @@ from model.errors import (
     SourceVanished,
 )
 from model.events import Observer, Stage, StageProgress, StageStarted
+from model.loudness import LoudnessMode
 from model.records import Record, from_json, to_json
 from model.track import Mezzanine, SourceInfo, Track, derived_id, track_id_of
 from storage.base import ObjectStore
@@ -84,10 +85,11 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """The report of a source, and whether anything had to be done for it."""
+    """The report of a source, whether anything had to be done for it, and which other file speaks for the track."""
 
     track: Track
     fresh: bool
+    duplicate_of: str = ""
 
 
 async def hear(work: Ingest, source: Source) -> Heard:
@@ -173,13 +175,28 @@ async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
     """Make what is missing of a source's mezzanine, art and report.
 
     The same sound with the same gain is written once, whatever its files are called; a changed tag changes the report
-    and nothing else. The report comes last, so a crash leaves the track as it was.
+    and nothing else. The report comes last, so a crash leaves the track as it was. Of several files that are one
+    track the first by path speaks for it: it stays as that one has it.
     """
     async with work.turns.hold(heard.recording_id):
         track_id = await _track_id(work, heard)
-        mezzanine = await _mezzanine(work, heard, level)
-    known = await _track(work.store, track_id)
-    track = Track(
+        known = await _track(work.store, track_id)
+        speaker = await _speaker(work, track_id, heard.stamp.path)
+        if speaker and known is not None and known.target == work.settings.target:
+            await note_duplicate(work, heard, known)
+            return Ingested(track=known, fresh=False, duplicate_of=speaker)
+        track = _report(work, heard, level, track_id=track_id, mezzanine=await _mezzanine(work, heard, level))
+        if track != known:
+            await _put_art(work.store, heard)
+            body = to_json(track)
+            await work.store.put(track_key(track_id), body, media_type="application/json", cache_control=REVALIDATE)
+        await _remember(work, heard.stamp, _row(heard.stamp, heard.info.sha256, heard.analysis, track_id))
+    return Ingested(track=track, fresh=track != known)
+
+
+def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanine: Mezzanine) -> Track:
+    gain = as_written(level, work.settings.target, mezzanine.loudness, applied_db=mezzanine.gain_db)
+    return Track(
         track_id=track_id,
         release=heard.release,
         source=heard.info,
@@ -190,20 +207,14 @@ async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
         target=work.settings.target,
         loudness_source=heard.analysis.loudness,
         album=level.album,
-        gain=replace(level.gain, applied_db=mezzanine.gain_db),
+        gain=gain,
         mezzanine=mezzanine,
-        warnings=(*remarks(heard.info, heard.analysis, level.gain), *heard.around.warnings),
+        warnings=(*remarks(heard.info, heard.analysis, gain), *heard.around.warnings),
     )
-    if track != known:
-        await _put_art(work.store, heard)
-        body = to_json(track)
-        await work.store.put(track_key(track_id), body, media_type="application/json", cache_control=REVALIDATE)
-    await _remember(work, heard.stamp, _row(heard.stamp, heard.info.sha256, heard.analysis, track_id))
-    return Ingested(track=track, fresh=track != known)
 
 
 async def note_duplicate(work: Ingest, heard: Heard, track: Track) -> None:
-    """Remember that this file is a track that another file of the batch is, too."""
+    """Remember that this file is a track that another file is, too."""
     await _remember(work, heard.stamp, _row(heard.stamp, heard.info.sha256, heard.analysis, track.track_id))
 
 
@@ -225,17 +236,32 @@ async def failed_before(work: Ingest, source: Source) -> bool:
     return row is not None and row.refusal is not None
 
 
+async def taken_before(work: Ingest, source: Source) -> bool:
+    """Whether this file was taken as it is now: it is a track, and nothing failed."""
+    try:
+        stamp = await asyncio.to_thread(SourceStamp.of, source.path)
+    except OSError:
+        return False
+    row = await asyncio.to_thread(work.ledger.recall, stamp)
+    return row is not None and row.refusal is None and bool(row.track_id)
+
+
 def _row(stamp: SourceStamp, sha256: str, analysis: Analysis, track_id: str) -> SourceRow:
     return SourceRow(stamp=stamp.text, sha256=sha256, recording_id=analysis.recording_id, track_id=track_id)
 
 
 async def _track_id(work: Ingest, heard: Heard) -> str:
-    """The track that this file was before, if it is the same sound and no other file's; else the one of its release."""
+    """The track that this file was before, if it is the same sound, and the release is the same or the track no other
+    file's; else the one of its release."""
     path = heard.stamp.path
     last = await asyncio.to_thread(work.ledger.last, path)
-    same = last is not None and last.recording_id == heard.recording_id
-    if last is not None and same and last.track_id and await _holders(work, last.track_id) == [path]:
-        return last.track_id
+    if last is not None and last.recording_id == heard.recording_id and last.track_id:
+        known = await _track(work.store, last.track_id)
+        if (known is not None and known.release == heard.release) or await _holders(work, last.track_id) == [path]:
+            return last.track_id
+    for place, track_id in await asyncio.to_thread(work.ledger.tracks_of, heard.info.sha256):
+        if not os.path.lexists(place):
+            return track_id  # the file was moved
     for number in range(_RELEASES_MAX):
         words = (heard.release, str(number)) if number else (heard.release,)
         track_id = track_id_of(heard.recording_id, *words)
@@ -252,10 +278,23 @@ async def _holders(work: Ingest, track_id: str) -> list[bytes]:
     return [path for path in paths if os.path.lexists(path)]
 
 
+async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
+    """The first file that is this track, as it is now and by path, if it comes before this one; else nothing."""
+    for other in await asyncio.to_thread(work.ledger.holders, track_id):
+        if other >= path:
+            break
+        source = Source(path=Path(os.fsdecode(other)))
+        if await taken_before(work, source):
+            return source.name
+    return ""
+
+
 async def _mezzanine(work: Ingest, heard: Heard, level: Level) -> Mezzanine:
     """The mezzanine of this sound with this gain; written if it is not there."""
-    ceiling = work.settings.target.true_peak_dbtp if work.settings.target else None
-    recipe = f"{level.gain.applied_db:.2f} dB, at most {ceiling} dBTP"
+    target = work.settings.target
+    ceiling = target.true_peak_dbtp if target else None
+    wanted = target.integrated_lufs if target and level.mode is LoudnessMode.TRACK else None
+    recipe = f"{level.gain.applied_db:.2f} dB, at most {ceiling} dBTP" + (f", {wanted} LUFS" if wanted else "")
     mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version)
     record_key = mezzanine_record_key(heard.recording_id, mezzanine_id)
     known = await _record(work.store, Mezzanine, record_key)
@@ -271,7 +310,9 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level) -> Mezzanine:
             timeout_s=_time_limit(work, heard.analysis.duration_s),
             on_seconds=_progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
         )
-        written = await write_mezzanine(writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling)
+        written = await write_mezzanine(
+            writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted
+        )
         _check_unchanged(heard.source, heard.stamp)
         made = Mezzanine(
             recording_id=heard.recording_id,

@@ -7,6 +7,7 @@ from model.track import SourceInfo
 CLIPPED_RUNS_MIN = 10  # a few full-scale runs are inaudible and in most modern masters
 SILENCE_S_MIN = 2.0
 WITHHELD_DB_MIN = 0.5
+BLOCK_S = 0.4  # BS.1770 measures nothing shorter
 FAKE_BANDWIDTH_HZ_MAX = 20_500.0
 FAKE_CLIFF_DB_MIN = 25.0
 FAKE_RATE_HZ_MIN = 44_100
@@ -17,7 +18,7 @@ def remarks(info: SourceInfo, analysis: Analysis, gain: Gain) -> tuple[str, ...]
     signs = analysis.signs
     found = []
     if analysis.loudness.silent:
-        found.append("silence: there is nothing to hear")
+        found.append(_without_loudness(analysis))
     if _fake_lossless(info, analysis):
         found.append(
             f"fake lossless: the spectrum ends at {(signs.bandwidth_hz or 0) / 1000:.1f} kHz, as in a lossy copy"
@@ -35,6 +36,12 @@ def remarks(info: SourceInfo, analysis: Analysis, gain: Gain) -> tuple[str, ...]
     if gain.withheld_db >= WITHHELD_DB_MIN:
         found.append(f"quiet: {gain.withheld_db:.1f} dB of gain withheld, for its true peak leaves no more room")
     return tuple(found)
+
+
+def _without_loudness(analysis: Analysis) -> str:
+    if analysis.loudness.true_peak_dbtp is not None and analysis.duration_s < BLOCK_S:
+        return "short: under 0.4 s there is no loudness to bring to the target"
+    return "silence: there is nothing to hear"
 
 
 def _fake_lossless(info: SourceInfo, analysis: Analysis) -> bool:

@@ -87,20 +87,30 @@ def _is_folder(path: Path) -> bool:
 def _walk(folder: Path) -> Iterator[Source]:
     waiting = [folder]
     while waiting:
-        here = waiting.pop()
-        try:
-            with os.scandir(here) as listing:  # it knows what its entries are
-                seen = sorted(
-                    (entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in listing
-                )
-        except OSError:
-            yield Source(path=here)
-            continue
-        shown = [(here / name, folder, link) for name, folder, link in seen if not name.startswith(".")]
-        for path, is_folder, is_link in shown:
-            if path.suffix.lower() in AUDIO_SUFFIXES and not is_folder and not (is_link and _is_folder(path)):
-                yield Source(path=path)
-        waiting.extend(path for path, is_folder, _ in reversed(shown) if is_folder)
+        files, folders = _listed(waiting.pop())
+        yield from files
+        waiting.extend(reversed(folders))
+
+
+def _listed(folder: Path) -> tuple[list[Source], list[Path]]:
+    """The sources and the folders in a folder, by name; the folder itself is the source if it cannot be listed."""
+    try:
+        with os.scandir(folder) as listing:  # it knows what its entries are
+            seen = sorted((entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in listing)
+    except OSError:
+        return [Source(path=folder)], []
+    shown = [(folder / name, is_folder, link) for name, is_folder, link in seen if not name.startswith(".")]
+    files = [
+        Source(path=path)
+        for path, is_folder, link in shown
+        if path.suffix.lower() in AUDIO_SUFFIXES and not is_folder and not (link and _is_folder(path))
+    ]
+    return files, [path for path, is_folder, _ in shown if is_folder]
+
+
+def files_in(folder: Path) -> list[Source]:
+    """The music in a folder, by name, without what is below it; nothing if it cannot be looked into. Blocking."""
+    return [source for source in _listed(folder)[0] if source.path != folder]
 
 
 def check_file(source: Source, *, bytes_max: int) -> os.stat_result:

@@ -56,7 +56,8 @@ class Inspection:
 
     def _count_runs(self, samples: Samples) -> None:
         """A run counts where it becomes long enough; one that goes on from the last batch was counted there."""
-        full = np.hstack([self._at_full_scale, np.abs(samples) >= FULL_SCALE])
+        magnitudes = np.abs(samples)
+        full = np.hstack([self._at_full_scale, (magnitudes >= FULL_SCALE) & (magnitudes <= 1)])  # floats go on above 1
         begun = full[:, 3:] & full[:, 2:-1] & full[:, 1:-2] & ~full[:, :-3]
         self._clipped_runs += int(np.count_nonzero(begun))
         self._at_full_scale = full[:, -CLIPPED_SAMPLES:]

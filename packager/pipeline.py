@@ -15,6 +15,7 @@ from manifests.rules import Finding, Severity
 from meter.meter import METER
 from model.errors import MediaError, ObjectNotFound, PackageInvalid
 from model.events import Observer, Stage, StageProgress, StageStarted
+from model.loudness import LoudnessMode
 from model.package import Attempt, Current, Package
 from model.rendition import Ladder, Rendition
 from model.segment import SegmentedRendition
@@ -30,6 +31,7 @@ from packager.verify import verify_package
 from storage.base import ObjectStore
 from storage.keys import mezzanine_key
 
+ROUNDING_LU = 0.05  # a mezzanine is nearer to its target than this, or held back from it
 FORMAT = "package 2"  # changes whenever the same inputs would give other bytes
 
 
@@ -195,9 +197,13 @@ def _attempts_of(past: Package, ladder: Ladder) -> list[Attempt]:
 
 
 def _aim(order: _Order) -> Aim | None:
-    target, level = order.track.target, order.track.mezzanine.loudness.integrated_lufs
+    """The target itself where the mezzanine is at it but for rounding; else the level that the mezzanine has."""
+    track = order.track
+    target, level = track.target, track.mezzanine.loudness.integrated_lufs
     if target is None or level is None:
         return None
+    if track.mode is LoudnessMode.TRACK and abs(target.integrated_lufs - level) <= ROUNDING_LU:
+        level = target.integrated_lufs
     return Aim(level_lufs=level - order.lower_db, ceiling_dbtp=target.true_peak_dbtp)
 
 

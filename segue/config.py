@@ -15,6 +15,9 @@ from typing import Any
 
 from model.errors import UsageError
 
+# Read by BLAS when NumPy is first imported: threads that nobody will use cost 0.1 s of every command to start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 ENV_PREFIX = "SEGUE_"
 CONFIG_FILE = "segue.toml"
 _PROCESSORS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

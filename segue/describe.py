@@ -70,8 +70,6 @@ def _package_rows(package: Package | None) -> Iterator[Row]:
 
 def _loudness(report: LoudnessReport) -> str:
     """Every figure that the report has."""
-    if report.integrated_lufs is None:
-        return "silence"
     figures = (
         (report.integrated_lufs, "{:.2f} LUFS"),
         (report.range_lu, "range {:.1f} LU"),
@@ -79,4 +77,5 @@ def _loudness(report: LoudnessReport) -> str:
         (report.momentary_max_lufs, "momentary {:.1f} LUFS"),
         (report.short_term_max_lufs, "short-term {:.1f} LUFS"),
     )
-    return ", ".join(form.format(figure) for figure, form in figures if figure is not None)
+    shown = [form.format(figure) for figure, form in figures if figure is not None]
+    return ", ".join(shown if report.integrated_lufs is not None else ["no loudness", *shown])

@@ -1,16 +1,15 @@
 """A batch of sources, album by album: all tracks of an album are heard before the first gets its level."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catalog.ledger import Outline
 from ingest.levels import Level, levels
-from ingest.pipeline import Heard, hear, keep, note_duplicate, note_failure
+from ingest.pipeline import Heard, hear, keep, note_duplicate, note_failure, taken_before
 from ingest.plan import Group, Planned, grouped, outlined
-from ingest.scan import Source
+from ingest.scan import Source, files_in
 from model.analysis import Analysis
 from model.errors import PipelineError
 from model.events import BatchStarted, Observer, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome
@@ -22,9 +21,8 @@ from segue.batch import outcome_of
 from segue.schedule import work_order
 from segue.wiring import Workshop
 
-log = logging.getLogger(__name__)
-
 SURVEYORS = 8
+LOWERED_TOLD_DB = 0.5
 LOWERED_APART_DB = 0.2  # less is inside the tolerance that every rendition has anyway
 
 
@@ -45,10 +43,12 @@ class _Member:
     """A source on its way through its group."""
 
     planned: Planned
+    together: bool  # its album ends as one, for its level may still change
     heard: Heard | None = None
     level: Level | None = None
     track: Track | None = None
     fresh: bool = False
+    duplicate_of: str = ""
     packaged: Packaged | None = None
     outcome: TrackOutcome | None = None
     duplicates: list["_Member"] = field(default_factory=list)
@@ -95,18 +95,21 @@ class Intake:
             raise errors.exceptions[0] from None
 
     async def _group(self, group: Group) -> None:
-        members = [_Member(planned=each) for each in group.members]
+        settings = self.shop.ingest.settings
+        together = self.publish and group.album and settings.mode is LoudnessMode.ALBUM
+        members = [_Member(planned=each, together=together) for each in group.members]
         await self._each(members, self._hear)
         taken = _without_duplicates([member for member in members if member.heard is not None])
-        settings = self.shop.ingest.settings
         analyses = [member.heard.analysis for member in taken if member.heard]
         for member, level in zip(
             taken, levels(settings.mode, settings.target, analyses, album=group.album), strict=True
         ):
             member.level = level
         await self._each(taken, self._keep)
-        if self.publish and settings.mode is LoudnessMode.ALBUM and group.album:
+        if together:
             await self._even(taken)
+            for member in taken:
+                await self._finish(member)
 
     async def _each(self, members: Sequence[_Member], work: Callable[[_Member], Awaitable[None]]) -> None:
         """One step for all members; a failure is the end of the way for the one that failed."""
@@ -142,14 +145,25 @@ class Intake:
     async def _keep(self, member: _Member) -> None:
         assert member.heard is not None and member.level is not None
         ingested = await keep(self.shop.ingest, member.heard, member.level)
-        member.track, member.fresh = ingested.track, ingested.fresh
-        if self.publish:
-            await self._package(member, lower_db=None)
-        await self._end(member, _taken(member))
+        member.track, member.fresh, member.duplicate_of = ingested.track, ingested.fresh, ingested.duplicate_of
         for each in member.duplicates:
             assert each.heard is not None
             await note_duplicate(self.shop.ingest, each.heard, ingested.track)
-            duplicate = replace(_taken(member), status=Status.SKIPPED, duplicate_of=member.source.name)
+        if self.publish:
+            await self._package(member, lower_db=None)
+        if member.together:
+            self.observer.notify(Rested(subject=member.source.name))
+        else:
+            await self._finish(member)
+
+    async def _finish(self, member: _Member) -> None:
+        """The end of the way of a source that was taken, and of those that are the same track."""
+        if member.outcome is not None:
+            return
+        outcome = _taken(member)
+        await self._end(member, outcome)
+        duplicate = replace(outcome, status=Status.SKIPPED, duplicate_of=member.source.name)
+        for each in member.duplicates:
             await self._end(each, replace(duplicate, source=each.source.name))
 
     async def _package(self, member: _Member, *, lower_db: float | None) -> None:
@@ -161,7 +175,7 @@ class Intake:
 
     async def _even(self, members: Sequence[_Member]) -> None:
         """Where encoders' peaks took some tracks of an album down, the others follow: they keep their relation."""
-        done = [member for member in members if member.packaged is not None]
+        done = [member for member in members if member.packaged is not None and not member.duplicate_of]
         lowest_db = max((member.packaged.lowered_db for member in done if member.packaged), default=0.0)
 
         async def lower(member: _Member) -> None:
@@ -173,9 +187,6 @@ class Intake:
         await self._each(apart, lower)
 
     async def _end(self, member: _Member, outcome: TrackOutcome) -> None:
-        if member.outcome is not None:  # it is live, but not as low as its album
-            log.warning("album not level", extra={"source": outcome.source, "error_code": outcome.code})
-            return
         heard = member.heard
         seconds = member.planned.seconds or (heard.analysis.duration_s if heard else 0.0)
         member.outcome = replace(outcome, seconds=seconds)
@@ -214,14 +225,34 @@ async def survey(shop: Workshop, sources: Sequence[Source], observer: Observer, 
     return grouped(sources, [outlines[position] for position in range(len(sources))])
 
 
+async def taken_beside(shop: Workshop, sources: Sequence[Source]) -> list[Source]:
+    """What lies in the folders of these sources and was taken before: the rest of their albums is among it."""
+    named = {source.path for source in sources}
+    places = sorted({source.path.parent for source in sources})
+    beside = [each for place in places for each in await asyncio.to_thread(files_in, place) if each.path not in named]
+    return [each for each in beside if await taken_before(shop.ingest, each)]
+
+
+def concerned(shop: Workshop, groups: Sequence[Group], wanted: Sequence[Source]) -> list[Group]:
+    """Of the groups only what is wanted, and the other tracks of an album that is levelled as a whole."""
+    paths = {source.path for source in wanted}
+    found = []
+    for group in groups:
+        members = tuple(each for each in group.members if each.source.path in paths)
+        together = group.album and shop.ingest.settings.mode is LoudnessMode.ALBUM
+        if members:
+            found.append(group if together else replace(group, members=members))
+    return found
+
+
 def _longest(group: Group) -> float:
     return max((each.seconds or 0.0 for each in group.members), default=0.0)
 
 
 def _without_duplicates(members: Sequence[_Member]) -> list[_Member]:
-    """The first of those that are the same recording on the same release; the others are remembered with it."""
+    """The first by path of those that are the same recording on the same release; the others are remembered with it."""
     first: dict[tuple[str, str], _Member] = {}
-    for member in members:
+    for member in sorted(members, key=_place):
         assert member.heard is not None
         kept = first.setdefault((member.heard.recording_id, member.heard.release), member)
         if kept is not member:
@@ -229,12 +260,20 @@ def _without_duplicates(members: Sequence[_Member]) -> list[_Member]:
     return list(first.values())
 
 
+def _place(member: _Member) -> bytes:
+    assert member.heard is not None
+    return member.heard.stamp.path
+
+
 def _taken(member: _Member) -> TrackOutcome:
     assert member.track is not None
+    lowered_db = member.packaged.lowered_db if member.packaged else 0.0
+    lowered = f"lowered: {lowered_db:.1f} dB, for encoders add to its peaks or to those of its album"
     return TrackOutcome(
         source=member.source.name,
         status=Status.DONE if member.fresh else Status.SKIPPED,
         track_id=member.track.track_id,
         title=member.track.tags.title,
-        warnings=member.track.warnings,
+        warnings=(*member.track.warnings, *([lowered] if lowered_db >= LOWERED_TOLD_DB else [])),
+        duplicate_of=member.duplicate_of,
     )

@@ -12,16 +12,11 @@ _MARKS = re.compile("[\xc0-\uffff]")  # what UTF-8 read as another encoding must
 _LONGER = re.compile(rb"[\xe0-\xf4]")
 _MANY = re.compile(rb"[\xc2-\xf4]")
 _LATIN = re.compile(rb"[\xc2\xc3]")
-
-
-def _byte_values() -> dict[str, int]:
-    """The character that Windows (and, where it has none, Latin-1) shows for each byte."""
-    latin = {chr(value): value for value in range(256)}
-    windows = {bytes([value]).decode("cp1252", "ignore"): value for value in range(0x80, 0xA0)}
-    return latin | {character: value for character, value in windows.items() if character}
-
-
-_BYTES = _byte_values()
+_SHOWN = {value: bytes([value]).decode("cp1252", "ignore") for value in range(0x80, 0xA0)}
+# Quotes, dashes and `€` of Windows-1252 that were read as Latin-1, which has control characters there.
+_WINDOWS = {value: character for value, character in _SHOWN.items() if character}
+# The byte of each character, as Windows (and, where it has none, Latin-1) shows it.
+_BYTES = {chr(value): value for value in range(256)} | {character: value for value, character in _WINDOWS.items()}
 
 
 def repaired(text: str) -> str:
@@ -53,12 +48,12 @@ def cleaned(text: str) -> str:
 
 def cleaned_lines(text: str) -> str:
     """Lyrics: as `cleaned`, but with their line breaks, and of at most LINES_CHARACTERS_MAX characters."""
-    lines = text[: 2 * LINES_CHARACTERS_MAX].splitlines()
+    lines = text[: 2 * LINES_CHARACTERS_MAX].translate(_WINDOWS).splitlines()
     return _composed("\n".join(_plain(line).rstrip() for line in lines).strip(), LINES_CHARACTERS_MAX)
 
 
 def _plain(text: str) -> str:
-    fixed = repaired(text).translate(_DROPPED)
+    fixed = repaired(text).translate(_WINDOWS).translate(_DROPPED)
     if fixed.isprintable():
         return fixed
     return "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in fixed)

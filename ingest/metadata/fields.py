@@ -40,7 +40,7 @@ def tags_of(found: Found, names: Named) -> TrackTags:
         disc_number=disc or (names.disc_number if numbered else None),
         disc_total=disc_total or number_pair(first.get("disc_total", ""))[0],
         date=first.get("date", ""),
-        genres=texts["genres"],
+        genres=_genres(texts["genres"]),
         isrc=next(filter(None, map(isrc, texts["isrc"])), ""),
         barcode=next(filter(None, map(barcode, texts["barcode"])), ""),
         composers=texts["composers"],
@@ -65,6 +65,12 @@ def _values(found: Found, aliases: Sequence[str]) -> tuple[str, ...]:
         if texts:
             return texts
     return ()
+
+
+def _genres(values: tuple[str, ...]) -> tuple[str, ...]:
+    """No genre has a semicolon in its name: some tools join several with it."""
+    parts = (part.strip() for value in values for part in value.split(";"))
+    return tuple(dict.fromkeys(filter(None, parts)))
 
 
 def _lyrics(found: Found) -> str:

@@ -17,7 +17,7 @@ from model.errors import PipelineError, UsageError
 from model.events import Status
 from segue.config import Config
 from segue.dry_run import tell_plan
-from segue.intake import Finished, Intake, survey
+from segue.intake import Finished, Intake, concerned, survey, taken_beside
 from segue.loop import run_loop
 from segue.output import Output
 from segue.progress import Progress
@@ -33,18 +33,23 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         "sources", nargs="+", type=Path, metavar="SOURCE", help="a music file, or a folder that is walked by name"
     )
     parser.add_argument(
-        "--sidecar", type=Path, metavar="FILE", help="JSON or CSV whose tags go before those in the files"
+        "--sidecar",
+        type=Path,
+        metavar="FILE",
+        help="JSON or CSV with tags and covers that go before those in the files",
     )
     parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE",
-        help="write a page with loudness, peaks, waveforms, warnings and failures",
+        help="write an HTML page with loudness, peaks, waveforms, warnings and failures",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be done, how long and how large; do nothing"
     )
-    parser.add_argument("--retry-failed", action="store_true", help="only try again what failed in earlier runs")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="only try again what failed in earlier runs, each with its album"
+    )
     parser.add_argument(
         "--watch", action="store_true", help="go on until interrupted: take files as soon as they are completely there"
     )
@@ -94,33 +99,36 @@ class _Session:
     async def run(self, sources: Sequence[Source]) -> int:
         """The exit status."""
         progress = Progress(self.output)
-        again = self.arguments.retry_failed
-        async with workshop(self.config, progress, sidecar=self.sidecar, again=again) as shop:
+        async with workshop(self.config, progress, sidecar=self.sidecar, again=self.arguments.retry_failed) as shop:
             try:
                 if self.arguments.watch:
                     async with aclosing(watched(self.arguments.sources)) as batches:
                         async for found in batches:
-                            await self._batch(shop, found, progress)
+                            beside = await taken_beside(shop, found)
+                            await self._batch(shop, [*found, *beside], progress, wanted=found)
                 elif self.arguments.dry_run:
                     await self._plan(shop, sources, progress)
                     return 0
-                elif again:
+                elif self.arguments.retry_failed:
                     failed = [each for each in sources if await failed_before(shop.ingest, each)]
-                    await self._batch(shop, failed, progress)
+                    await self._batch(shop, sources, progress, wanted=failed)
                 else:
-                    await self._batch(shop, sources, progress)
+                    await self._batch(shop, sources, progress, wanted=sources)
             finally:
                 progress.close()
         return 1 if progress.failed else 0
 
-    async def _batch(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> None:
-        """Plan, work, and write the report whatever happens."""
+    async def _batch(
+        self, shop: Workshop, sources: Sequence[Source], progress: Progress, *, wanted: Sequence[Source]
+    ) -> None:
+        """Plan, work on what is wanted, and write the report whatever happens."""
         interrupted = True
         try:
             intake = Intake(
                 shop=shop, jobs=self.config["jobs"], publish=self.publish, observer=progress, finished=self._finished
             )
-            await intake.run(await self._survey(shop, sources, progress))
+            groups = await self._survey(shop, sources, progress)
+            await intake.run(concerned(shop, groups, wanted))
             interrupted = False
         finally:
             if self.report is not None:

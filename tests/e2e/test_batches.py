@@ -130,6 +130,57 @@ def _until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def test_a_copy_that_is_levelled_elsewhere_does_not_fight_over_the_track(tmp_path: Path) -> None:
+    """Copies in different albums, or in none, that are one track: the first path speaks for it, in every run."""
+    tags: Any = {"title": "One", "album": "Album", "artist": "A", "tracknumber": "1"}
+    song(tmp_path / "music" / "flac" / "1.flac", albumartist="A", **tags)
+    song(tmp_path / "music" / "flac" / "2.flac", seed=2, albumartist="A", album="Album", artist="A", tracknumber="2")
+    song(tmp_path / "music" / "again" / "01.flac", **tags)
+    for name in ("x/Album/3 Three.flac", "y/Album/03 Three.flac"):
+        song(tmp_path / "music" / name, seed=3)
+    first = segue(*PUBLISH, cwd=tmp_path)
+    assert first.summary["failed"] == 0
+    assert first.outcomes["1.flac"]["track_id"] == first.outcomes["01.flac"]["track_id"]
+    assert first.outcomes["3 Three.flac"]["track_id"] == first.outcomes["03 Three.flac"]["track_id"]
+    before = objects(tmp_path / "store")
+    for _ in range(2):
+        again = segue(*PUBLISH, cwd=tmp_path)
+        assert again.summary == {"done": 0, "skipped": 5, "failed": 0}
+        assert Path(again.outcomes["1.flac"]["duplicate_of"]) == tmp_path / "music" / "again" / "01.flac"
+    assert objects(tmp_path / "store") == before
+
+
+def test_a_copy_beside_a_retagged_file_does_not_change_its_track(tmp_path: Path) -> None:
+    """The track that a file took along when its tags changed stays its track when a copy of it appears."""
+    one = song(tmp_path / "music" / "1.flac", album="Draft", artist="A", tracknumber="1", title="One")
+    track_id = segue(*PUBLISH, cwd=tmp_path).outcomes["1.flac"]["track_id"]
+    song(one, album="Album", artist="A", tracknumber="1", title="One")
+    assert segue(*PUBLISH, cwd=tmp_path).outcomes["1.flac"]["track_id"] == track_id
+    shutil.copy(one, tmp_path / "music" / "copy.flac")
+    for _ in range(3):
+        ran = segue(*PUBLISH, cwd=tmp_path)
+        assert ran.summary == {"done": 0, "skipped": 2, "failed": 0}
+        assert {each["track_id"] for each in ran.outcomes.values()} == {track_id}
+
+
+def test_what_failed_is_tried_again_with_its_album(tmp_path: Path) -> None:
+    """A track that comes late gets the level that it would have had, and so do the others."""
+    calm, wild = tmp_path / "calm", tmp_path / "wild"
+    album(calm)
+    shutil.copytree(calm, wild)
+    segue(*PUBLISH, cwd=calm)
+    two = wild / "music" / "2.flac"
+    whole = two.read_bytes()
+    two.write_bytes(whole[: len(whole) // 2])
+    assert segue(*PUBLISH, cwd=wild).summary == {"done": 2, "skipped": 0, "failed": 2}
+    two.write_bytes(whole)
+    again = segue(*PUBLISH, "--retry-failed", cwd=wild)
+    assert again.summary == {"done": 3, "skipped": 0, "failed": 1}
+    pointers = [name for name in objects(calm / "store") if name.startswith("tracks/")]
+    assert all(objects(wild / "store")[name] == objects(calm / "store")[name] for name in pointers)
+    assert segue(*PUBLISH, cwd=wild).summary == {"done": 0, "skipped": 3, "failed": 1}
+
+
 def test_two_releases_of_one_recording_share_one_package(tmp_path: Path) -> None:
     """Two catalog entries, one encode; a changed tag shows up without one."""
     song(tmp_path / "music" / "a.flac", album="Album", artist="A", tracknumber="1", title="One")
@@ -200,6 +251,22 @@ def test_a_drop_folder_is_watched(tmp_path: Path) -> None:
         assert not (tmp_path / "music" / "x" / "1.flac").exists()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 130
+
+
+def test_a_track_that_changes_in_a_drop_folder_keeps_the_level_of_its_album(tmp_path: Path) -> None:
+    """A changed tag is a changed report: the album is levelled as the whole that it was, and nothing is encoded."""
+    album(tmp_path)
+    segue(*PUBLISH, cwd=tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("store/recordings/**/*.mp4")}
+    with started(*PUBLISH, "--watch", cwd=tmp_path) as process:
+        event(process, "track")  # text.mp3, or a song: all of them arrive
+        song(tmp_path / "music" / "2.flac", seed=2, title="Zwei", album="Album", artist="A", tracknumber="2")
+        while (changed := event(process, "track"))["title"] != "Zwei":
+            pass
+    assert changed["status"] == "done"
+    (track,) = (json.loads(body) for name, body in objects(tmp_path / "store").items() if b"Zwei" in body)
+    assert track["album"]["tracks"] == 3
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("store/recordings/**/*.mp4")}
 
 
 def test_a_report_is_written_even_when_interrupted(tmp_path: Path) -> None:

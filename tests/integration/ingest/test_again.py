@@ -158,8 +158,18 @@ async def test_another_name_is_taken_over_without_decoding(bench: Bench, song: P
     second = await bench.ingest(song.rename(song.with_name("02 Other.flac")))
     assert second.fresh
     assert runs() <= 1
+    assert second.track.track_id == first.track_id
     assert (second.track.tags.title, second.track.tags.track_number) == ("Other", 2)
     assert second.track.mezzanine == first.mezzanine
+
+
+async def test_a_file_that_was_retagged_and_then_moved_is_the_track_that_it_was(bench: Bench, song: Path) -> None:
+    """Its bytes are known, and gone from where they were."""
+    first = await bench.track(tagged(song, album="One", tracknumber="1"))
+    second = await bench.track(tagged(song, album="Two", tracknumber="2"))
+    third = await bench.track(song.rename(song.with_name("moved.flac")))
+    assert first.track_id == second.track_id == third.track_id
+    assert third.tags.album == "Two"
 
 
 async def test_a_new_cover_is_taken_over_without_decoding(bench: Bench, song: Path, runs: Callable[[], int]) -> None:

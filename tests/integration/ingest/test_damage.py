@@ -1,7 +1,6 @@
 """Damage in the middle of a file: found by the checksums that formats have, never played as noise."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 

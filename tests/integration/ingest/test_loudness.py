@@ -125,6 +125,23 @@ async def test_too_short_to_measure(bench: Bench) -> None:
     assert track.gain == Gain(applied_db=0.0)
 
 
+async def test_loud_and_too_short_to_measure(bench: Bench) -> None:
+    """The ceiling holds all the same, and nobody is told that it is silence."""
+    track = await bench.track(tone(0.3, dbfs=0))
+    assert track.mezzanine.loudness.true_peak_dbtp == pytest.approx(-1.0, abs=0.02)
+    assert track.gain.withheld_db == 0
+    assert not [each for each in track.warnings if "silence" in each]
+
+
+async def test_what_nobody_hears_does_not_count(bench: Bench) -> None:
+    """Half of this noise is above 24 kHz, and gone at 48 kHz: what is left is brought to the target."""
+    path = make_audio(f"amovie={noise(3.0, rate=96_000)},aformat=channel_layouts=stereo", ".flac")
+    track = await bench.track(path)
+    assert heard(bench, await bench.mezzanine(track)).integrated_lufs == pytest.approx(-14.0, abs=0.1)
+    assert track.gain.withheld_db == 0
+    await check_levels(bench, track)
+
+
 @pytest.mark.parametrize(("suffix", "bits"), [(".flac", "24"), (".wav", "24"), (".wav", "16")])
 async def test_loudness_off_changes_no_bit(bench: Bench, suffix: str, bits: str) -> None:
     """24-bit and 16-bit samples at 48 kHz come through as they are; they are only measured."""

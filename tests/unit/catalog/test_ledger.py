@@ -52,6 +52,15 @@ def test_bytes_are_known_under_any_name(tmp_path: Path) -> None:
         assert ledger.recording_of("cd") is None
 
 
+def test_bytes_are_known_with_their_places_and_tracks() -> None:
+    """Only where they became one."""
+    with Ledger() as ledger:
+        ledger.remember(b"/b", SourceRow(stamp="1", sha256="ab", track_id="t"))
+        ledger.remember(b"/a", SourceRow(stamp="1", sha256="ab", track_id="u"))
+        ledger.remember(b"/c", SourceRow(stamp="1", sha256="ab"))
+        assert ledger.tracks_of("ab") == [(b"/a", "u"), (b"/b", "t")]
+
+
 def test_the_files_of_a_track_are_listed() -> None:
     """In order, whatever order they came in; names are bytes."""
     with Ledger() as ledger:

@@ -38,6 +38,9 @@ class TestCleaned:
             ("\ufeffTitle", "Title"),
             ("BjÃ¶rk", "Björk"),
             ("שלום", "שלום"),
+            ("Don\x92t \x93Stop\x94 \x80", "Don’t “Stop” €"),
+            ("wait\x85", "wait…"),
+            ("no\x81thing", "no thing"),
         ],
     )
     def test_examples(self, text: str, clean: str) -> None:
@@ -85,6 +88,10 @@ class TestLines:
     def test_line_breaks_stay(self) -> None:
         """Those of every system, and empty lines between verses; spaces at the ends of lines go."""
         assert cleaned_lines("\n one \r\ntwo\t\r\rthree\0\n\n") == "one\ntwo\n\nthree"
+
+    def test_signs_of_windows_are_no_line_breaks(self) -> None:
+        """Its ellipsis has the code of a line break that nobody uses."""
+        assert cleaned_lines("and then\x85\nDon\x92t") == "and then…\nDon’t"
 
     @given(st.text(alphabet=st.characters(), max_size=200))
     def test_any_text(self, text: str) -> None:

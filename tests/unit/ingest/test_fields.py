@@ -28,6 +28,14 @@ class TestNames:
         found = tags({})
         assert (found.title, found.track_number, found.album, found.album_named) == ("Name", 7, "Folder", False)
 
+    def test_genres_that_a_tool_joined_are_several(self) -> None:
+        """Semicolons part them; other signs are part of a name."""
+        assert tags({"genre": ["Jazz; Electronic", "Jazz", "Drum & Bass / Jungle"]}).genres == (
+            "Jazz",
+            "Electronic",
+            "Drum & Bass / Jungle",
+        )
+
     def test_a_tagged_album_is_named(self) -> None:
         """By its tag alone."""
         assert tags({"album": ["Days"]}).album_named

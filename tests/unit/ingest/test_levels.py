@@ -1,13 +1,14 @@
 """One gain for an album, one for each track, or none."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from ingest.levels import ALBUM_TRACKS_MAX, levels
+from ingest.levels import ALBUM_TRACKS_MAX, Level, as_written, levels
 from meter.gating import report
 from model.analysis import Analysis, Signs
-from model.loudness import Gain, LoudnessMode, LoudnessTarget
+from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
 from model.track import recording_id_of
 
 TARGET = LoudnessTarget(integrated_lufs=-14.0, true_peak_dbtp=-1.0)
@@ -79,6 +80,34 @@ def test_silence_gets_no_gain_alone_and_follows_its_album() -> None:
     together = levels(LoudnessMode.ALBUM, TARGET, [silent, analysis(-20.0)], album=True)
     assert together[0].gain == together[1].gain
     assert together[0].gain.applied_db == pytest.approx(6.0, abs=0.011)
+
+
+def test_what_is_too_short_for_a_loudness_only_keeps_the_ceiling() -> None:
+    """Under 400 ms there is a true peak and nothing else: it is never raised, and never above the ceiling."""
+    short = replace(analysis(-20.0), loudness=LoudnessReport(integrated_lufs=None, true_peak_dbtp=1.505))
+    soft = replace(short, loudness=LoudnessReport(integrated_lufs=None, true_peak_dbtp=-9.0))
+    loud, left = levels(LoudnessMode.TRACK, TARGET, [short, soft], album=False)
+    assert loud.gain == Gain(applied_db=-2.51)
+    assert left.gain == Gain(applied_db=0.0)
+
+
+@pytest.mark.parametrize(
+    ("lufs", "applied_db", "withheld_db"),
+    [(-14.02, 9.0, 0.0), (-14.0, 10.3, 0.0), (-16.5, 9.0, 2.5), (None, 9.0, 0.0)],
+)
+def test_a_report_says_what_the_mezzanine_lacks(lufs: float | None, applied_db: float, withheld_db: float) -> None:
+    """Resampling may change loudness and peaks: what counts is what was written."""
+    level = Level(mode=LoudnessMode.TRACK, gain=Gain(applied_db=9.0, withheld_db=1.0))
+    made = as_written(level, TARGET, LoudnessReport(integrated_lufs=lufs), applied_db=applied_db)
+    assert made.applied_db == applied_db
+    assert made.withheld_db == pytest.approx(withheld_db)
+
+
+def test_what_an_album_track_lost_to_its_peaks_is_withheld_too() -> None:
+    """On top of what its album had to do without."""
+    level = Level(mode=LoudnessMode.ALBUM, gain=Gain(applied_db=-2.0, withheld_db=1.0))
+    made = as_written(level, TARGET, LoudnessReport(integrated_lufs=-20.0), applied_db=-2.3)
+    assert made == Gain(applied_db=-2.3, withheld_db=1.3)
 
 
 def test_the_last_bits_of_a_measurement_do_not_count() -> None:

@@ -22,14 +22,22 @@ CLEAN = Signs(clipped_runs=0, silence_start_s=0.3, silence_end_s=1.0, mono=False
 GAIN = Gain(applied_db=-3.0)
 
 
-def told(signs: Signs = CLEAN, *, info: SourceInfo = INFO, gain: Gain = GAIN, lufs: float | None = -11.0) -> str:
+def told(
+    signs: Signs = CLEAN,
+    *,
+    info: SourceInfo = INFO,
+    gain: Gain = GAIN,
+    lufs: float | None = -11.0,
+    peak_dbtp: float | None = None,
+    samples: int = 44_100,
+) -> str:
     """All warnings, as one text."""
     analysis = Analysis(
         recording_id=recording_id_of("x"),
         meter="test",
         sample_rate_hz=44_100,
-        samples=44_100,
-        loudness=LoudnessReport(integrated_lufs=lufs),
+        samples=samples,
+        loudness=LoudnessReport(integrated_lufs=lufs, true_peak_dbtp=peak_dbtp),
         energies=(),
         peaks=(),
         signs=signs,
@@ -63,3 +71,13 @@ def test_each_fault_has_its_words() -> None:
 def test_silence_is_said_once() -> None:
     """Nothing to hear has no start and no end."""
     assert told(replace(CLEAN, silence_start_s=9, silence_end_s=9), lufs=None) == "silence: there is nothing to hear"
+
+
+def test_short_is_not_silent() -> None:
+    """What is too short for a loudness can be heard all the same."""
+    assert (
+        told(lufs=None, peak_dbtp=-6.0, samples=17_199)
+        == "short: under 0.4 s there is no loudness to bring to the target"
+    )
+    assert told(lufs=None, peak_dbtp=-90.0) == "silence: there is nothing to hear"
+    assert told(lufs=None, samples=17_199) == "silence: there is nothing to hear"

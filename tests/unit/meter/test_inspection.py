@@ -44,6 +44,11 @@ def test_a_loud_sine_is_not_clipped() -> None:
     assert _signs(np.clip(tones((3, 1)), -1, 1)).clipped_runs == pytest.approx(2 * 2 * 1000, abs=4)
 
 
+def test_floats_above_full_scale_are_not_clipped() -> None:
+    """A legal master at +12 dBFS: nothing was cut off."""
+    assert _signs(tones((12, 1))).clipped_runs < 10
+
+
 def test_silence_at_the_ends_is_timed() -> None:
     """To the sample, below -60 dBFS, over batches too; silence within does not count."""
     quiet, loud = (-61, 1.25), (-20, 2.0)

@@ -94,7 +94,7 @@ def test_album_withheld_gain_and_warnings_are_told_where_there_are_any() -> None
     assert ("album loudness", "-11.00 LUFS, peak 0.10 dBTP over 9 tracks") in rows
     assert ("gain", "+1.00 dB, 2.50 dB withheld: true peak") in rows
     assert [value for name, value in rows if name == "warning"] == ["clipped", "mono"]
-    assert ("loudness", "silence in the source") in rows
+    assert ("loudness", "no loudness in the source") in rows
     assert "target" not in dict(rows)
 
 

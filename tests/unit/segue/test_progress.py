@@ -232,19 +232,18 @@ def test_a_terminal_made_narrower_is_erased_whole(capsys: pytest.CaptureFixture[
     assert terminal.shows(folded + capsys.readouterr().err) == ["0 done, 0 skipped, 0 failed", ""]
 
 
-def test_log_lines_go_above_the_bars(capsys: pytest.CaptureFixture[str], terminal: Terminal) -> None:
+def test_log_lines_go_above_the_bars(
+    capsys: pytest.CaptureFixture[str], terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A warning in the middle of a batch neither tears a bar nor is erased with it; logging is as before afterwards."""
     handler = logging.StreamHandler(sys.stderr)
-    logging.getLogger().addHandler(handler)
-    try:
-        progress = Progress(Output(as_json=False))
-        progress.notify(StageStarted(subject="a.flac", stage=Stage.READ))
-        logging.getLogger("test").warning("look here")
-        progress.notify(StageStarted(subject="a.flac", stage=Stage.MEASURE))
-        progress.close()
-        assert handler.filters == []
-    finally:
-        logging.getLogger().removeHandler(handler)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    progress = Progress(Output(as_json=False))
+    progress.notify(StageStarted(subject="a.flac", stage=Stage.READ))
+    logging.getLogger("test").warning("look here")
+    progress.notify(StageStarted(subject="a.flac", stage=Stage.MEASURE))
+    progress.close()
+    assert handler.filters == []
     shown = terminal.shows(capsys.readouterr().err)
     assert [line for line in shown if line] == ["look here", "0 done, 0 skipped, 0 failed"]
 
