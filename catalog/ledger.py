@@ -4,6 +4,7 @@ All of it can be found out again from the files and the store; nothing in it dep
 which sources were worked on.
 """
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,15 @@ class Outline:
     group: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverRow:
+    """Which cover was made of what is in and beside a source, and what there was to complain of."""
+
+    made_of: str
+    art_id: str
+    warnings: tuple[str, ...] = ()
+
+
 _COLUMNS = "stamp, sha256, recording_id, track_id, judge, code, message, hint"
 
 
@@ -136,6 +146,18 @@ class Ledger:
         with self._database.writing() as db:
             values = (stamp.path, stamp.text, outline.seconds, outline.group)
             db.execute("INSERT OR REPLACE INTO outlines VALUES (?, ?, ?, ?)", values)
+
+    def cover(self, path: bytes, made_of: str) -> CoverRow | None:
+        """The cover of the source at `path`, if it was made of exactly this."""
+        query = "SELECT art_id, warnings FROM covers WHERE path = ? AND made_of = ?"
+        found = self._database.select(query, (path, made_of))
+        return CoverRow(made_of=made_of, art_id=found[0][0], warnings=tuple(json.loads(found[0][1]))) if found else None
+
+    def remember_cover(self, path: bytes, row: CoverRow) -> None:
+        """Remember the cover of the source at `path`."""
+        with self._database.writing() as db:
+            values = (path, row.made_of, row.art_id, json.dumps(row.warnings))
+            db.execute("INSERT OR REPLACE INTO covers VALUES (?, ?, ?, ?)", values)
 
     def close(self) -> None:
         """Give the file back. Idempotent."""

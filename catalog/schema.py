@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from model.track import is_id
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 _NUMBER_MAX = 999_999
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
@@ -85,6 +85,9 @@ TABLES = (
     """CREATE TABLE sources (
         path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL, recording_id TEXT NOT NULL,
         track_id TEXT NOT NULL, judge TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE covers (
+        path BLOB PRIMARY KEY, made_of TEXT NOT NULL, art_id TEXT NOT NULL, warnings TEXT NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX sources_by_bytes ON sources (sha256)",
     "CREATE INDEX sources_by_track ON sources (track_id)",

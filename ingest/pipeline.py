@@ -12,12 +12,13 @@ from pathlib import Path
 from avtool.locate import Ffmpeg
 from avtool.output import Probe
 from avtool.scratch import scratch_folder
-from catalog.ledger import Ledger, Refusal, SourceRow, SourceStamp, place_of
+from catalog.ledger import CoverRow, Ledger, Refusal, SourceRow, SourceStamp, place_of
 from catalog.turns import Turns
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import probe_source
 from ingest.levels import Level, as_written
 from ingest.listen import Limits, listen
+from ingest.metadata.art import Art
 from ingest.metadata.reader import Around, Reader
 from ingest.normalise import Writing, write_mezzanine
 from ingest.release import release_of
@@ -39,11 +40,12 @@ from model.errors import (
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.loudness import LoudnessMode
 from model.records import Record, from_json, to_json
-from model.track import Mezzanine, SourceInfo, Track, derived_id, track_id_of
+from model.track import ART_SIDES, Mezzanine, SourceInfo, Track, derived_id, track_id_of
 from storage.base import ObjectStore
 from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import analysis_key, art_key, mezzanine_key, mezzanine_record_key, track_key
 
+ART = "art 1"  # changes whenever the same pictures would give other covers
 FORMAT = "mezzanine 2"  # changes whenever the same settings would give other bytes
 _PASSING = (SourceVanished, SourceChanged, SourceUnreadable)  # may be over the next time
 _RELEASES_MAX = 100
@@ -148,8 +150,25 @@ async def _heard(work: Ingest, source: Source, stamp: SourceStamp, sha256: str) 
     same = last is not None and last.recording_id == analysis.recording_id
     row = _row(stamp, sha256, analysis, track_id if same else "")
     await _remember(work, stamp, row)
-    around = await work.reader.read(source, sha256=sha256)
+    around = await _around(work, source, stamp, sha256)
     return Heard(source=source, stamp=stamp, info=info, around=around, analysis=analysis)
+
+
+async def _around(work: Ingest, source: Source, stamp: SourceStamp, sha256: str) -> Around:
+    """Tags and art. A cover that was made of the same before is not made again: that costs more than all the rest."""
+    pictures = await asyncio.to_thread(work.reader.state_of_art, source)
+    if pictures is None:
+        return await work.reader.read(source, sha256=sha256)
+    described = await work.reader.describe(source)
+    made_of = derived_id(ART, sha256, pictures, to_json(described.tags).decode())
+    known = await asyncio.to_thread(work.ledger.cover, stamp.path, made_of)
+    if known is not None:
+        art = Art(art_id=known.art_id, pictures={})
+        return Around(tags=described.tags, art=art, seconds=described.seconds, warnings=known.warnings)
+    around = await work.reader.read(source)
+    row = CoverRow(made_of=made_of, art_id=around.art.art_id, warnings=around.warnings)
+    await asyncio.to_thread(work.ledger.remember_cover, stamp.path, row)
+    return around
 
 
 async def _listened(work: Ingest, source: Source, probe: Probe) -> Analysis:
@@ -187,7 +206,7 @@ async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
             return Ingested(track=known, fresh=False, duplicate_of=speaker)
         track = _report(work, heard, level, track_id=track_id, mezzanine=await _mezzanine(work, heard, level))
         if track != known:
-            await _put_art(work.store, heard)
+            await _put_art(work, heard)
             body = to_json(track)
             await work.store.put(track_key(track_id), body, media_type="application/json", cache_control=REVALIDATE)
         await _remember(work, heard.stamp, _row(heard.stamp, heard.info.sha256, heard.analysis, track_id))
@@ -338,14 +357,17 @@ async def _holds(store: ObjectStore, mezzanine: Mezzanine) -> bool:
     return info.sha256 == mezzanine.sha256
 
 
-async def _put_art(store: ObjectStore, heard: Heard) -> None:
+async def _put_art(work: Ingest, heard: Heard) -> None:
     """The pictures that are not there yet: the tracks of an album share theirs."""
-    for side, picture in heard.around.art.pictures.items():
-        key = art_key(heard.around.art.art_id, side)
+    art = heard.around.art
+    for side in ART_SIDES:
         try:
-            await store.head(key)
+            await work.store.head(art_key(art.art_id, side))
         except ObjectNotFound:
-            await store.put(key, picture, media_type="image/jpeg", cache_control=IMMUTABLE)
+            if not art.pictures:  # the store has lost what the ledger knows
+                art = (await work.reader.read(heard.source, sha256=heard.info.sha256)).art
+            key = art_key(art.art_id, side)
+            await work.store.put(key, art.pictures[side], media_type="image/jpeg", cache_control=IMMUTABLE)
 
 
 async def _track(store: ObjectStore, track_id: str) -> Track | None:

@@ -15,7 +15,7 @@ from model.errors import PipelineError
 from model.events import BatchStarted, Observer, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome
 from model.loudness import LoudnessMode
 from model.package import Package
-from model.track import Track
+from model.track import ART_SIDES, Track
 from packager.pipeline import Packaged, package
 from segue.batch import outcome_of
 from segue.schedule import work_order
@@ -198,7 +198,7 @@ class Intake:
                 track=member.track,
                 package=member.packaged.package if member.packaged else None,
                 analysis=heard.analysis if heard else None,
-                thumbnail=min(heard.around.art.pictures.items())[1] if heard else None,
+                thumbnail=heard.around.art.pictures.get(ART_SIDES[0]) if heard else None,
             )
         )
         member.heard = None  # the tracks of a long album would fill the memory

@@ -10,7 +10,7 @@ from ingest.checks.mp4 import mp4
 from ingest.checks.mpeg import adts, adts_frame_size, mp3, unsynchronised
 from ingest.checks.ogg import ogg
 from ingest.checks.pcm import aiff, caf, riff, w64
-from ingest.checks.promise import SAYS_NOTHING, Promise, read_at
+from ingest.checks.promise import SAYS_NOTHING, Endless, Promise, read_at
 from ingest.checks.wavpack import wavpack
 from ingest.scan import COPY_HINT, Source, plain_file, unreadable
 from model.errors import SourceEncrypted, SourceError, SourceHeaderLies, SourceTruncated
@@ -32,6 +32,8 @@ def check_whole(source: Source) -> None:
     size, promise = _look(source)
     if promise.encrypted:
         raise encrypted(source)
+    if promise.endless:
+        raise SourceHeaderLies("no sound in its first thousand chunks", subject=source.name, hint=COPY_HINT)
     if promise.unfilled:
         hint = "it was written to a pipe; write it to a file, or as WAV"
         raise SourceHeaderLies("the sizes in its header were never filled in", subject=source.name, hint=hint)
@@ -78,7 +80,10 @@ def promise_of(file: BinaryIO, size: int) -> Promise:
     if start > size:
         return Promise(end=start)
     reader = _reader_of(read_at(file, start, 16))
-    return reader(file, start, size) if reader else SAYS_NOTHING
+    try:
+        return reader(file, start, size) if reader else SAYS_NOTHING
+    except Endless:
+        return Promise(endless=True)
 
 
 def _look(source: Source) -> tuple[int, Promise]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ingest.checks.promise import SAYS_NOTHING, Promise, read_at
+from ingest.checks.promise import SAYS_NOTHING, Endless, Promise, read_at
 
 CHUNKS_MAX = 1_000
 _LONG = 0xFFFF_FFFF
@@ -143,7 +143,7 @@ def caf(file: BinaryIO, start: int, _size: int) -> Promise:
 def _chunks(
     file: BinaryIO, layout: str, at: int, *, even: bool, step: Callable[[int], int] | None = None
 ) -> Iterator[_Chunk]:
-    """The chunks from a position on, at most CHUNKS_MAX; `step` tells how far a size carries."""
+    """The chunks from a position on; `step` tells how far a size carries. Raises Endless after CHUNKS_MAX."""
     header_size = struct.calcsize(layout)
     for _ in range(CHUNKS_MAX):
         header = read_at(file, at, header_size)
@@ -152,3 +152,4 @@ def _chunks(
         name, size = struct.unpack(layout, header)
         yield _Chunk(name, at + header_size, size)
         at += header_size + (step(size) if step else max(0, size) + (size % 2 if even else 0))
+    raise Endless

@@ -11,7 +11,8 @@ class Promise:
 
     `end` is the position after the last audio byte, `outer_end` where the header around it says that the file ends;
     `lacks` names a part that should be there and is not; `samples` counts those of one channel at the source's rate;
-    `unfilled` says that sizes were never written which no reader can do without.
+    `unfilled` says that sizes were never written which no reader can do without; `endless` that there are more pieces
+    before the sound than any program writes.
     """
 
     end: int | None = None
@@ -22,9 +23,14 @@ class Promise:
     channels: int | None = None
     encrypted: bool = False
     unfilled: bool = False
+    endless: bool = False
 
 
 SAYS_NOTHING = Promise()
+
+
+class Endless(Exception):
+    """A container of more pieces than anyone would look through."""
 
 
 def read_at(file: BinaryIO, at: int, count: int) -> bytes:

@@ -1,20 +1,15 @@
 """Which picture is the cover of a file, and that picture in our sizes. For the confined child only."""
 
 import hashlib
-import os
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ingest.metadata.names import is_disc_folder
+from ingest.metadata.folder_art import FolderArt
 from ingest.metadata.pictures import PictureRefused, pixels_of, sized
 from ingest.metadata.tags import ART_BYTES_MAX, FRONT_COVER, OTHER_PICTURE, Embedded
 from ingest.scan import plain_file
 
-_STEMS = ("cover", "folder", "front", "albumart")
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-_COVER_NAMES = {stem + suffix: place for place, stem in enumerate(_STEMS) for suffix in _SUFFIXES}
-FOLDER_PICTURES_MAX = 8
 CACHED_MAX = 8  # covers: the tracks of an album have the same
 _ICONS = frozenset([1, 2])  # pictures of 32 × 32 pixels that stand for the file
 
@@ -26,7 +21,7 @@ class Covers:
 
     def __init__(self) -> None:
         self._made: OrderedDict[bytes, Pictures | PictureRefused] = OrderedDict()
-        self._listed: tuple[Path, int, tuple[Path, ...]] | None = None
+        self._folder_art = FolderArt()
 
     def cover(self, path: Path, embedded: Sequence[Embedded], complaints: list[str]) -> Pictures | None:
         """The front cover with the most pixels, embedded or in the folder; else another embedded picture.
@@ -70,35 +65,11 @@ class Covers:
         return made
 
     def _in_folder(self, path: Path) -> Iterator[bytes]:
-        """The pictures beside a file that are called like covers; those of the folder above, for a bare `CD2`."""
-        folder = path.parent
-        named = self._covers_of(folder)
-        if not named and is_disc_folder(folder):
-            named = _covers_in(folder.parent)
-        for picture in named:
+        for picture in self._folder_art.beside(path):
             try:
                 yield _content(picture)
             except OSError:
                 continue
-
-    def _covers_of(self, folder: Path) -> tuple[Path, ...]:
-        """As `_covers_in`; a folder of ten thousand tracks is not listed for each of them."""
-        try:
-            changed_ns = folder.stat().st_mtime_ns
-        except OSError:
-            return ()
-        if self._listed is None or self._listed[:2] != (folder, changed_ns):
-            self._listed = (folder, changed_ns, _covers_in(folder))
-        return self._listed[2]
-
-
-def _covers_in(folder: Path) -> tuple[Path, ...]:
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - names are enough, of what may be ten thousand
-    except OSError:
-        return ()
-    found = sorted((_COVER_NAMES[name.lower()], name) for name in names if name.lower() in _COVER_NAMES)
-    return tuple(folder / name for _, name in found[:FOLDER_PICTURES_MAX])
 
 
 def _content(path: Path) -> bytes:

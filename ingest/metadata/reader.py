@@ -12,6 +12,7 @@ from avtool.worker import Worker
 from ingest.metadata.art import Art, art_of
 from ingest.metadata.clean import cleaned
 from ingest.metadata.fields import tags_of
+from ingest.metadata.folder_art import FolderArt
 from ingest.metadata.names import named
 from ingest.metadata.sidecar import Sidecar
 from ingest.metadata.tag_names import KNOWN, VALUES_MAX, Found
@@ -29,7 +30,10 @@ _CHILD = "ingest.metadata.reading_child"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What is around the sound of a source. `seconds` is what its header says, None if it says nothing."""
+    """What is around the sound of a source. `seconds` is what its header says, None if it says nothing.
+
+    Art that was made before is only named: it has no pictures.
+    """
 
     tags: TrackTags
     art: Art
@@ -68,6 +72,7 @@ class Reader:
         self._sidecar = sidecar
         self._time_limit_s = time_limit_s
         self._free = asyncio.Semaphore(processes)
+        self._folder_art = FolderArt()
         self._idle: list[Worker] = []
 
     async def __aenter__(self) -> Self:
@@ -90,6 +95,13 @@ class Reader:
         if self._sidecar is not None:
             tags = self._sidecar.apply(source, tags, sha256=sha256)
         return Described(tags=tags, seconds=reply.seconds, warnings=reply.warnings)
+
+    def state_of_art(self, source: Source) -> str | None:
+        """What changes whenever a picture beside the source does; None if that cannot be told (a sidecar names them).
+
+        Blocking.
+        """
+        return self._folder_art.state(source.path) if self._sidecar is None else None
 
     async def read(self, source: Source, *, sha256: str = "") -> Around:
         """Tags, length and cover art. Raises ToolError only if no child can be started at all."""

@@ -5,16 +5,18 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ingest.metadata.sidecar import Sidecar, load_sidecar
 from ingest.pipeline import failed_before
 from ingest.plan import Group
 from ingest.scan import Source, find_sources, printable
-from model.errors import PipelineError, UsageError
+from model.errors import PipelineError, StorageError, UsageError
 from model.events import Status
+from model.track import ART_SIDES
 from segue.config import Config
 from segue.dry_run import tell_plan
 from segue.intake import Finished, Intake, concerned, survey, taken_beside
@@ -25,6 +27,8 @@ from segue.report import ReportWriter
 from segue.report_summary import ReportSummary
 from segue.watch import done_folder, move_done, watched
 from segue.wiring import Workshop, workshop
+from storage.base import ObjectStore
+from storage.keys import art_key
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +129,11 @@ class _Session:
         interrupted = True
         try:
             intake = Intake(
-                shop=shop, jobs=self.config["jobs"], publish=self.publish, observer=progress, finished=self._finished
+                shop=shop,
+                jobs=self.config["jobs"],
+                publish=self.publish,
+                observer=progress,
+                finished=partial(self._finished, shop),
             )
             groups = await self._survey(shop, sources, progress)
             await intake.run(concerned(shop, groups, wanted))
@@ -145,8 +153,10 @@ class _Session:
             self.sidecar.see(sources)
         return await survey(shop, sources, progress, remembered=self.sidecar is None)
 
-    async def _finished(self, end: Finished) -> None:
+    async def _finished(self, shop: Workshop, end: Finished) -> None:
         if self.report is not None:
+            if end.track is not None and end.thumbnail is None:
+                end = replace(end, thumbnail=await _thumbnail(shop.store, end.track.art_id))
             async with self.reporting:
                 await asyncio.to_thread(self._add, self.report, end)
         if self.done_to is not None and end.outcome.status is not Status.FAILED:
@@ -168,3 +178,11 @@ class _Session:
             tool=shop.tool.version,
             interrupted=interrupted,
         )
+
+
+async def _thumbnail(store: ObjectStore, art_id: str) -> bytes | None:
+    """The smallest cover, as it was kept by an earlier run."""
+    try:
+        return (await store.read(art_key(art_id, ART_SIDES[0]))).data
+    except StorageError:
+        return None

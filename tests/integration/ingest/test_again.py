@@ -14,8 +14,10 @@ from mutagen.flac import FLAC
 from PIL import Image
 
 from avtool.locate import Ffmpeg
+from ingest.pipeline import hear
+from ingest.scan import Source
 from model.loudness import LoudnessTarget
-from storage.keys import analysis_key, mezzanine_key, mezzanine_record_key, track_key
+from storage.keys import analysis_key, art_key, mezzanine_key, mezzanine_record_key, track_key
 from tests.integration.ingest.conftest import Bench
 from tests.support.audio import music_like
 
@@ -189,6 +191,21 @@ async def test_a_new_cover_is_taken_over_without_decoding(bench: Bench, song: Pa
         *(f"art/{second.track.art_id}/{side}.jpg" for side in (160, 640, 1280)),
     }
     assert not (await bench.ingest(song)).fresh
+
+
+async def test_a_cover_is_made_once_and_again_only_where_it_was_lost(bench: Bench, song: Path) -> None:
+    """Scaling pictures costs more than all else that a second run does."""
+    Image.new("RGB", (700, 700), "navy").save(song.parent / "cover.jpg")
+    track = await bench.track(song)
+    before = bench.objects()
+    again = await hear(bench.work, Source(path=song))
+    assert (again.around.art.art_id, again.around.art.pictures) == (track.art_id, {})
+    for key in (track_key(track.track_id), art_key(track.art_id, 640)):
+        await bench.work.store.delete(key)
+    assert (await bench.track(song)) == track
+    assert {name for name in bench.objects() if not name.startswith(".")} == {
+        name for name in before if not name.startswith(".")
+    }
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"null", b'{"track_id": 7}', bytes(100), b"\xff\xfe"])

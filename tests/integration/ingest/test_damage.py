@@ -1,6 +1,7 @@
 """Damage in the middle of a file: found by the checksums that formats have, never played as noise."""
 
 import shutil
+import time
 
 import pytest
 
@@ -20,6 +21,17 @@ async def test_a_flipped_bit_is_damage(bench: Bench, suffix: str, codec: str, pl
     data[int(len(data) * place)] ^= 0x10
     path.write_bytes(data)
     assert (await bench.refusal(path)).code in ("source-damaged", "source-truncated")
+
+
+async def test_a_gigabyte_of_nothing_costs_nothing(bench: Bench) -> None:
+    """A header, and then chunks of no size: ffmpeg would step over all of them."""
+    path = bench.folder / "sparse.wav"
+    with path.open("wb") as file:
+        file.write(b"RIFF\xff\xff\xff\x3fWAVE")
+        file.truncate(1 << 30)
+    started = time.monotonic()
+    assert (await bench.refusal(path)).code == "source-header-lies"
+    assert time.monotonic() - started < 20  # to hash it; ffmpeg alone would take its whole time limit of 30 s
 
 
 async def test_alac_in_caf_is_whole(bench: Bench) -> None:

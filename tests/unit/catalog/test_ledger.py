@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.ledger import Ledger, Outline, Refusal, SourceRow, SourceStamp
+from catalog.ledger import CoverRow, Ledger, Outline, Refusal, SourceRow, SourceStamp
 
 REFUSAL = Refusal(judge="1", code="source-truncated", message="the file is cut off", hint="copy it again")
 
@@ -68,6 +68,16 @@ def test_the_files_of_a_track_are_listed() -> None:
             ledger.remember(path, SourceRow(stamp="1", track_id="t"))
         ledger.remember(b"/other", SourceRow(stamp="1", track_id="u"))
         assert ledger.holders("t") == [b"/a", b"/z", b"/\xff"]
+
+
+def test_a_cover_holds_for_what_it_was_made_of() -> None:
+    """With what there was to complain of."""
+    row = CoverRow(made_of="x", art_id="a", warnings=("cover art refused: é",))
+    with Ledger() as ledger:
+        ledger.remember_cover(b"/a", row)
+        assert ledger.cover(b"/a", "x") == row
+        assert ledger.cover(b"/a", "y") is None
+        assert ledger.cover(b"/b", "x") is None
 
 
 def test_outlines_hold_for_one_state(tmp_path: Path) -> None:
