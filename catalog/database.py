@@ -52,14 +52,6 @@ class Database:
                 self._db.close()
             self._db = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
             raise CatalogError("the catalog is closed", subject=self._subject)
@@ -108,6 +100,26 @@ class Database:
         path.rename(aside)
         log.warning("catalog damaged, starting afresh", extra={"catalog": str(path), "moved_to": str(aside)})
         return _connected(str(path))
+
+
+class Opened:
+    """What keeps a database open: a context manager."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or create the database at `path`; None keeps it in memory."""
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Give the file back. Idempotent."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 def _connected(name: str) -> sqlite3.Connection:

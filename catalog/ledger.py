@@ -8,10 +8,9 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from catalog.database import Database
+from catalog.database import Opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +87,12 @@ class CoverRow:
 _COLUMNS = "stamp, sha256, recording_id, track_id, judge, code, message, hint"
 
 
-class Ledger:
+class Ledger(Opened):
     """The ledger, in a database of its own or one that it shares with the catalog.
 
     Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several threads at once.
     Raises CatalogError.
     """
-
-    def __init__(self, path: Path | None = None) -> None:
-        """Open or create the ledger at `path`; None keeps it in memory."""
-        self._database = Database(path)
 
     def recall(self, stamp: SourceStamp) -> SourceRow | None:
         """What is known of the file in exactly this state."""
@@ -158,18 +153,6 @@ class Ledger:
         with self._database.writing() as db:
             values = (path, row.made_of, row.art_id, json.dumps(row.warnings))
             db.execute("INSERT OR REPLACE INTO covers VALUES (?, ?, ?, ?)", values)
-
-    def close(self) -> None:
-        """Give the file back. Idempotent."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _row(values: tuple[Any, ...]) -> SourceRow:

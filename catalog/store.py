@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from catalog.database import Database
+from catalog.database import Opened
 from catalog.schema import COLUMNS, TrackRow, sort_key
 
 ITERATE_ROWS = 500  # rows held at a time while iterating
@@ -25,16 +22,12 @@ class PointerVersions:
     current: str | None
 
 
-class Catalog:
+class Catalog(Opened):
     """The index of the tracks in a store, in a database of its own or one that it shares with the ledger.
 
     Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several threads at once.
     Raises CatalogError.
     """
-
-    def __init__(self, path: Path | None = None) -> None:
-        """Open or create the catalog at `path`; None keeps it in memory."""
-        self._database = Database(path)
 
     def upsert(self, row: TrackRow) -> None:
         """Write one row, new or again."""
@@ -85,18 +78,6 @@ class Catalog:
         bounds = (after,) if through is None else (after, through)
         found = self._database.select(query + ("" if through is None else " AND track_id <= ?"), bounds)
         return {track_id: PointerVersions(ingest, current) for track_id, ingest, current in found}
-
-    def close(self) -> None:
-        """Give the file back. Idempotent."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[TrackRow]:
         return [TrackRow(**dict(zip(COLUMNS, values, strict=True))) for values in self._database.select(query, values)]

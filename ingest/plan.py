@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from catalog.ledger import Outline, SourceStamp
 from ingest.levels import ALBUM_TRACKS_MAX
-from ingest.pipeline import Ingest
 from ingest.release import group_of, is_album
 from ingest.scan import Source, printable
+from ingest.work import Ingest
 from model.errors import PipelineError
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catalog.ledger import Outline
+from ingest.hear import hear
+from ingest.history import note_duplicate, note_failure, taken_before
+from ingest.keep import keep
 from ingest.levels import Level, levels
-from ingest.pipeline import Heard, hear, keep, note_duplicate, note_failure, taken_before
 from ingest.plan import Group, Planned, grouped, outlined
 from ingest.scan import Source, files_in
+from ingest.work import Heard
 from model.analysis import Analysis
 from model.errors import PipelineError
 from model.events import BatchStarted, Observer, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome

@@ -12,8 +12,8 @@ from catalog.store import Catalog
 from catalog.turns import Turns
 from ingest.metadata.reader import Reader
 from ingest.metadata.sidecar import Sidecar
-from ingest.pipeline import Ingest
 from ingest.settings import IngestSettings
+from ingest.work import Ingest
 from model.errors import UsageError
 from model.events import Observer
 from model.loudness import LoudnessMode, LoudnessTarget

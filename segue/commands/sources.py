@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from ingest.history import failed_before
 from ingest.metadata.sidecar import Sidecar, load_sidecar
-from ingest.pipeline import failed_before
 from ingest.plan import Group
 from ingest.scan import Source, find_sources, printable
 from model.errors import PipelineError, StorageError, UsageError

@@ -10,11 +10,13 @@ import pytest
 from avtool.locate import Ffmpeg
 from catalog.ledger import Ledger
 from catalog.turns import Turns
+from ingest.hear import hear
+from ingest.keep import keep
 from ingest.levels import levels
 from ingest.metadata.reader import Reader
-from ingest.pipeline import Ingest, Ingested, hear, keep
 from ingest.scan import Source
 from ingest.settings import IngestSettings
+from ingest.work import Ingest, Ingested
 from model.errors import PipelineError
 from model.events import Event
 from model.track import Track

@@ -14,7 +14,7 @@ from mutagen.flac import FLAC
 from PIL import Image
 
 from avtool.locate import Ffmpeg
-from ingest.pipeline import hear
+from ingest.hear import hear
 from ingest.scan import Source
 from model.loudness import LoudnessTarget
 from storage.keys import analysis_key, art_key, mezzanine_key, mezzanine_record_key, track_key

@@ -1,0 +1,54 @@
+"""What the ledger remembers of earlier runs: what was taken, what was refused, what failed."""
+
+import asyncio
+from dataclasses import replace
+
+from catalog.ledger import Refusal, SourceRow, SourceStamp, place_of
+from ingest.scan import Source
+from ingest.work import FORMAT, Heard, Ingest, remember, row_of
+from meter.meter import METER
+from model.errors import PipelineError, SourceError
+from model.track import Track
+
+
+def judge(work: Ingest) -> str:
+    return f"{FORMAT}, {METER}, {work.tool.version}"
+
+
+def refused_before(refusal: Refusal, source: Source) -> SourceError:
+    """The error that a source was refused with."""
+    kinds = {kind.code: kind for kind in SourceError.__subclasses__()}
+    return kinds.get(refusal.code, SourceError)(refusal.message, subject=source.name, hint=refusal.hint)
+
+
+async def note_duplicate(work: Ingest, heard: Heard, track: Track) -> None:
+    """Remember that this file is a track that another file is, too."""
+    await remember(work, heard.stamp, row_of(heard.stamp, heard.info.sha256, heard.analysis, track.track_id))
+
+
+async def note_failure(work: Ingest, source: Source, error: PipelineError) -> None:
+    """Remember that work on this file failed, for a later run that is to try the failed ones again."""
+    try:
+        stamp = SourceStamp.of(source.path)
+    except OSError:
+        return
+    row = await asyncio.to_thread(work.ledger.recall, stamp) or SourceRow(stamp=stamp.text)
+    if row.refusal is None:
+        refusal = Refusal(judge="", code=error.code, message=error.message, hint=error.hint)
+        await remember(work, stamp, replace(row, refusal=refusal))
+
+
+async def failed_before(work: Ingest, source: Source) -> bool:
+    """Whether the last work on this file failed."""
+    row = await asyncio.to_thread(work.ledger.last, place_of(source.path))
+    return row is not None and row.refusal is not None
+
+
+async def taken_before(work: Ingest, source: Source) -> bool:
+    """Whether this file was taken as it is now: it is a track, and nothing failed."""
+    try:
+        stamp = await asyncio.to_thread(SourceStamp.of, source.path)
+    except OSError:
+        return False
+    row = await asyncio.to_thread(work.ledger.recall, stamp)
+    return row is not None and row.refusal is None and bool(row.track_id)

@@ -1,0 +1,178 @@
+"""What a source becomes: its mezzanine, its cover art, and last its report. What is there already is not made again."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from avtool.scratch import scratch_folder
+from ingest.history import note_duplicate, taken_before
+from ingest.levels import Level, as_written
+from ingest.normalise import Writing, write_mezzanine
+from ingest.remarks import remarks
+from ingest.scan import Source, printable
+from ingest.work import (
+    FORMAT,
+    Heard,
+    Ingest,
+    Ingested,
+    check_unchanged,
+    progress,
+    record_in,
+    remember,
+    row_of,
+    time_limit,
+    track_in,
+)
+from model.errors import ObjectNotFound
+from model.events import Stage, StageStarted
+from model.loudness import LoudnessMode
+from model.records import to_json
+from model.track import ART_SIDES, Mezzanine, Track, derived_id, track_id_of
+from storage.base import ObjectStore
+from storage.defaults import IMMUTABLE, REVALIDATE
+from storage.keys import art_key, mezzanine_key, mezzanine_record_key, track_key
+
+_RELEASES_MAX = 100
+
+
+async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
+    """Make what is missing of a source's mezzanine, art and report.
+
+    The same sound with the same gain is written once, whatever its files are called; a changed tag changes the report
+    and nothing else. The report comes last, so a crash leaves the track as it was. Of several files that are one
+    track the first by path speaks for it: it stays as that one has it.
+    """
+    async with work.turns.hold(heard.recording_id):
+        track_id = await _track_id(work, heard)
+        known = await track_in(work.store, track_id)
+        speaker = await _speaker(work, track_id, heard.stamp.path)
+        if speaker and known is not None and known.target == work.settings.target:
+            await note_duplicate(work, heard, known)
+            return Ingested(track=known, fresh=False, duplicate_of=speaker)
+        track = _report(work, heard, level, track_id=track_id, mezzanine=await _mezzanine(work, heard, level))
+        if track != known:
+            await _put_art(work, heard)
+            body = to_json(track)
+            await work.store.put(track_key(track_id), body, media_type="application/json", cache_control=REVALIDATE)
+        await remember(work, heard.stamp, row_of(heard.stamp, heard.info.sha256, heard.analysis, track_id))
+    return Ingested(track=track, fresh=track != known)
+
+
+def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanine: Mezzanine) -> Track:
+    gain = as_written(level, work.settings.target, mezzanine.loudness, applied_db=mezzanine.gain_db)
+    return Track(
+        track_id=track_id,
+        release=heard.release,
+        source=heard.info,
+        source_name=printable(Path(heard.source.path.name)),
+        tags=heard.around.tags,
+        art_id=heard.around.art.art_id,
+        mode=level.mode,
+        target=work.settings.target,
+        loudness_source=heard.analysis.loudness,
+        album=level.album,
+        gain=gain,
+        mezzanine=mezzanine,
+        warnings=(*remarks(heard.info, heard.analysis, gain), *heard.around.warnings),
+    )
+
+
+async def _track_id(work: Ingest, heard: Heard) -> str:
+    """The track that this file was before, if it is the same sound, and the release is the same or the track no other
+    file's; else the one of its release."""
+    path = heard.stamp.path
+    last = await asyncio.to_thread(work.ledger.last, path)
+    if last is not None and last.recording_id == heard.recording_id and last.track_id:
+        known = await track_in(work.store, last.track_id)
+        if (known is not None and known.release == heard.release) or await _holders(work, last.track_id) == [path]:
+            return last.track_id
+    for place, track_id in await asyncio.to_thread(work.ledger.tracks_of, heard.info.sha256):
+        if not os.path.lexists(place):
+            return track_id  # the file was moved
+    for number in range(_RELEASES_MAX):
+        words = (heard.release, str(number)) if number else (heard.release,)
+        track_id = track_id_of(heard.recording_id, *words)
+        known = await track_in(work.store, track_id)
+        holders = await _holders(work, track_id)
+        if known is None or known.release == heard.release or holders in ([], [path]):
+            break  # else the file of another track took this id along when its tags changed
+    return track_id
+
+
+async def _holders(work: Ingest, track_id: str) -> list[bytes]:
+    """The files that are this track and are still there."""
+    paths = await asyncio.to_thread(work.ledger.holders, track_id)
+    return [path for path in paths if os.path.lexists(path)]
+
+
+async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
+    """The first file that is this track, as it is now and by path, if it comes before this one; else nothing."""
+    for other in await asyncio.to_thread(work.ledger.holders, track_id):
+        if other >= path:
+            break
+        source = Source(path=Path(os.fsdecode(other)))
+        if await taken_before(work, source):
+            return source.name
+    return ""
+
+
+async def _mezzanine(work: Ingest, heard: Heard, level: Level) -> Mezzanine:
+    """The mezzanine of this sound with this gain; written if it is not there."""
+    target = work.settings.target
+    ceiling = target.true_peak_dbtp if target else None
+    wanted = target.integrated_lufs if target and level.mode is LoudnessMode.TRACK else None
+    recipe = f"{level.gain.applied_db:.2f} dB, at most {ceiling} dBTP" + (f", {wanted} LUFS" if wanted else "")
+    mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version)
+    record_key = mezzanine_record_key(heard.recording_id, mezzanine_id)
+    known = await record_in(work.store, Mezzanine, record_key)
+    if known is not None and await _holds(work.store, known):
+        return known
+    work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
+    async with scratch_folder(work.settings.scratch_dir) as scratch:
+        writing = Writing(
+            tool=work.tool,
+            source=heard.source,
+            info=heard.info,
+            scratch=scratch,
+            timeout_s=time_limit(work, heard.analysis.duration_s),
+            on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
+        )
+        written = await write_mezzanine(
+            writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted
+        )
+        check_unchanged(heard.source, heard.stamp)
+        made = Mezzanine(
+            recording_id=heard.recording_id,
+            mezzanine_id=mezzanine_id,
+            gain_db=written.gain_db,
+            loudness=written.loudness,
+            media_samples=written.media_samples,
+            size_bytes=written.path.stat().st_size,
+            sha256=written.file.sha256,
+            tool=work.tool.version,
+        )
+        key = mezzanine_key(heard.recording_id, mezzanine_id)
+        await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
+    await work.store.put(record_key, to_json(made), media_type="application/json", cache_control=IMMUTABLE)
+    return made
+
+
+async def _holds(store: ObjectStore, mezzanine: Mezzanine) -> bool:
+    try:
+        info = await store.head(mezzanine_key(mezzanine.recording_id, mezzanine.mezzanine_id))
+    except ObjectNotFound:
+        return False
+    return info.sha256 == mezzanine.sha256
+
+
+async def _put_art(work: Ingest, heard: Heard) -> None:
+    """The pictures that are not there yet: the tracks of an album share theirs."""
+    art = heard.around.art
+    for side in ART_SIDES:
+        try:
+            await work.store.head(art_key(art.art_id, side))
+        except ObjectNotFound:
+            if not art.pictures:  # the store has lost what the ledger knows
+                art = (await work.reader.read(heard.source, sha256=heard.info.sha256)).art
+            key = art_key(art.art_id, side)
+            await work.store.put(key, art.pictures[side], media_type="image/jpeg", cache_control=IMMUTABLE)
