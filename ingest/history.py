@@ -12,6 +12,7 @@ from model.track import Track
 
 
 def judge(work: Ingest) -> str:
+    """Who refuses: another version of it may think otherwise."""
     return f"{FORMAT}, {METER}, {work.tool.version}"
 
 

@@ -66,6 +66,7 @@ class Ingested:
 
 
 async def track_in(store: ObjectStore, track_id: str) -> Track | None:
+    """The report of a track, None if there is none that can be read."""
     return await record_in(store, Track, track_key(track_id))
 
 
@@ -78,14 +79,17 @@ async def record_in(store: ObjectStore, kind: type[Record], key: str) -> Record 
 
 
 async def remember(work: Ingest, stamp: SourceStamp, row: SourceRow) -> None:
+    """Write what is known of a file in this state into the ledger."""
     await asyncio.to_thread(work.ledger.remember, stamp.path, row)
 
 
 def row_of(stamp: SourceStamp, sha256: str, analysis: Analysis, track_id: str) -> SourceRow:
+    """What the ledger keeps of a source that was heard."""
     return SourceRow(stamp=stamp.text, sha256=sha256, recording_id=analysis.recording_id, track_id=track_id)
 
 
 def stamp_of(source: Source) -> SourceStamp:
+    """The state of the file now. Raises SourceVanished or SourceUnreadable."""
     try:
         return SourceStamp.of(source.path)
     except OSError as error:
@@ -99,10 +103,13 @@ def check_unchanged(source: Source, stamp: SourceStamp) -> None:
 
 
 def time_limit(work: Ingest, seconds: float) -> float:
+    """How long one program may work on so many seconds of audio, in seconds."""
     return work.settings.tool_seconds_floor + work.settings.tool_seconds_per_second * seconds
 
 
 def progress(work: Ingest, source: Source, stage: Stage, total_s: float) -> Callable[[float], None]:
+    """Who tells the observer how far a stage is."""
+
     def tell(seconds: float) -> None:
         event = StageProgress(subject=source.name, stage=stage, done=seconds, total=max(total_s, seconds))
         work.observer.notify(event)

@@ -14,10 +14,10 @@ from packager.records import live_package, read_package, read_track
 from segue.output import Output
 from segue.wiring import Workshop
 
-# CPU seconds for a second of audio, on one core of a small cloud machine: benchmarks/bench_publish.py, bench_ingest.py.
-HEAR_COST = 0.005
-NORMALISE_COST = 0.01
-ENCODE_COST = 0.035  # for each rendition: encoded once or twice, measured and verified
+# CPU seconds for a second of audio, on one core of the machine in docs/performance.md.
+HEAR_COST = 0.0055
+NORMALISE_COST = 0.0145
+ENCODE_COST = 0.045  # for each rendition, measured and verified: 0.03 where peaks leave room, 0.06 where they do not
 MEZZANINE_BPS = 800_000  # 24-bit FLAC of music at −14 LUFS
 UNKNOWN_SECONDS = 240.0  # what is taken for a source whose tags do not tell
 

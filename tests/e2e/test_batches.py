@@ -269,14 +269,28 @@ def test_a_track_that_changes_in_a_drop_folder_keeps_the_level_of_its_album(tmp_
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.glob("store/recordings/**/*.mp4")}
 
 
-def test_a_report_is_written_even_when_interrupted(tmp_path: Path) -> None:
-    """One page that needs nothing else: what was done is in it, and what failed."""
+def test_an_interrupted_batch_has_its_report(tmp_path: Path) -> None:
+    """What was done until then is in it, and that it is not all."""
+    album(tmp_path, tracks=4, seconds=2.0)
+    with started(*PUBLISH, "--loudness", "track", "--report", "report.html", cwd=tmp_path) as process:
+        while event(process, "track")["status"] != "done":
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "The batch was interrupted" in page
+    assert any(f"Song {number}" in page for number in range(1, 5))
+
+
+def test_a_report_shows_what_was_done_and_what_failed(tmp_path: Path) -> None:
+    """One page that needs nothing else; a batch that came to its end does not say otherwise."""
     album(tmp_path, tracks=2)
     ran: Ran = segue(*PUBLISH, "--report", "report.html", cwd=tmp_path)
     assert ran.status == 1
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for words in ("Song 1", "Song 2", "text.mp3", "source-not-music", "<svg"):
         assert words in page
+    assert "The batch was interrupted" not in page
     assert "http://" not in page.replace("http://www.w3.org/", "")
     assert "https://" not in page
 
