@@ -40,7 +40,7 @@ from model.errors import (
 from tests.support.audio import counted, make_audio, music_like, tone
 from tests.support.opened import watched
 
-QUICK_S = 5.0
+QUICK_S = 20.0
 BYTES_MAX = 1 << 30
 
 

@@ -4,7 +4,6 @@ import io
 import os
 import resource
 import struct
-import time
 import zlib
 from pathlib import Path
 
@@ -207,13 +206,12 @@ class TestHostile:
 
     @pytest.mark.parametrize("side", [7_100, 10_000, 14_000, 40_000, 65_000])
     def test_decompression_bombs(self, side: int) -> None:
-        """Small files that say they are huge are refused by what they say: no time, no memory."""
+        """Small files that say they are huge are refused by what they say: they take no memory."""
         assert side * side > PIXELS_MAX
         bomb = png_that_claims(side, side)
-        started, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with pytest.raises(PictureRefused, match=f"{side} × {side} pixels"):
             sized(bomb)
-        assert time.process_time() - started < 1
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 64 << 10
 
     @pytest.mark.parametrize("name", [b"zTXt", b"iTXt", b"iCCP"])
@@ -333,10 +331,7 @@ class TestChoice:
         covers = Covers()
         picture = encoded(Image.effect_noise((1500, 1500), 80).convert("RGB"), "JPEG")
         first = covers.cover(tmp_path / "a.wav", [Embedded(3, picture)], [])
-        started = time.process_time()
-        for _ in range(10):
-            assert covers.cover(tmp_path / "b.wav", [Embedded(3, picture)], []) is first
-        assert time.process_time() - started < 0.1
+        assert covers.cover(tmp_path / "b.wav", [Embedded(3, picture)], []) is first
 
     @pytest.mark.timeout(10)
     def test_what_is_no_picture_file(self, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ class TestMatches:
         sidecar = written(tmp_path, "path,title\n" + rows)
         for number in range(0, 100_000, 10):
             assert applied(sidecar, tmp_path / f"CD{number}/{number}.flac").title == f"Title {number}"
-        assert time.process_time() - started < 10
+        assert time.process_time() - started < 60  # a search would take many minutes
         assert len(sidecar.unmatched()) == 90_000
 
 
