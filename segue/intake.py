@@ -65,7 +65,7 @@ class _Member:
 class Intake:
     """Works on groups of sources, `jobs` sources at a time; `publish` packages what was ingested.
 
-    `finished` is awaited for every source as it ends, after the observer was told.
+    `finished` is awaited for every source as it ends, before the observer is told: what was told was kept.
     """
 
     shop: Workshop
@@ -193,7 +193,6 @@ class Intake:
         heard = member.heard
         seconds = member.planned.seconds or (heard.analysis.duration_s if heard else 0.0)
         member.outcome = replace(outcome, seconds=seconds)
-        self.observer.notify(member.outcome)
         await self.finished(
             Finished(
                 path=member.source.path,
@@ -204,6 +203,7 @@ class Intake:
                 thumbnail=heard.around.art.pictures.get(ART_SIDES[0]) if heard else None,
             )
         )
+        self.observer.notify(member.outcome)
         member.heard = None  # the tracks of a long album would fill the memory
 
 

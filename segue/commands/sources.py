@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ingest.history import failed_before
 from ingest.metadata.sidecar import Sidecar, load_sidecar
@@ -158,7 +159,7 @@ class _Session:
             if end.track is not None and end.thumbnail is None:
                 end = replace(end, thumbnail=await _thumbnail(shop.store, end.track.art_id))
             async with self.reporting:
-                await asyncio.to_thread(self._add, self.report, end)
+                await _to_its_end(asyncio.to_thread(self._add, self.report, end))
         if self.done_to is not None and end.outcome.status is not Status.FAILED:
             try:
                 await asyncio.to_thread(move_done, end.path, named=self.arguments.sources, into=self.done_to)
@@ -178,6 +179,16 @@ class _Session:
             tool=shop.tool.version,
             interrupted=interrupted,
         )
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what must not be left half done; a cancellation comes through when it is over."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def _thumbnail(store: ObjectStore, art_id: str) -> bytes | None:
