@@ -35,6 +35,25 @@ class EncodeOutput:
     gain_db: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is heard around a source while it is resampled: the end of one file, the start of another, None for neither.
+
+    `before` is heard from its sample `before_from`, `after` up to its sample `after_until`, counted at their own rate.
+    Of the result the first `skip` samples are left out, and `keep` are kept (None: all), counted at 48 kHz.
+    """
+
+    before: str | None = None
+    before_from: int = 0
+    after: str | None = None
+    after_until: int = 0
+    skip: int = 0
+    keep: int | None = None
+
+
+ALONE = Surroundings()
+
+
 def probe(tool: str, source: str) -> list[str]:
     """Open the source, copy nothing, print the format of its first audio stream."""
     stream = _source(source).output("pipe:1", format="framecrc", acodec="copy", map="0:a:0", t=0)
@@ -77,9 +96,14 @@ def normalise(
     dither: bool,
     mono: bool = False,
     ignore_trims: bool = False,
+    around: Surroundings = ALONE,
 ) -> list[str]:
-    """Decode, resample, apply a linear gain and write 24-bit FLAC frames; the same signal as `decode` gives it, too."""
-    stereo = _at_48k_stereo(_source(source, ignore_trims=ignore_trims)["a:0"], mono=mono)
+    """Decode, resample, apply a linear gain and write 24-bit FLAC frames; the same signal as `decode` gives it, too.
+
+    The files `around` it are read as it is, and must have its rate and channels.
+    """
+    whole = _among(source, around, ignore_trims=ignore_trims)
+    stereo = _cut(_at_48k_stereo(whole, mono=mono), around)
     split = stereo.filter("volume", volume=_decibels(gain_db), precision="double").filter_multi_output("asplit", 2)
     rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
     mezzanine = (
@@ -91,20 +115,28 @@ def normalise(
     return _compiled(tool, ffmpeg.merge_outputs(mezzanine, _to_pipe(samples)), "error")
 
 
-def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput]) -> list[str]:
+def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput], *, joined: bool = False) -> list[str]:
     """Decode the mezzanine once and feed every encoder from it; print a line for each of its packets.
+
+    With `joined` it is a list of mezzanines, as `joined_list` writes it, that are played as one.
 
     The lines tell how far it is. And they end it when nobody reads them any more: unlike its own progress reports,
     which it writes into broken pipes for as long as the music lasts.
     """
-    source = ffmpeg.input(_file(mezzanine), protocol_whitelist="file", format_whitelist="mov")
-    streams = [source["a:0"]]
+    kind = {"format": "concat", "safe": 1, "format_whitelist": "concat,mov"} if joined else {"format_whitelist": "mov"}
+    source = ffmpeg.input(_file(mezzanine), protocol_whitelist="file", **kind)
+    streams = [_counted_in_samples(source["a:0"]) if joined else source["a:0"]]
     if len(outputs) > 1:
-        split = source["a:0"].filter_multi_output("asplit", len(outputs))
+        split = streams[0].filter_multi_output("asplit", len(outputs))
         streams = [split[number] for number in range(len(outputs))]
     encoded = [_encoded(stream, output) for stream, output in zip(streams, outputs, strict=True)]
     beat = source.output("pipe:1", format="framecrc", acodec="copy", map="0:a:0", flush_packets=1)
     return _compiled(tool, ffmpeg.merge_outputs(*encoded, beat), "error")
+
+
+def joined_list(names: Sequence[str]) -> bytes:
+    """The list of files beside it that `encode` plays as one; `names` are plain words."""
+    return "".join(["ffconcat version 1.0\n", *(f"file {name}\n" for name in names)]).encode()
 
 
 def _encoded(stream: Any, output: EncodeOutput) -> Any:
@@ -168,7 +200,34 @@ def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:
     resampled = stream.filter("aresample", SAMPLE_RATE_HZ, **_RESAMPLER, osf="dbl", **mixing)
     if mono:
         resampled = resampled.filter("pan", args="stereo|c0=c0|c1=c0")
-    return resampled.filter("asettb", f"1/{SAMPLE_RATE_HZ}").filter("asetpts", "N")
+    return _counted_in_samples(resampled)
+
+
+def _counted_in_samples(stream: Any) -> Any:
+    return stream.filter("asettb", f"1/{SAMPLE_RATE_HZ}").filter("asetpts", "N")
+
+
+def _among(source: str, around: Surroundings, *, ignore_trims: bool) -> Any:
+    """A source, and as much as is wanted of what comes before and after it, as one stream in double precision."""
+    parts = [_source(source, ignore_trims=ignore_trims)["a:0"]]
+    if around.before is not None:
+        before = _source(around.before, ignore_trims=ignore_trims)["a:0"]
+        parts.insert(0, before.filter("atrim", start_sample=around.before_from).filter("asetpts", "N/SR/TB"))
+    if around.after is not None:
+        after = _source(around.after, ignore_trims=ignore_trims)["a:0"]
+        parts.append(after.filter("atrim", end_sample=around.after_until))
+    if len(parts) == 1:
+        return parts[0]
+    exact = [each.filter("aformat", sample_fmts="dbl") for each in parts]
+    return ffmpeg.filter(exact, "concat", n=len(parts), v=0, a=1)
+
+
+def _cut(stream: Any, around: Surroundings) -> Any:
+    """What of a stream at 48 kHz is the source's own."""
+    if not around.skip and around.keep is None:
+        return stream
+    end = {} if around.keep is None else {"end_sample": around.skip + around.keep}
+    return stream.filter("atrim", start_sample=around.skip, **end).filter("asetpts", "N")
 
 
 def _to_pipe(samples: Any) -> Any:

@@ -68,14 +68,23 @@ async def normalise(
     subject: str,
     mono: bool = False,
     ignore_trims: bool = False,
+    around: argv.Surroundings = argv.ALONE,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Completed:
     """Write a source's sound to `target` as 24-bit FLAC in MP4, 48 kHz stereo, with a linear gain.
 
-    `take` is handed the same signal as interleaved 32-bit floats, before it is rounded. Else as `decode`.
+    `take` is handed the same signal as interleaved 32-bit floats, before it is rounded. `around` are its neighbours in
+    a run: it is resampled together with them, and cut out. Else as `decode`.
     """
     words = argv.normalise(
-        tool.path, source, target, gain_db=gain_db, dither=dither, mono=mono, ignore_trims=ignore_trims
+        tool.path,
+        source,
+        target,
+        gain_db=gain_db,
+        dither=dither,
+        mono=mono,
+        ignore_trims=ignore_trims,
+        around=around,
     )
     counted = _counted(take, argv.SAMPLE_RATE_HZ * argv.CHANNELS, on_seconds)
     return await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=counted)

@@ -10,7 +10,8 @@ from avtool.run import Limits, run
 from model.errors import ToolError, ToolMissing
 
 ENCODERS = ("aac", "libopus", "flac")
-FILTERS = ("aresample", "asetnsamples", "asetpts", "asettb", "asplit", "pan", "volume")
+FILTERS = ("aformat", "aresample", "asetnsamples", "asetpts", "asettb", "asplit", "atrim", "concat", "pan", "volume")
+DEMUXERS = ("concat",)
 _ASKING = Limits(timeout_s=20)
 _HINT = "set SEGUE_FFMPEG to an ffmpeg with libopus and libsoxr, or reinstall Segue's own: pip install imageio-ffmpeg"
 
@@ -33,12 +34,13 @@ async def locate(configured: str | None = None) -> Ffmpeg:
         version = (await run([path, "-hide_banner", "-version"], limits=_ASKING, subject=path)).stdout
         encoders = (await run([path, "-hide_banner", "-encoders"], limits=_ASKING, subject=path)).stdout
         filters = (await run([path, "-hide_banner", "-filters"], limits=_ASKING, subject=path)).stdout
+        demuxers = (await run([path, "-hide_banner", "-demuxers"], limits=_ASKING, subject=path)).stdout
     except ToolError as error:
         raise ToolMissing(f"not a working ffmpeg ({error.message})", subject=path, hint=_HINT) from error
     named = re.match(rb"ffmpeg version (\S+)", version)
     if named is None:
         raise ToolMissing("not an ffmpeg", subject=path, hint=_HINT)
-    lacking = [*_lacking(encoders, ENCODERS), *_lacking(filters, FILTERS)]
+    lacking = [*_lacking(encoders, ENCODERS), *_lacking(filters, FILTERS), *_lacking(demuxers, DEMUXERS)]
     if b"--enable-libsoxr" not in version:
         lacking.append("libsoxr")
     if lacking:

@@ -2,13 +2,16 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from avtool.argv import ALONE
 from avtool.scratch import scratch_folder
 from ingest.history import note_duplicate, taken_before
 from ingest.levels import Level, as_written
 from ingest.normalise import Writing, write_mezzanine
 from ingest.remarks import remarks
+from ingest.runs import Place, surroundings
 from ingest.scan import Source, printable
 from ingest.work import (
     FORMAT,
@@ -27,7 +30,7 @@ from model.errors import ObjectNotFound
 from model.events import Stage, StageStarted
 from model.loudness import LoudnessMode
 from model.records import to_json
-from model.track import ART_SIDES, Mezzanine, Track, derived_id, track_id_of
+from model.track import ART_SIDES, Mezzanine, Run, Track, derived_id, track_id_of
 from storage.base import ObjectStore
 from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import art_key, mezzanine_key, mezzanine_record_key, track_key
@@ -35,12 +38,15 @@ from storage.keys import art_key, mezzanine_key, mezzanine_record_key, track_key
 _RELEASES_MAX = 100
 
 
-async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
+async def keep(
+    work: Ingest, heard: Heard, level: Level, *, mezzanine: Mezzanine | None = None, run: Run | None = None
+) -> Ingested:
     """Make what is missing of a source's mezzanine, art and report.
 
-    The same sound with the same gain is written once, whatever its files are called; a changed tag changes the report
-    and nothing else. The report comes last, so a crash leaves the track as it was. Of several files that are one
-    track the first by path speaks for it: it stays as that one has it.
+    A source that is part of a `run` brings its `mezzanine`: see `write`. The same sound with the same gain is written
+    once, whatever its files are called; a changed tag changes the report and nothing else. The report comes last, so a
+    crash leaves the track as it was. Of several files that are one track the first by path speaks for it: it stays as
+    that one has it.
     """
     async with work.turns.hold(heard.recording_id):
         track_id = await _track_id(work, heard)
@@ -49,7 +55,8 @@ async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
         if speaker and known is not None and known.target == work.settings.target:
             await note_duplicate(work, heard, known)
             return Ingested(track=known, fresh=False, duplicate_of=speaker)
-        track = _report(work, heard, level, track_id=track_id, mezzanine=await _mezzanine(work, heard, level))
+        mezzanine = mezzanine or await _mezzanine(work, heard, level, None)
+        track = _report(work, heard, level, track_id=track_id, mezzanine=mezzanine, run=run)
         if track != known:
             await _put_art(work, heard)
             body = to_json(track)
@@ -58,7 +65,17 @@ async def keep(work: Ingest, heard: Heard, level: Level) -> Ingested:
     return Ingested(track=track, fresh=track != known)
 
 
-def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanine: Mezzanine) -> Track:
+async def write(work: Ingest, heard: Heard, level: Level, place: Place | None, *, gain_db: float) -> Mezzanine:
+    """The mezzanine of a source that is part of a run, at this place in it; made if it is not there.
+
+    Its gain may be lower than `gain_db` where resampling raised a true peak.
+    """
+    level = replace(level, gain=replace(level.gain, applied_db=gain_db))
+    async with work.turns.hold(heard.recording_id):
+        return await _mezzanine(work, heard, level, place)
+
+
+def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanine: Mezzanine, run: Run | None) -> Track:
     gain = as_written(level, work.settings.target, mezzanine.loudness, applied_db=mezzanine.gain_db)
     return Track(
         track_id=track_id,
@@ -73,6 +90,7 @@ def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanin
         album=level.album,
         gain=gain,
         mezzanine=mezzanine,
+        run=run,
         warnings=(*remarks(heard.info, heard.analysis, gain), *heard.around.warnings),
     )
 
@@ -116,13 +134,14 @@ async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
     return ""
 
 
-async def _mezzanine(work: Ingest, heard: Heard, level: Level) -> Mezzanine:
-    """The mezzanine of this sound with this gain; written if it is not there."""
+async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | None) -> Mezzanine:
+    """The mezzanine of this sound with this gain, between these neighbours; written if it is not there."""
     target = work.settings.target
     ceiling = target.true_peak_dbtp if target else None
     wanted = target.integrated_lufs if target and level.mode is LoudnessMode.TRACK else None
     recipe = f"{level.gain.applied_db:.2f} dB, at most {ceiling} dBTP" + (f", {wanted} LUFS" if wanted else "")
-    mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version)
+    words = place.words if place else ()
+    mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version, *words)
     record_key = mezzanine_record_key(heard.recording_id, mezzanine_id)
     known = await record_in(work.store, Mezzanine, record_key)
     if known is not None and await _holds(work.store, known):
@@ -136,6 +155,7 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level) -> Mezzanine:
             scratch=scratch,
             timeout_s=time_limit(work, heard.analysis.duration_s),
             on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
+            around=surroundings(heard, place) if place else ALONE,
         )
         written = await write_mezzanine(
             writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted

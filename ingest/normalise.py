@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from avtool.argv import CHANNELS, SAMPLE_RATE_HZ
+from avtool.argv import ALONE, CHANNELS, SAMPLE_RATE_HZ, Surroundings
 from avtool.decode import normalise
 from avtool.locate import Ffmpeg
 from cmaf.assemble import TrackFile, assemble
@@ -45,6 +45,7 @@ class Writing:
     scratch: Path
     timeout_s: float
     on_seconds: Callable[[float], None]
+    around: Surroundings = ALONE
 
 
 async def write_mezzanine(
@@ -94,6 +95,7 @@ async def _write(work: Writing, gain_db: float) -> Written:
             dither=needs_dither(work.info, gain_db),
             mono=work.info.channels == 1,
             ignore_trims=trimmed_twice(work.info.container, work.info.codec),
+            around=work.around,
             timeout_s=work.timeout_s,
             subject=work.source.name,
             on_seconds=work.on_seconds,

@@ -25,6 +25,8 @@ class Package:
     that every rendition has (None for silence and where loudness is off); it is below the mezzanine's where encoders'
     peaks left no more room. `media_samples` counts the music at 48 kHz, without priming. `target_duration_s` is the
     EXT-X-TARGETDURATION of every media playlist of the package. `attempts` are all encodings that led here.
+    `run` names the mezzanines that were encoded as one with this one, which is at `position`; it is empty for a
+    recording that was encoded alone.
     """
 
     recording_id: str
@@ -37,10 +39,14 @@ class Package:
     renditions: tuple[SegmentedRendition, ...]
     attempts: tuple[Attempt, ...]
     tool: str
+    run: tuple[str, ...] = ()
+    position: int = 0
 
     def __post_init__(self) -> None:
         if not all(is_id(each) for each in (self.recording_id, self.package_id, self.mezzanine_id)):
             raise ValueError(f"malformed id: {self.recording_id!r} {self.package_id!r} {self.mezzanine_id!r}")
+        if self.mezzanine_ids[self.position : self.position + 1] != (self.mezzanine_id,):
+            raise ValueError(f"a package has its own place in its run: {self.position}")
         if self.target_duration_s <= 0 or not self.renditions:
             raise ValueError("a package has renditions and a target duration")
         if self.media_samples <= 0:
@@ -48,6 +54,11 @@ class Package:
         ids = [each.rendition.rendition_id for each in self.renditions]
         if len(set(ids)) != len(ids):
             raise ValueError(f"the renditions of a package have ids of their own: {ids}")
+
+    @property
+    def mezzanine_ids(self) -> tuple[str, ...]:
+        """The mezzanines that were encoded as one, in their order."""
+        return self.run or (self.mezzanine_id,)
 
     @property
     def codecs(self) -> tuple[Codec, ...]:

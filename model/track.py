@@ -163,11 +163,36 @@ class AlbumLoudness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A track of a run: its recording, its mezzanine, and whether its source was lossless."""
+
+    recording_id: str
+    mezzanine_id: str
+    lossless: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Tracks of an album that run into each other, in their order, and which of them this one is, from 0.
+
+    Their mezzanines are cut out of one signal, and what is encoded of them is cut out of one encoding.
+    """
+
+    pieces: tuple[Piece, ...]
+    position: int
+
+    def __post_init__(self) -> None:
+        if len(self.pieces) < 2 or not 0 <= self.position < len(self.pieces):
+            raise ValueError(f"a run has two or more tracks, and this is one of them: {self.position}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
     """A recording on a release: the ingest report, `tracks/<track_id>/track.json`. The catalog entry of a source.
 
     Two releases of one recording are two tracks over one recording. `release` is what tells them apart.
-    `loudness_source` is measured before the gain. `warnings` are for people.
+    `loudness_source` is measured before the gain. `run` is None for a track that stands alone. `warnings` are for
+    people.
     """
 
     track_id: str
@@ -182,11 +207,14 @@ class Track:
     album: AlbumLoudness | None  # in album mode
     gain: Gain
     mezzanine: Mezzanine
+    run: Run | None = None
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_id(self.track_id):
             raise ValueError(f"malformed id: {self.track_id!r}")
+        if self.run and self.run.pieces[self.run.position].mezzanine_id != self.mezzanine.mezzanine_id:
+            raise ValueError("a track has its own place in its run")
 
     @property
     def recording_id(self) -> str:

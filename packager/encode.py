@@ -1,7 +1,7 @@
-"""The mezzanine -> renditions with a trim each, decoded again and measured."""
+"""Mezzanines -> renditions with a trim each, decoded again and measured. Tracks of a run are encoded as one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +14,24 @@ from meter.meter import Meter
 from model.loudness import LoudnessReport
 from model.package import Attempt
 from model.rendition import Ladder, Rendition
-from packager.level import Aim, Settled, settle
+from packager.level import Aim, Settled, settle, together
+
+_SAMPLE_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeJob:
-    """A recording to encode. `slots` bounds how many programs run at once on this machine.
+    """A recording to encode, or several that run into each other. `slots` bounds how many programs run at once on this
+    machine.
 
-    `mezzanine` brings it to disk, and is asked only when something has to be encoded.
+    `lengths` are their samples at 48 kHz. `mezzanines` brings them to disk, into one folder, and is asked only when
+    something has to be encoded.
     """
 
     tool: Ffmpeg
     slots: asyncio.Semaphore
-    mezzanine: Callable[[], Awaitable[Path]]
+    lengths: tuple[int, ...]
+    mezzanines: Callable[[], Awaitable[Sequence[Path]]]
     scratch: Path
     timeout_s: float
     subject: str
@@ -38,8 +43,8 @@ class Encoder:
 
     def __init__(self, job: EncodeJob) -> None:
         self._job = job
-        self._held: dict[tuple[Rendition, float], LoudnessReport] = {}
-        self._mezzanine: Path | None = None
+        self._held: dict[tuple[Rendition, float], tuple[LoudnessReport, ...]] = {}
+        self._source: Path | None = None
 
     async def settle(self, ladder: Ladder, aim: Aim | None, known: list[Attempt], *, trim_db: float = 0.0) -> Settled:
         """Encode what is not `known` until all renditions are at one level, as `packager.level.settle` finds it.
@@ -51,21 +56,21 @@ class Encoder:
             await self.encode(settled.missing)
             for rendition, trim in settled.missing.items():
                 which = (rendition.rendition_id, trim)
-                loudness = self._held[rendition, trim]
+                loudness = together(self._held[rendition, trim], self._job.lengths)
                 attempts[which] = Attempt(rendition_id=rendition.rendition_id, trim_db=trim, loudness=loudness)
         return settled
 
     async def encode(self, trims: Mapping[Rendition, float]) -> None:
         """Make these renditions and measure each. One decode feeds all encoders. Raises as `settle` does."""
         job = self._job
-        self._mezzanine = self._mezzanine or await job.mezzanine()
+        source = self._source = self._source or _as_one(await job.mezzanines())
         outputs = [
             argv.EncodeOutput(rendition=each, path=str(self._path(each, trim)), gain_db=trim)
             for each, trim in trims.items()
         ]
         async with job.slots:
             await run(
-                argv.encode(job.tool.path, str(self._mezzanine), outputs),
+                argv.encode(job.tool.path, str(source), outputs, joined=len(job.lengths) > 1),
                 limits=Limits(timeout_s=job.timeout_s),
                 subject=job.subject,
                 on_line=self._tell,
@@ -77,8 +82,8 @@ class Encoder:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    def held(self, rendition: Rendition, trim_db: float) -> tuple[Path, LoudnessReport] | None:
-        """The encoding with this trim and its loudness, if it was made."""
+    def held(self, rendition: Rendition, trim_db: float) -> tuple[Path, tuple[LoudnessReport, ...]] | None:
+        """The encoding with this trim and the loudness of each recording in it, if it was made."""
         loudness = self._held.get((rendition, trim_db))
         return None if loudness is None else (self._path(rendition, trim_db), loudness)
 
@@ -91,15 +96,48 @@ class Encoder:
             self._job.on_seconds(seconds)
 
     async def _measure(self, rendition: Rendition, trim_db: float) -> None:
-        job, meter = self._job, Meter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS)
+        job, meters = self._job, _Meters(self._job.lengths)
         async with job.slots:
             await decode(
                 job.tool,
                 str(self._path(rendition, trim_db)),
-                meter.take_bytes,
+                meters.take_bytes,
                 sample_rate_hz=argv.SAMPLE_RATE_HZ,
                 channels=argv.CHANNELS,
                 timeout_s=job.timeout_s,
                 subject=job.subject,
             )
-        self._held[rendition, trim_db] = meter.result().loudness
+        self._held[rendition, trim_db] = meters.reports()
+
+
+class _Meters:
+    """A meter for each of several recordings that come as one stream."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        self._meters = [Meter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS) for _ in lengths]
+        self._lengths_bytes = [length * argv.CHANNELS * _SAMPLE_BYTES for length in lengths]
+        self._at = self._taken = 0  # which recording it is, and how much of it was heard
+
+    def take_bytes(self, data: bytes) -> None:
+        """The next of the stream; what an encoder pads at the end counts to the last recording."""
+        while self._at < len(self._meters) - 1:
+            left = self._lengths_bytes[self._at] - self._taken
+            if len(data) < left:
+                break
+            self._meters[self._at].take_bytes(data[:left])
+            data, self._taken, self._at = data[left:], 0, self._at + 1
+        self._meters[self._at].take_bytes(data)
+        self._taken += len(data)
+
+    def reports(self) -> tuple[LoudnessReport, ...]:
+        """The loudness of each recording."""
+        return tuple(meter.result().loudness for meter in self._meters)
+
+
+def _as_one(mezzanines: Sequence[Path]) -> Path:
+    """What an encoder reads: the mezzanine, or a list of several. Blocking, for a moment."""
+    if len(mezzanines) == 1:
+        return mezzanines[0]
+    listing = mezzanines[0].with_name("run.ffconcat")
+    listing.write_bytes(argv.joined_list([each.name for each in mezzanines]))
+    return listing

@@ -11,7 +11,7 @@ that is known, and says what it has to know next. Attempts that were made for an
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from model.errors import LoudnessMissed
@@ -146,6 +146,24 @@ def next_trim(standing: Standing, aim: Aim) -> float | None:
 def _whole(trim_db: float) -> float:
     """In whole hundredths, and never −0.0: that is another text in JSON."""
     return round(trim_db, 2) + 0.0
+
+
+def together(reports: Sequence[LoudnessReport], samples: Sequence[int]) -> LoudnessReport:
+    """What tracks that share one gain are levelled by: the mean of their powers, and the highest of their peaks.
+
+    A track that is alone is levelled by its own report. The mean is no programme's loudness; but a gain changes it as
+    it changes theirs, and an encoder's loss shows in it as in the longest and loudest of them.
+    """
+    if len(reports) == 1:
+        return reports[0]
+    heard = [(each.integrated_lufs, count) for each, count in zip(reports, samples, strict=True)]
+    powers = [(count * 10 ** (level / 10), count) for level, count in heard if level is not None]
+    peaks = [each.true_peak_dbtp for each in reports if each.true_peak_dbtp is not None]
+    power, count = (sum(column) for column in zip(*powers, strict=True)) if powers else (0.0, 1)
+    return LoudnessReport(
+        integrated_lufs=10 * math.log10(power / count) if power else None,
+        true_peak_dbtp=max(peaks, default=None),
+    )
 
 
 def check_kept(settled: Settled, *, subject: str) -> None:

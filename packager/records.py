@@ -3,9 +3,9 @@
 from model.errors import ObjectNotFound, RecordMalformed, TrackUnknown
 from model.package import Current, Package
 from model.records import from_json
-from model.track import Track, is_id
+from model.track import Mezzanine, Piece, Track, is_id
 from storage.base import ObjectStore
-from storage.keys import current_key, package_key, recording_prefix, track_key
+from storage.keys import current_key, mezzanine_record_key, package_key, recording_prefix, track_key
 
 PACKAGE_RECORD = "package.json"
 
@@ -21,6 +21,19 @@ async def read_track(store: ObjectStore, track_id: str) -> Track:
     if track.track_id != track_id:
         raise RecordMalformed("the record of another track", subject=key, hint="publish the source again")
     return track
+
+
+async def read_mezzanine(store: ObjectStore, piece: Piece) -> Mezzanine:
+    """The record of a mezzanine. Raises ObjectNotFound or RecordMalformed."""
+    key = mezzanine_record_key(piece.recording_id, piece.mezzanine_id)
+    hint = "publish the album of this recording again"
+    try:
+        mezzanine = from_json(Mezzanine, (await store.read(key)).data, subject=key)
+    except ObjectNotFound as error:
+        raise ObjectNotFound("the record of a mezzanine is missing", subject=key, hint=hint) from error
+    if (mezzanine.recording_id, mezzanine.mezzanine_id) != (piece.recording_id, piece.mezzanine_id):
+        raise RecordMalformed("the record of another mezzanine", subject=key, hint=hint)
+    return mezzanine
 
 
 async def live_package(store: ObjectStore, track_id: str) -> Current | None:

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
-from cmaf.assemble import assemble
+from cmaf.assemble import TrackFile, assemble
 from cmaf.encoded import read_encoded
+from cmaf.pieces import piece_from
 from model.errors import ObjectNotFound
 from model.loudness import LoudnessReport
 from model.package import Package
@@ -28,13 +30,32 @@ def sha256_of(path: Path) -> str:
 
 
 def assembled(
-    rendition: Rendition, trim_db: float, encoding: tuple[Path, LoudnessReport], target: Path, *, media_samples: int
-) -> SegmentedRendition:
-    """Write the track file of an encoding, which is gone afterwards. Blocking. Raises MediaError."""
-    path, loudness = encoding
-    with path.open("rb") as frames, target.open("wb") as out:
-        file = assemble(read_encoded(frames), frames, out, media_samples=media_samples, loudness=loudness)
+    rendition: Rendition,
+    trim_db: float,
+    encoding: tuple[Path, Sequence[LoudnessReport]],
+    targets: Sequence[Path],
+    *,
+    lengths: Sequence[int],
+) -> tuple[SegmentedRendition, ...]:
+    """Write the track files of an encoding, one for each of the recordings of these `lengths` that it holds.
+
+    The encoding is gone afterwards. Blocking. Raises MediaError.
+    """
+    path, reports = encoding
+    starts = accumulate(lengths[:-1], initial=0)
+    with path.open("rb") as frames:
+        encoded = read_encoded(frames)
+        made = []
+        for start, samples, loudness, target in zip(starts, lengths, reports, targets, strict=True):
+            with target.open("wb") as out:
+                piece = piece_from(encoded, start)
+                file = assemble(piece, frames, out, media_samples=samples, loudness=loudness)
+            made.append(_segmented(rendition, trim_db, file, loudness))
     path.unlink()
+    return tuple(made)
+
+
+def _segmented(rendition: Rendition, trim_db: float, file: TrackFile, loudness: LoudnessReport) -> SegmentedRendition:
     return SegmentedRendition(
         rendition=rendition,
         timescale=file.timescale,

@@ -1,16 +1,19 @@
 """A batch of sources, album by album: all tracks of an album are heard before the first gets its level."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 from catalog.ledger import Outline
 from ingest.hear import hear
 from ingest.history import note_duplicate, note_failure, taken_before
-from ingest.keep import keep
+from ingest.keep import keep, write
 from ingest.levels import Level, levels
 from ingest.plan import Group, Planned, grouped, outlined
+from ingest.runs import Place, places_of, runs_of
 from ingest.scan import Source, files_in
 from ingest.work import Heard
 from model.analysis import Analysis
@@ -18,7 +21,7 @@ from model.errors import PipelineError
 from model.events import BatchStarted, Observer, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome
 from model.loudness import LoudnessMode
 from model.package import Package
-from model.track import ART_SIDES, Track
+from model.track import ART_SIDES, Mezzanine, Piece, Run, Track
 from packager.pipeline import Packaged, package
 from segue.batch import outcome_of
 from segue.schedule import work_order
@@ -49,6 +52,11 @@ class _Member:
     together: bool  # its album ends as one, for its level may still change
     heard: Heard | None = None
     level: Level | None = None
+    place: Place | None = None
+    gain_db: float = 0.0
+    mezzanine: Mezzanine | None = None
+    run: Run | None = None
+    error: PipelineError | None = None
     track: Track | None = None
     fresh: bool = False
     duplicate_of: str = ""
@@ -99,7 +107,7 @@ class Intake:
 
     async def _group(self, group: Group) -> None:
         settings = self.shop.ingest.settings
-        together = self.publish and group.album and settings.mode is LoudnessMode.ALBUM
+        together = self.publish and group.album and settings.mode is not LoudnessMode.TRACK
         members = [_Member(planned=each, together=together) for each in group.members]
         await self._each(members, self._hear)
         taken = _without_duplicates([member for member in members if member.heard is not None])
@@ -108,7 +116,9 @@ class Intake:
             taken, levels(settings.mode, settings.target, analyses, album=group.album), strict=True
         ):
             member.level = level
+        runs = await self._written(_runs(taken)) if group.album else []
         await self._each(taken, self._keep)
+        await self._package_runs(runs)
         if together:
             await self._even(taken)
             for member in taken:
@@ -136,6 +146,7 @@ class Intake:
         try:
             await work(member)
         except PipelineError as error:
+            member.error = error
             if error.exit_status != 3:
                 await note_failure(self.shop.ingest, member.source, error)
             raise
@@ -145,14 +156,58 @@ class Intake:
         member.heard = await hear(self.shop.ingest, member.source)
         self.observer.notify(Rested(subject=member.source.name))
 
+    async def _written(self, runs: Sequence[Sequence[_Member]]) -> list[list[_Member]]:
+        """Write the mezzanines of tracks that run into each other; the runs that are left where some failed.
+
+        All of a run have one gain: where resampling raised the peak of one, the others follow it.
+        """
+        await self._each([member for run in runs for member in run], self._write)
+        softer = []
+        for run in runs:
+            gains = {id(each): each.mezzanine.gain_db for each in run if each.mezzanine}
+            for each in run:
+                if gains.get(id(each), -math.inf) > min(gains.values()):
+                    each.gain_db = min(gains.values())
+                    softer.append(each)
+        await self._each(softer, self._write)
+        return [left for run in runs for left in _left_of(run)]
+
+    async def _write(self, member: _Member) -> None:
+        assert member.heard is not None and member.level is not None
+        member.mezzanine = None
+        member.mezzanine = await write(
+            self.shop.ingest, member.heard, member.level, member.place, gain_db=member.gain_db
+        )
+        self.observer.notify(Rested(subject=member.source.name))
+
+    async def _package_runs(self, runs: Sequence[Sequence[_Member]]) -> None:
+        """Package runs: the first of each makes it for all, the others take what it made, or fail as it did."""
+        if not self.publish:
+            return
+        first = {id(run): next((each for each in run if each.outcome is None), None) for run in runs}
+        await self._each([each for each in first.values() if each], self._package_of_run)
+
+        async def follow(member: _Member) -> None:
+            leader = leaders[id(member)]
+            if leader.error is not None:
+                raise leader.error
+            await self._package_of_run(member)
+
+        leaders = {id(each): leader for run in runs if (leader := first[id(run)]) for each in run if each is not leader}
+        await self._each([each for run in runs for each in run if id(each) in leaders and not each.outcome], follow)
+
+    async def _package_of_run(self, member: _Member) -> None:
+        await self._package(member, lower_db=None)
+        self.observer.notify(Rested(subject=member.source.name))
+
     async def _keep(self, member: _Member) -> None:
         assert member.heard is not None and member.level is not None
-        ingested = await keep(self.shop.ingest, member.heard, member.level)
+        ingested = await keep(self.shop.ingest, member.heard, member.level, mezzanine=member.mezzanine, run=member.run)
         member.track, member.fresh, member.duplicate_of = ingested.track, ingested.fresh, ingested.duplicate_of
         for each in member.duplicates:
             assert each.heard is not None
             await note_duplicate(self.shop.ingest, each.heard, ingested.track)
-        if self.publish:
+        if self.publish and member.run is None:
             await self._package(member, lower_db=None)
         if member.together:
             self.observer.notify(Rested(subject=member.source.name))
@@ -261,6 +316,36 @@ def _without_duplicates(members: Sequence[_Member]) -> list[_Member]:
         if kept is not member:
             kept.duplicates.append(member)
     return list(first.values())
+
+
+def _runs(members: Sequence[_Member]) -> list[list[_Member]]:
+    """The members that run into each other, each with its place and its gain, as far as one gain is theirs."""
+    levelled = [each for each in members if each.level and each.level.mode is not LoudnessMode.TRACK]
+    runs = [[levelled[at] for at in run] for run in runs_of([each.heard for each in levelled if each.heard])]
+    for run in runs:
+        for each, place in zip(run, places_of([each.heard for each in run if each.heard]), strict=True):
+            assert each.level is not None
+            each.place, each.gain_db = place, each.level.gain.applied_db
+    return runs
+
+
+def _left_of(run: Sequence[_Member]) -> list[list[_Member]]:
+    """What is left of a run where some of it failed: each member of two or more knows its place in it."""
+    left = [list(part) for written, part in groupby(run, lambda each: each.mezzanine is not None) if written]
+    for part in left:
+        pieces = tuple(_piece(each) for each in part)
+        for position, each in enumerate(part):
+            each.run = Run(pieces=pieces, position=position) if len(pieces) > 1 else None
+    return [part for part in left if len(part) > 1]
+
+
+def _piece(member: _Member) -> Piece:
+    assert member.heard is not None and member.mezzanine is not None
+    return Piece(
+        recording_id=member.mezzanine.recording_id,
+        mezzanine_id=member.mezzanine.mezzanine_id,
+        lossless=member.heard.info.lossless,
+    )
 
 
 def _place(member: _Member) -> bytes:

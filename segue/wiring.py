@@ -17,7 +17,7 @@ from ingest.work import Ingest
 from model.errors import UsageError
 from model.events import Observer
 from model.loudness import LoudnessMode, LoudnessTarget
-from packager.pipeline import Packaging
+from packager.order import Packaging
 from packager.settings import PackageSettings
 from segue.config import Config
 from storage.base import ObjectStore

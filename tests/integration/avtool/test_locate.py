@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from avtool.locate import ENCODERS, FILTERS, Ffmpeg, locate
+from avtool.locate import DEMUXERS, ENCODERS, FILTERS, Ffmpeg, locate
 from avtool.output import parse_probe
 from avtool.run import Limits, run
 from model.errors import ToolMissing
@@ -32,11 +32,18 @@ def _script(folder: Path, *lines: str) -> str:
     return str(path)
 
 
-def _answers(version: str, encoders: tuple[str, ...] = ENCODERS, filters: tuple[str, ...] = FILTERS) -> str:
+def _answers(
+    version: str,
+    encoders: tuple[str, ...] = ENCODERS,
+    filters: tuple[str, ...] = FILTERS,
+    demuxers: tuple[str, ...] = DEMUXERS,
+) -> str:
     """A script that answers as an ffmpeg of these abilities does."""
     shown = "; ".join(f"echo ' A....D {name} words'" for name in encoders)
     offered = "; ".join(f"echo ' ... {name} A->A words'" for name in filters)
-    return f"case $2 in -version) echo '{version}';; -encoders) {shown};; -filters) {offered};; esac"
+    opened = "; ".join(f"echo ' D   {name} words'" for name in demuxers)
+    answers = {"version": f"echo '{version}'", "encoders": shown, "filters": offered, "demuxers": opened}
+    return f"case $2 in {' '.join(f'-{word}) {answer};;' for word, answer in answers.items())} esac"
 
 
 GOOD = "ffmpeg version 9.9-test built with --enable-libsoxr"
@@ -58,8 +65,9 @@ async def test_a_stranger_with_all_abilities_is_taken(tmp_path: Path) -> None:
         ("echo avconv version 11", "not an ffmpeg"),
         (_answers("ffmpeg version 5.1"), "lacks libsoxr"),
         (_answers(GOOD, encoders=("aac", "flac")), "lacks libopus"),
-        (_answers(GOOD, filters=FILTERS[1:]), "lacks aresample"),
-        (_answers(GOOD, encoders=(), filters=()), "lacks aac, libopus, flac, aresample"),
+        (_answers(GOOD, filters=FILTERS[1:]), "lacks aformat"),
+        (_answers(GOOD, demuxers=()), "lacks concat"),
+        (_answers(GOOD, encoders=(), filters=()), "lacks aac, libopus, flac, aformat"),
     ],
 )
 async def test_what_is_no_use_is_refused(tmp_path: Path, answer: str, complaint: str) -> None:

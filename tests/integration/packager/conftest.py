@@ -29,7 +29,8 @@ from model.track import (
     recording_id_of,
     track_id_of,
 )
-from packager.pipeline import Packaging, package
+from packager.order import Packaging
+from packager.pipeline import package
 from packager.records import live_package, read_package
 from packager.settings import PackageSettings
 from packager.verify import verify_package
