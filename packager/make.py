@@ -74,8 +74,9 @@ def _job(work: Packaging, order: Order, scratch: Path) -> EncodeJob:
 
 
 async def _fetch_mezzanines(store: ObjectStore, order: Order, scratch: Path) -> list[Path]:
+    again = order.track.source_name + (", with its album" if len(order.mezzanines) > 1 else "")
     return [
-        await _fetch_mezzanine(store, each, scratch / f"mezzanine{number}.mp4", again=order.track.source_name)
+        await _fetch_mezzanine(store, each, scratch / f"mezzanine{number}.mp4", again=again)
         for number, each in enumerate(order.mezzanines)
     ]
 
@@ -85,10 +86,10 @@ async def _fetch_mezzanine(store: ObjectStore, mezzanine: Mezzanine, target: Pat
     try:
         await store.fetch(key, target)
     except ObjectNotFound as error:
-        hint = f"publish the source again, with its album: {again}"
+        hint = f"publish the source again: {again}"
         raise ObjectNotFound("the mezzanine is missing", subject=key, hint=hint) from error
     if await asyncio.to_thread(sha256_of, target) != mezzanine.sha256:
-        hint = f"delete this object, then publish the source again, with its album: {again}"
+        hint = f"delete this object, then publish the source again: {again}"
         raise MediaError("the mezzanine is damaged", subject=key, hint=hint)
     return target
 

@@ -114,7 +114,7 @@ def test_after_a_kill_nothing_works_on_and_the_next_run_cleans_up(tmp_path: Path
         return [line for line in lines if str(tmp_path) in line or "scratch/segue-scratch-" in line]
 
     with started(*arguments, cwd=tmp_path) as process:
-        _until(lambda: any("mezzanine.mp4" in line and "libopus" in line for line in working()))
+        _until(lambda: any("mezzanine0.mp4" in line and "libopus" in line for line in working()))
         process.kill()
         process.wait()
         _until(lambda: not working())
