@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
-from manifests.codecs import CODECS, INIT_NAME, MEDIA_SUFFIX
+from manifests.codecs import CODECS, INIT_NAME, LOSSLESS_BIT_DEPTH, MEDIA_SUFFIX
 from manifests.playlist import (
     FORBIDDEN,
+    AudioGroup,
     InitMap,
     MediaPlaylist,
     MediaSegment,
@@ -77,19 +80,59 @@ def multivariant(
     The start rung comes first, then the others by ascending rate. `session_data` says what the track is called, where
     that is known: a package is of a recording, which may have several names. Raises ValueError if the package has no
     rendition of this family.
+
+    The lossless family has the AAC rungs under it, for lines that are too slow; see docs/decisions/0013-families.md.
     """
-    variants = (_variant(each, package.target_duration_s, uri_of) for each in _start_first(package.of(codec), codec))
+    own = package.of(codec)
+    lossless = codec is Codec.FLAC and bool(own)
+    renditions = _start_first(own, codec)
+    if lossless:
+        renditions += _start_first(package.of(Codec.AAC), Codec.AAC)
+    variants = [_variant(each, package.target_duration_s, uri_of) for each in renditions]
     return MultivariantPlaylist(
         version=PROTOCOL_VERSION,
         independent_segments=True,
         session_data=session_data,
-        variants=tuple(variants),
+        audio_groups=_audio_groups(renditions) if lossless else (),
+        variants=tuple(_ranked(variants, renditions) if lossless else variants),
     )
 
 
-def session_data_of(tags: TrackTags) -> tuple[SessionData, ...]:
-    """Title, artist and album for the players that show them; at most SESSION_TEXT_MAX characters each."""
-    texts = {"title": tags.title, "artist": ", ".join(tags.artists), "album": tags.album}
+def _audio_groups(renditions: Sequence[SegmentedRendition]) -> tuple[AudioGroup, ...]:
+    """What the audio of each codec is like, in the order of the variants: a group without a URI changes nothing in
+    how players adapt (docs/decisions/0013-families.md)."""
+    formats = {each.rendition.codec: each.rendition for each in renditions}
+    return tuple(
+        AudioGroup(
+            group_id=codec.value,
+            name="Music",
+            language="und",  # Apple 8.10 wants one; what is sung in a recording is not known here
+            channels=rendition.channels,
+            sample_rate_hz=rendition.sample_rate_hz,
+            bit_depth=LOSSLESS_BIT_DEPTH if codec is Codec.FLAC else None,
+        )
+        for codec, rendition in formats.items()
+    )
+
+
+def _ranked(variants: Sequence[VariantStream], renditions: Sequence[SegmentedRendition]) -> list[VariantStream]:
+    """The variants with SCORE and group: lossless above all others, whatever its rate happens to be; then by rate."""
+    best_first = sorted(
+        renditions, key=lambda each: (each.rendition.codec is Codec.FLAC, each.rendition.bitrate_bps), reverse=True
+    )
+    scores = {each.rendition.rendition_id: Decimal(len(best_first) - at) for at, each in enumerate(best_first)}
+    return [
+        replace(variant, score=scores[each.rendition.rendition_id], audio=each.rendition.codec.value)
+        for variant, each in zip(variants, renditions, strict=True)
+    ]
+
+
+def session_data_of(tags: TrackTags, *, art_uri: str = "") -> tuple[SessionData, ...]:
+    """Title, artist, album and cover for the players that show them; at most SESSION_TEXT_MAX characters each.
+
+    The cover is a VALUE, which players hand on as text: a URI would have to lead to JSON (RFC 8216 §4.3.4.4).
+    """
+    texts = {"title": tags.title, "artist": ", ".join(tags.artists), "album": tags.album, "art": art_uri}
     values = {SESSION_DATA_PREFIX + name: quotable(text) for name, text in texts.items()}
     return tuple(SessionData(data_id=data_id, value=value) for data_id, value in values.items() if value)
 
@@ -112,6 +155,14 @@ def quotable(text: str) -> str:
     """
     line = _BREAKS.sub(" ", text).strip().replace('"', "”").replace("{$", "{ $")
     return line if len(line) <= SESSION_TEXT_MAX else line[: SESSION_TEXT_MAX - 1] + "…"
+
+
+def bandwidths_bps(rendition: SegmentedRendition, target_duration_s: int) -> tuple[int, int]:
+    """BANDWIDTH and AVERAGE-BANDWIDTH of a rendition. A dense tail that no qualifying run holds can lift the average
+    above the peak: then both are the average."""
+    peak_bps = peak_bandwidth_bps(rendition.segments, rendition.timescale, target_duration_s)
+    average_bps = average_bandwidth_bps(rendition.segments, rendition.timescale)
+    return max(peak_bps, average_bps), average_bps
 
 
 def _durations_us(segments: Sequence[Segment], timescale: int) -> list[int]:
@@ -143,12 +194,11 @@ def _start_first(renditions: Sequence[SegmentedRendition], codec: Codec) -> list
 
 
 def _variant(rendition: SegmentedRendition, target_duration_s: int, uri_of: Callable[[str], str]) -> VariantStream:
-    peak_bps = peak_bandwidth_bps(rendition.segments, rendition.timescale, target_duration_s)
-    average_bps = average_bandwidth_bps(rendition.segments, rendition.timescale)
+    bandwidth_bps, average_bps = bandwidths_bps(rendition, target_duration_s)
     rendition_id = rendition.rendition.rendition_id
     return VariantStream(
         uri=uri_of(rendition_id),
-        bandwidth_bps=max(peak_bps, average_bps),  # a dense tail that no qualifying run holds can lift the average
+        bandwidth_bps=bandwidth_bps,
         average_bandwidth_bps=average_bps,
         codecs=(CODECS[rendition.rendition.codec],),
         stable_variant_id=rendition_id,

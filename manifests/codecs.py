@@ -13,16 +13,27 @@ MULTIVARIANT_NAMES: Mapping[Codec, str] = MappingProxyType(
     {Codec.AAC: "index.m3u8", Codec.OPUS: "opus.m3u8", Codec.FLAC: "lossless.m3u8"}
 )
 
+MPD_NAME = "index.mpd"  # all families: DASH players choose among them
+
 PLAYLIST_SUFFIX = ".m3u8"
+MPD_SUFFIX = ".mpd"
 MEDIA_SUFFIX = ".mp4"
 INIT_NAME = "init.mp4"
+LOSSLESS_BIT_DEPTH = 24  # as the mezzanine (docs/decisions/0004-mezzanine-48k.md)
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+MPD_TYPE = "application/dash+xml"
 MEDIA_TYPE = "audio/mp4"
 JSON_TYPE = "application/json"
 JPEG_TYPE = "image/jpeg"
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
-    {PLAYLIST_SUFFIX: PLAYLIST_TYPE, MEDIA_SUFFIX: MEDIA_TYPE, ".json": JSON_TYPE, ".jpg": JPEG_TYPE}
+    {
+        PLAYLIST_SUFFIX: PLAYLIST_TYPE,
+        MPD_SUFFIX: MPD_TYPE,
+        MEDIA_SUFFIX: MEDIA_TYPE,
+        ".json": JSON_TYPE,
+        ".jpg": JPEG_TYPE,
+    }
 )
 
 

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 from manifests.playlist import (
     FORBIDDEN,
+    AudioGroup,
     InitMap,
     MediaPlaylist,
     MediaSegment,
@@ -25,15 +26,15 @@ BYTES_MAX = 8 * 1024 * 1024
 LINES_MAX = 50_000  # a whole day in 6 s segments, byte-range form, takes 43,200
 
 _STREAM_INF = "EXT-X-STREAM-INF"
-_MULTIVARIANT_TAGS = frozenset({_STREAM_INF, "EXT-X-SESSION-DATA", "EXT-X-I-FRAME-STREAM-INF", "EXT-X-SESSION-KEY"})
+_MULTIVARIANT_TAGS = frozenset(
+    {_STREAM_INF, "EXT-X-MEDIA", "EXT-X-SESSION-DATA", "EXT-X-I-FRAME-STREAM-INF", "EXT-X-SESSION-KEY"}
+)
 _LIST_TAGS = frozenset(
     {"EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE", "EXT-X-PLAYLIST-TYPE", "EXT-X-MAP", "EXT-X-ENDLIST"}
 )
 _MEDIA_TAGS = _LIST_TAGS | {"EXTINF", "EXT-X-BYTERANGE"}
 _SINGLE_TAGS = _LIST_TAGS | {"EXT-X-VERSION", "EXT-X-INDEPENDENT-SEGMENTS"}
-_REFUSED_TAGS = frozenset(
-    {"EXT-X-DEFINE", "EXT-X-DISCONTINUITY", "EXT-X-GAP", "EXT-X-I-FRAMES-ONLY", "EXT-X-KEY", "EXT-X-MEDIA"}
-)
+_REFUSED_TAGS = frozenset({"EXT-X-DEFINE", "EXT-X-DISCONTINUITY", "EXT-X-GAP", "EXT-X-I-FRAMES-ONLY", "EXT-X-KEY"})
 
 
 def parse(data: bytes, *, subject: str = "") -> Playlist:
@@ -223,6 +224,7 @@ class _MultivariantReader(_Reader):
     def __init__(self) -> None:
         super().__init__()
         self._session_data: list[SessionData] = []
+        self._audio_groups: list[AudioGroup] = []
         self._variants: list[VariantStream] = []
         self._pending: AttributeList | None = None
 
@@ -231,6 +233,8 @@ class _MultivariantReader(_Reader):
             case "EXT-X-STREAM-INF":
                 self._refuse_pending()
                 self._pending = AttributeList(name, value, line=number)
+            case "EXT-X-MEDIA":
+                self._audio_groups.append(_audio_group(AttributeList(name, value, line=number)))
             case "EXT-X-SESSION-DATA":
                 data = _session_data(AttributeList(name, value, line=number))
                 self._session_data += [data] if data else []
@@ -251,6 +255,7 @@ class _MultivariantReader(_Reader):
             variants=tuple(self._variants),
             independent_segments=self.independent_segments,
             session_data=tuple(self._session_data),
+            audio_groups=tuple(self._audio_groups),
         )
 
     def _refuse_pending(self) -> None:
@@ -272,6 +277,25 @@ def _variant(attributes: AttributeList, uri: str) -> VariantStream:
         average_bandwidth_bps=attributes.integer("AVERAGE-BANDWIDTH"),
         codecs=tuple(entry.strip() for entry in codecs.split(",")) if codecs else (),
         stable_variant_id=attributes.quoted("STABLE-VARIANT-ID") or "",
+        score=attributes.decimal("SCORE"),
+        audio=attributes.quoted("AUDIO") or "",
+        line=attributes.line,
+    )
+
+
+def _audio_group(attributes: AttributeList) -> AudioGroup:
+    """Refuses what leads to a playlist of its own: which audio is heard then is more than a variant can say."""
+    if attributes.word("TYPE") != "AUDIO" or attributes.quoted("URI") is not None:
+        hint = "segue writes EXT-X-MEDIA only to describe the audio of its variants; this is another's playlist"
+        raise Junk("EXT-X-MEDIA with a URI, or of another TYPE than AUDIO", hint, line=attributes.line)
+    channels = attributes.quoted("CHANNELS")
+    return AudioGroup(
+        group_id=attributes.required_quoted("GROUP-ID"),
+        name=attributes.required_quoted("NAME"),
+        language=attributes.quoted("LANGUAGE") or "",
+        channels=integer_of("CHANNELS", channels.partition("/")[0], line=attributes.line) if channels else None,
+        sample_rate_hz=attributes.integer("SAMPLE-RATE"),
+        bit_depth=attributes.integer("BIT-DEPTH"),
         line=attributes.line,
     )
 

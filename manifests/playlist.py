@@ -6,12 +6,14 @@ parser saw an element (0: not parsed); it takes no part in equality.
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 
 # RFC 8216 §4.1: no control characters anywhere, no byte order mark; surrogates have no UTF-8.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 _NOT_IN_URI = re.compile('[\\s"]')
 _STABLE_ID = re.compile(r"[A-Za-z0-9+/=.\-_]+")
+_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 DECIMAL_INTEGER_MAX = 2**64 - 1  # RFC 8216 §4.2
 
 
@@ -108,13 +110,18 @@ class MediaPlaylist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantStream:
-    """One EXT-X-STREAM-INF with its URI. Empty `codecs` or `stable_variant_id` means: not said."""
+    """One EXT-X-STREAM-INF with its URI. Empty `codecs`, `stable_variant_id` or `audio` means: not said.
+
+    `score` says how good it is beside the others; `audio` names the AudioGroup that describes it.
+    """
 
     uri: str
     bandwidth_bps: int
     average_bandwidth_bps: int | None = None
     codecs: tuple[str, ...] = ()
     stable_variant_id: str = ""
+    score: Decimal | None = None
+    audio: str = ""
     line: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
@@ -128,6 +135,35 @@ class VariantStream:
                 raise ValueError(f"not one entry of CODECS: {codec!a}")
         if self.stable_variant_id and not _STABLE_ID.fullmatch(self.stable_variant_id):
             raise ValueError(f"STABLE-VARIANT-ID is made of A-Z a-z 0-9 + / = . - _: {self.stable_variant_id!a}")
+        if self.score is not None and not _DECIMAL.fullmatch(f"{self.score:f}"):
+            raise ValueError(f"SCORE is decimal digits with at most one point: {self.score}")
+        _check_quoted("AUDIO", self.audio)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioGroup:
+    """EXT-X-MEDIA of TYPE=AUDIO without a URI, the only one of its group: what the audio of its variants is like.
+
+    The audio itself lies in the media playlists of the variants (RFC 8216 §4.3.4.2.1). None means: not said.
+    """
+
+    group_id: str
+    name: str
+    language: str = ""
+    channels: int | None = None
+    sample_rate_hz: int | None = None
+    bit_depth: int | None = None
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.group_id or not self.name:
+            raise ValueError("GROUP-ID or NAME is empty")
+        for name, text in (("GROUP-ID", self.group_id), ("NAME", self.name), ("LANGUAGE", self.language)):
+            _check_quoted(name, text)
+        numbers = {"CHANNELS": self.channels, "SAMPLE-RATE": self.sample_rate_hz, "BIT-DEPTH": self.bit_depth}
+        for name, value in numbers.items():
+            if value is not None:
+                _check_integer(name, value, least=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +190,15 @@ class MultivariantPlaylist:
     variants: tuple[VariantStream, ...]
     independent_segments: bool = False
     session_data: tuple[SessionData, ...] = ()
+    audio_groups: tuple[AudioGroup, ...] = ()
 
     def __post_init__(self) -> None:
         _check_integer("EXT-X-VERSION", self.version, least=1)
         if not self.variants:
             raise ValueError("a multivariant playlist has at least one variant stream")
+        groups = [group.group_id for group in self.audio_groups]
+        if len(set(groups)) != len(groups):
+            raise ValueError(f"a GROUP-ID names one audio group: {groups}")
 
 
 Playlist = MultivariantPlaylist | MediaPlaylist

@@ -1,6 +1,14 @@
 """Playlists to bytes: UTF-8 without a byte order mark, LF, one fixed order of tags and attributes."""
 
-from manifests.playlist import InitMap, MediaPlaylist, MultivariantPlaylist, Playlist, PlaylistByteRange, VariantStream
+from manifests.playlist import (
+    AudioGroup,
+    InitMap,
+    MediaPlaylist,
+    MultivariantPlaylist,
+    Playlist,
+    PlaylistByteRange,
+    VariantStream,
+)
 from model.timebase import decimal_seconds
 
 
@@ -33,6 +41,7 @@ def _multivariant_lines(playlist: MultivariantPlaylist) -> list[str]:
     for data in playlist.session_data:
         language = f',LANGUAGE="{data.language}"' if data.language else ""
         lines.append(f'#EXT-X-SESSION-DATA:DATA-ID="{data.data_id}",VALUE="{data.value}"{language}')
+    lines += [_group_line(group) for group in playlist.audio_groups]
     for variant in playlist.variants:
         lines += [_variant_line(variant), variant.uri]
     return lines
@@ -52,10 +61,26 @@ def _range_text(byte_range: PlaylistByteRange) -> str:
     return f"{byte_range.length_bytes}@{byte_range.offset_bytes}"
 
 
+def _group_line(group: AudioGroup) -> str:
+    line = f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="{group.group_id}",NAME="{group.name}"'
+    if group.language:
+        line += f',LANGUAGE="{group.language}"'
+    line += ",DEFAULT=YES,AUTOSELECT=YES"
+    if group.channels is not None:
+        line += f',CHANNELS="{group.channels}"'
+    if group.bit_depth is not None:
+        line += f",BIT-DEPTH={group.bit_depth}"
+    return line if group.sample_rate_hz is None else f"{line},SAMPLE-RATE={group.sample_rate_hz}"
+
+
 def _variant_line(variant: VariantStream) -> str:
     line = f"#EXT-X-STREAM-INF:BANDWIDTH={variant.bandwidth_bps}"
     if variant.average_bandwidth_bps is not None:
         line += f",AVERAGE-BANDWIDTH={variant.average_bandwidth_bps}"
+    if variant.score is not None:
+        line += f",SCORE={variant.score:f}"
     if variant.codecs:
         line += f',CODECS="{",".join(variant.codecs)}"'
-    return f'{line},STABLE-VARIANT-ID="{variant.stable_variant_id}"' if variant.stable_variant_id else line
+    if variant.stable_variant_id:
+        line += f',STABLE-VARIANT-ID="{variant.stable_variant_id}"'
+    return f'{line},AUDIO="{variant.audio}"' if variant.audio else line

@@ -7,6 +7,7 @@ players were seen to need, `SEGUE-` ids our own decisions. The functions return 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from manifests.lossless_rules import LOSSLESS_RULES
 from manifests.media_rules import MEDIA_RULES, Media
 from manifests.playlist import MediaPlaylist, MultivariantPlaylist
 from manifests.presentation_rules import MULTIVARIANT_RULES, PRESENTATION_RULES, Multivariant, Presentation
@@ -19,6 +20,7 @@ __all__ = ["RULE_IDS", "Finding", "Severity", "check_media", "check_multivariant
 RULE_IDS: tuple[str, ...] = (
     *(each.rule for each in MEDIA_RULES),
     *(each.rule for each in MULTIVARIANT_RULES),
+    *(each.rule for each in LOSSLESS_RULES),
     *(each.rule for each in PRESENTATION_RULES),
 )
 _NO_SIZES: Mapping[str, Sequence[int]] = MappingProxyType({})
@@ -41,7 +43,7 @@ def check_media(
 def check_multivariant(playlist: MultivariantPlaylist, *, codec: Codec | None = None) -> tuple[Finding, ...]:
     """What is wrong with a multivariant playlist, by itself; `codec` is the family that it is meant for."""
     subject = Multivariant(playlist=playlist, codec=codec)
-    return tuple(finding for rule in MULTIVARIANT_RULES for finding in rule.findings(subject))
+    return tuple(finding for rule in (*MULTIVARIANT_RULES, *LOSSLESS_RULES) for finding in rule.findings(subject))
 
 
 def check_presentation(

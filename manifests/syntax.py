@@ -1,9 +1,11 @@
 """The small pieces of a playlist's text: attribute lists, integers, durations, byte ranges (RFC 8216 §4.2, §4.3.2)."""
 
 import re
+from decimal import Decimal
 
 _INTEGER = re.compile(r"[0-9]{1,20}")
 _SECONDS = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
+_DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _RANGE = re.compile(r"([0-9]{1,20})(?:@([0-9]{1,20}))?")
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=(?:"([^"]*)"|([^",\s]+))(?:,|\Z)')
 
@@ -56,6 +58,19 @@ class AttributeList:
         if name in self._quoted:
             raise Junk(f"{self._tag}: {name} is quoted", f"write {name}=<digits>", line=self.line)
         return integer_of(name, self._bare[name], line=self.line) if name in self._bare else None
+
+    def decimal(self, name: str) -> Decimal | None:
+        """A decimal-floating-point, None if the attribute is not there."""
+        text = self.word(name)
+        if text is not None and not _DECIMAL.fullmatch(text):
+            raise Junk(f"{self._tag}: {name} is no decimal number: {text[:40]!a}", f"write {name}=1.5", line=self.line)
+        return None if text is None else Decimal(text)
+
+    def word(self, name: str) -> str | None:
+        """An enumerated-string, None if the attribute is not there."""
+        if name in self._quoted:
+            raise Junk(f"{self._tag}: {name} is quoted", f"write {name}=WORD", line=self.line)
+        return self._bare.get(name)
 
 
 def integer_of(name: str, text: str, *, least: int = 0, line: int | None = None) -> int:

@@ -54,6 +54,8 @@ class Package:
         ids = [each.rendition.rendition_id for each in self.renditions]
         if len(set(ids)) != len(ids):
             raise ValueError(f"the renditions of a package have ids of their own: {ids}")
+        if any(each.track_file not in ("", f"../mezzanine/{self.mezzanine_id}.mp4") for each in self.renditions):
+            raise ValueError("a package shares no mezzanine but its own")
 
     @property
     def mezzanine_ids(self) -> tuple[str, ...]:

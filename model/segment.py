@@ -1,9 +1,12 @@
 """A rendition cut into segments: what a media playlist and a byte range need to know."""
 
+import re
 from dataclasses import dataclass
 
 from model.loudness import LoudnessReport
-from model.rendition import Rendition
+from model.rendition import Codec, Rendition
+
+_SHARED_TRACK_FILE = re.compile(r"\.\./mezzanine/[a-z2-7]{16,26}\.mp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,9 @@ class SegmentedRendition:
 
     Times are ticks of `timescale`. `priming_ticks` is what a decoder must drop at the start (AAC priming,
     Opus pre-skip); the segment durations include it. `media_ticks` is the music alone.
+
+    `track_file` is empty where the track file lies in the package. A lossless rendition may be its recording's
+    mezzanine itself: then it is the path from the package to it, `../mezzanine/<mezzanine_id>.mp4`.
     """
 
     rendition: Rendition
@@ -36,6 +42,7 @@ class SegmentedRendition:
     sha256: str
     loudness: LoudnessReport
     trim_db: float = 0.0  # gain over the mezzanine that brought this rendition to the track's level
+    track_file: str = ""
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -49,6 +56,16 @@ class SegmentedRendition:
             expected += segment.size_bytes
         if not 0 <= self.priming_ticks < self.duration_ticks:
             raise ValueError("priming must be shorter than the rendition")
+        if self.track_file:
+            if not _SHARED_TRACK_FILE.fullmatch(self.track_file):
+                raise ValueError(f"a track file lies in the package or is a mezzanine: {self.track_file!a}")
+            if self.rendition.codec is not Codec.FLAC or self.trim_db:
+                raise ValueError("only a lossless rendition at the mezzanine's own level can be the mezzanine")
+
+    @property
+    def track_file_path(self) -> str:
+        """Where the track file lies, as seen from the package: beside the playlists, or where the mezzanine is."""
+        return self.track_file or f"{self.rendition.rendition_id}.mp4"
 
     @property
     def duration_ticks(self) -> int:

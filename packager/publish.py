@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests.build import media_playlist, multivariant
-from manifests.codecs import MULTIVARIANT_NAMES, media_type_of
+from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES, media_type_of
+from manifests.dash import render_mpd
 from manifests.render import render
 from model.package import Current, Package
 from model.records import to_json
 from packager.records import PACKAGE_RECORD
-from packager.track_files import track_file_name
 from storage.base import ObjectStore
 from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import current_key, package_key
@@ -27,9 +27,9 @@ class PackageFile:
 def package_files(package: Package, folder: Path) -> list[PackageFile]:
     """Every file of a package, in the order of upload: what is referred to comes before what refers to it.
 
-    The track files lie in `folder`.
+    The track files lie in `folder`; one that is the mezzanine is in the store already.
     """
-    names = [track_file_name(each.rendition.rendition_id) for each in package.renditions]
+    names = [each.track_file_path for each in package.renditions if not each.track_file]
     files = [PackageFile(name, folder / name) for name in names]
     files += [PackageFile(name, body) for name, body in playlists(package).items()]
     files.append(PackageFile(PACKAGE_RECORD, to_json(package)))
@@ -37,16 +37,17 @@ def package_files(package: Package, folder: Path) -> list[PackageFile]:
 
 
 def playlists(package: Package) -> dict[str, bytes]:
-    """The stored playlists by name: byte ranges of the files beside them, so that a bucket alone can be played."""
+    """The stored playlists by name: byte ranges of the track files, so that a bucket alone can be played."""
     found = {}
     for each in package.renditions:
         name = each.rendition.rendition_id
-        uri = track_file_name(name)
-        playlist = media_playlist(each, target_duration_s=package.target_duration_s, track_file_uri=uri)
+        target_s, uri = package.target_duration_s, each.track_file_path
+        playlist = media_playlist(each, target_duration_s=target_s, track_file_uri=uri)
         found[f"{name}.m3u8"] = render(playlist)
     for codec in package.codecs:
         variants = multivariant(package, codec, uri_of=lambda rendition_id: f"{rendition_id}.m3u8")
         found[MULTIVARIANT_NAMES[codec]] = render(variants)
+    found[MPD_NAME] = render_mpd(package, uri_of=lambda each: each.track_file_path)
     return found
 
 

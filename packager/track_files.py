@@ -15,11 +15,11 @@ from model.package import Package
 from model.rendition import Rendition
 from model.segment import SegmentedRendition
 from storage.base import ObjectStore
-from storage.keys import package_key
+from storage.keys import track_file_key
 
 
 def track_file_name(rendition_id: str) -> str:
-    """What the track file of a rendition is called."""
+    """What the track file of a rendition is called where it is written."""
     return f"{rendition_id}.mp4"
 
 
@@ -80,9 +80,9 @@ async def taken_over(
         found = package.rendition(rendition.rendition_id)
         if found is None or (found.rendition, found.trim_db) != (rendition, trim_db):
             continue
-        name = track_file_name(rendition.rendition_id)
+        key = track_file_key(package.recording_id, package.package_id, found.track_file_path)
         try:
-            await store.fetch(package_key(package.recording_id, package.package_id, name), target)
+            await store.fetch(key, target)
         except ObjectNotFound:
             continue
         if await asyncio.to_thread(sha256_of, target) == found.sha256:

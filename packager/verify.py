@@ -1,7 +1,7 @@
 """Re-check a package in the store: playlists against the rules, boxes against the specification, bytes against hashes.
 
 Everything is read back by code that did not write it: manifests.parse and the `m3u8` package for the playlists,
-cmaf.read for the boxes.
+cmaf.read for the boxes, an XML parser for the MPD.
 """
 
 import asyncio
@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
-import m3u8
-
 from avtool.scratch import scratch_folder
 from cmaf.read import ParsedTrack, read_track_file
-from manifests.codecs import MULTIVARIANT_NAMES
+from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist
 from manifests.rules import Finding, Severity, check_media, check_multivariant, check_presentation
@@ -21,12 +19,12 @@ from model.errors import MediaError, ObjectNotFound, PlaylistError
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
-from model.timebase import MICROSECONDS
 from model.track import ART_SIDES, Track
 from packager.publish import playlists
+from packager.second_reader import second_opinion, second_opinion_on_mpd, second_opinion_on_variants
 from packager.track_files import sha256_of, track_file_name
 from storage.base import ObjectStore
-from storage.keys import art_key, package_key
+from storage.keys import art_key, package_key, track_file_key
 
 _ENTRIES = {Codec.AAC: "mp4a", Codec.OPUS: "Opus", Codec.FLAC: "fLaC"}
 LOUDNESS_STEP_LU = 0.25  # of the field in `ludt`
@@ -66,9 +64,10 @@ async def _verify_track_file(
     name = track_file_name(rendition.rendition.rendition_id)
     path = scratch / name
     try:
-        info = await store.fetch(package_key(package.recording_id, package.package_id, name), path)
+        key = track_file_key(package.recording_id, package.package_id, rendition.track_file_path)
+        info = await store.fetch(key, path)
     except ObjectNotFound:
-        return [_finding("SEGUE-object", "package.json", f"{name} is missing")]
+        return [_finding("SEGUE-object", "package.json", f"{rendition.track_file_path} is missing")]
     try:
         sha256 = await asyncio.to_thread(sha256_of, path)  # the store's own is of what was put, not of what lies there
         if (info.sha256, sha256, info.size_bytes) != (rendition.sha256, rendition.sha256, rendition.size_bytes):
@@ -174,20 +173,14 @@ def _check_playlists(package: Package, stored: dict[str, bytes]) -> Iterator[Fin
         name = f"{each.rendition.rendition_id}.m3u8"
         media[name] = parse_media(stored[name], subject=name)
         yield from check_media(media[name], file_size_bytes=each.size_bytes, rendition=each)
-        yield from _second_opinion(name, stored[name], media[name])
+        told = second_opinion(stored[name], media[name])
+        yield from (_finding("SEGUE-second-reader", "RFC 8216 §4.3", f"{name}: {message}") for message in told)
     for codec in package.codecs:
         name = MULTIVARIANT_NAMES[codec]
         variants = parse_multivariant(stored[name], subject=name)
         yield from check_multivariant(variants, codec=codec)
         yield from check_presentation(variants, media)
-
-
-def _second_opinion(name: str, data: bytes, ours: MediaPlaylist) -> Iterator[Finding]:
-    """The `m3u8` package must see the segments that we see."""
-    theirs = m3u8.loads(data.decode())
-    durations = [round(segment.duration * MICROSECONDS) for segment in theirs.segments]
-    if (
-        durations != [segment.duration_us for segment in ours.segments]
-        or theirs.target_duration != ours.target_duration_s
-    ):
-        yield _finding("SEGUE-second-reader", "RFC 8216 §4.3", f"{name}: another reader sees other segments")
+        told = second_opinion_on_variants(stored[name], variants)
+        yield from (_finding("SEGUE-second-reader", "RFC 8216 §4.3", f"{name}: {message}") for message in told)
+    told = second_opinion_on_mpd(stored[MPD_NAME], package)
+    yield from (_finding("SEGUE-second-reader", "ISO/IEC 23009-1", f"{MPD_NAME}: {message}") for message in told)

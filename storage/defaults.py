@@ -7,6 +7,7 @@ _BY_SUFFIX = {
     ".mp4": ("audio/mp4", IMMUTABLE),
     ".jpg": ("image/jpeg", IMMUTABLE),
     ".m3u8": ("application/vnd.apple.mpegurl", REVALIDATE),
+    ".mpd": ("application/dash+xml", REVALIDATE),
     ".json": ("application/json", REVALIDATE),
 }
 _UNKNOWN = ("application/octet-stream", REVALIDATE)

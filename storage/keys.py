@@ -8,9 +8,10 @@ recordings/<recording_id>/mezzanine/<mezzanine_id>.mp4      the lossless mezzani
 recordings/<recording_id>/mezzanine/<mezzanine_id>.json     how it was made; written after it
 recordings/<recording_id>/<package_id>/<rendition_id>.mp4   a CMAF track file
 recordings/<recording_id>/<package_id>/<rendition_id>.m3u8  its byte-range media playlist
-recordings/<recording_id>/<package_id>/index.m3u8, opus.m3u8, package.json
+recordings/<recording_id>/<package_id>/index.m3u8, opus.m3u8, lossless.m3u8, index.mpd, package.json
 
-Two tracks of one recording share all that is under `recordings/`.
+Two tracks of one recording share all that is under `recordings/`. A lossless rendition may have no track file of its
+own: it is the mezzanine then.
 """
 
 import re
@@ -85,6 +86,14 @@ def recording_prefix(recording_id: str) -> str:
 def package_key(recording_id: str, package_id: str, name: str) -> str:
     """Where a file of a package lies."""
     return checked(f"{RECORDINGS}{recording_id}/{package_id}/{name}")
+
+
+def track_file_key(recording_id: str, package_id: str, path: str) -> str:
+    """Where a track file lies, by its path as seen from the package: in the package, or the mezzanine that it is."""
+    shared = path.removeprefix("../")
+    if shared == path:
+        return package_key(recording_id, package_id, path)
+    return checked(f"{RECORDINGS}{recording_id}/{shared}")
 
 
 @dataclass(frozen=True, slots=True)

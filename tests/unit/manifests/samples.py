@@ -1,6 +1,7 @@
 """Segmented renditions and packages to build playlists from: fixed ones, and hypothesis strategies for random ones."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -15,12 +16,14 @@ TIMESCALE = 48_000
 RAMP_TICKS = (46_080, 92_160, 138_240)
 NOMINAL_TICKS = 291_840
 TAIL_TICKS = 24_000
+PRIMING_TICKS = {Codec.AAC: 1_024, Codec.OPUS: 312, Codec.FLAC: 0}
 NAMES = session_data_of(TrackTags(title="Song", artists=("Singer", "Band"), album="Album"))
 LADDER = tuple(
     Rendition(rendition_id=f"{codec}-{kilobits}", codec=codec, bitrate_bps=kilobits * 1000)
     for codec, rates in ((Codec.AAC, (64, 96, 128, 192, 256)), (Codec.OPUS, (64, 96, 128, 160)))
     for kilobits in rates
 )
+FLAC = Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0)
 
 
 def cut(total_ticks: int) -> tuple[int, ...]:
@@ -72,6 +75,12 @@ def coded(
     return rendition_of(durations_ticks, sizes_bytes, rendition=rendition)
 
 
+def lossless(durations_ticks: Sequence[int], *, bitrate_bps: int = 900_000, track_file: str = "") -> SegmentedRendition:
+    """A FLAC rendition whose segments come out at this rate."""
+    sizes_bytes = [150 + ticks * bitrate_bps // (8 * TIMESCALE) for ticks in durations_ticks]
+    return replace(rendition_of(durations_ticks, sizes_bytes, rendition=FLAC), track_file=track_file)
+
+
 def package_of(renditions: Sequence[SegmentedRendition]) -> Package:
     """A package of these renditions."""
     return Package(
@@ -95,10 +104,13 @@ def media_uri(rendition_id: str) -> str:
 
 @st.composite
 def packages(draw: st.DrawFn) -> Package:
-    """Packages as the packager makes them: the default ladder, tracks of 0.1 s to 20 minutes, rates that breathe."""
-    durations = cut(draw(st.integers(4_800, 1_200 * TIMESCALE)))
+    """Packages as the packager makes them: the default ladder and a lossless rendition, each codec with its priming,
+    tracks of 0.1 s to 20 minutes, rates that breathe."""
+    samples = draw(st.integers(4_800, 1_200 * TIMESCALE))
     percents = draw(st.lists(st.integers(80, 120), min_size=1, max_size=20))
-    return package_of([coded(rendition, durations, percents=percents) for rendition in LADDER])
+    durations = {codec: cut(samples + priming) for codec, priming in PRIMING_TICKS.items()}
+    coded_ones = [coded(rendition, durations[rendition.codec], percents=percents) for rendition in LADDER]
+    return package_of([*coded_ones, lossless(durations[Codec.FLAC], bitrate_bps=draw(st.integers(50, 2_300)) * 1000)])
 
 
 @st.composite

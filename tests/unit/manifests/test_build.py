@@ -1,5 +1,6 @@
 """What the builder promises: exact times, exact ranges, honest rates, one order, safe text."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil, floor
@@ -18,7 +19,7 @@ from manifests.build import (
     session_data_of,
     target_duration_s,
 )
-from manifests.playlist import FORBIDDEN, PlaylistByteRange, PlaylistType, SessionData
+from manifests.playlist import FORBIDDEN, AudioGroup, PlaylistByteRange, PlaylistType, SessionData
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
@@ -29,6 +30,7 @@ from tests.unit.manifests.samples import (
     NOMINAL_TICKS,
     coded,
     cut,
+    lossless,
     media_uri,
     package_of,
     packages,
@@ -153,11 +155,49 @@ def test_a_short_ladder_starts_as_near_below_as_it_can(rungs: tuple[int, ...], f
     assert multivariant(package, Codec.AAC, uri_of=media_uri).variants[0].stable_variant_id == first
 
 
-def test_a_family_that_the_package_lacks_is_no_playlist() -> None:
+@given(package=packages())
+def test_lossless_comes_first_and_has_the_aac_rungs_under_it(package: Package) -> None:
+    """Decision 7 and Apple 9.17, 9.19: what was asked for is tried first, and SCORE ranks it above AAC whatever its
+    rate; the others are those of index.m3u8, in its order."""
+    playlist = multivariant(package, Codec.FLAC, uri_of=media_uri)
+    others = multivariant(package, Codec.AAC, uri_of=media_uri).variants
+    assert [each.stable_variant_id for each in playlist.variants] == [
+        "flac", *(each.stable_variant_id for each in others)
+    ]  # fmt: skip
+    assert {each.stable_variant_id: each.score for each in playlist.variants} == {
+        "flac": 6, "aac-256": 5, "aac-192": 4, "aac-128": 3, "aac-96": 2, "aac-64": 1
+    }  # fmt: skip
+    assert [replace(each, score=None, audio="") for each in playlist.variants[1:]] == list(others)
+
+
+def test_only_the_lossless_playlist_says_what_its_audio_is_like() -> None:
+    """Rate, depth and channels by codec, without a URI, so that players adapt as they do without groups (decision 6)."""
+    package = package_of([coded(LADDER[0], cut(NOMINAL_TICKS)), lossless(cut(NOMINAL_TICKS))])
+    playlist = multivariant(package, Codec.FLAC, uri_of=media_uri)
+    same = {"name": "Music", "language": "und", "channels": 2, "sample_rate_hz": 48_000}
+    assert playlist.audio_groups == (
+        AudioGroup(group_id="flac", bit_depth=24, **same),  # type: ignore[arg-type]
+        AudioGroup(group_id="aac", **same),  # type: ignore[arg-type]
+    )
+    assert [each.audio for each in playlist.variants] == ["flac", "aac"]
+    plain = multivariant(package, Codec.AAC, uri_of=media_uri)
+    assert plain.audio_groups == () and {(each.score, each.audio) for each in plain.variants} == {(None, "")}
+
+
+def test_a_mezzanine_may_be_the_track_file_of_a_lossless_rendition() -> None:
+    """Its byte-range playlist leads there, relative as ever."""
+    rendition = lossless(cut(NOMINAL_TICKS), track_file="../mezzanine/qrstuvwxyz234567.mp4")
+    playlist = media_playlist(rendition, target_duration_s=6, track_file_uri=rendition.track_file_path)
+    assert {each.uri for each in playlist.segments} == {"../mezzanine/qrstuvwxyz234567.mp4"}
+    assert playlist.init_map and playlist.init_map.uri == "../mezzanine/qrstuvwxyz234567.mp4"
+
+
+@pytest.mark.parametrize("codec", [Codec.OPUS, Codec.FLAC])
+def test_a_family_that_the_package_lacks_is_no_playlist(codec: Codec) -> None:
     """An empty multivariant playlist would be a player's error instead of ours."""
     package = package_of([coded(LADDER[0], cut(NOMINAL_TICKS))])
     with pytest.raises(ValueError, match="at least one variant"):
-        multivariant(package, Codec.OPUS, uri_of=media_uri)
+        multivariant(package, codec, uri_of=media_uri)
 
 
 def test_bandwidth_is_never_below_the_average() -> None:
@@ -172,6 +212,8 @@ def test_title_artist_and_album_are_session_data() -> None:
     assert [data.value for data in NAMES] == ["Song", "Singer, Band", "Album"]
     untagged = session_data_of(TrackTags(title='Blue "Monday"\n(12" Mix)', album="\x00"))
     assert untagged == (SessionData(data_id="org.segue.title", value="Blue ”Monday” (12” Mix)"),)
+    with_art = session_data_of(TrackTags(title="x"), art_uri="../../art/a/640.jpg")
+    assert with_art[-1] == SessionData(data_id="org.segue.art", value="../../art/a/640.jpg")
     package = package_of([coded(LADDER[0], cut(NOMINAL_TICKS))])
     assert multivariant(package, Codec.AAC, uri_of=media_uri).session_data == ()
     assert multivariant(package, Codec.AAC, uri_of=media_uri, session_data=NAMES).session_data == NAMES

@@ -30,6 +30,7 @@ def test_another_spelling_is_no_family(spelling: str) -> None:
         ("index.m3u8", "application/vnd.apple.mpegurl"),
         ("tracks/a/b/aac-64.mp4", "audio/mp4"),
         ("package.json", "application/json"),
+        ("index.mpd", "application/dash+xml"),
         ("art.jpg", "image/jpeg"),
         (".mp4", "audio/mp4"),
     ],

@@ -8,6 +8,7 @@ from manifests.parse import BYTES_MAX, LINES_MAX, parse, parse_media, parse_mult
 from manifests.playlist import (
     DECIMAL_INTEGER_MAX,
     FORBIDDEN,
+    AudioGroup,
     InitMap,
     MediaPlaylist,
     MediaSegment,
@@ -73,6 +74,8 @@ multivariant_playlists = st.builds(
             average_bandwidth_bps=st.none() | numbers,
             codecs=st.lists(codec_entries, max_size=3).map(tuple),
             stable_variant_id=st.from_regex(r"[A-Za-z0-9+/=.\-_]{0,12}", fullmatch=True),
+            score=st.none() | st.decimals(0, 10**6, places=3),
+            audio=quoted,
         ),
         min_size=1,
         max_size=5,
@@ -80,6 +83,19 @@ multivariant_playlists = st.builds(
     independent_segments=st.booleans(),
     session_data=st.lists(
         st.builds(SessionData, data_id=quoted.filter(bool), value=quoted, language=quoted), max_size=3
+    ).map(tuple),
+    audio_groups=st.lists(
+        st.builds(
+            AudioGroup,
+            group_id=quoted.filter(bool),
+            name=quoted.filter(bool),
+            language=quoted,
+            channels=st.none() | numbers,
+            sample_rate_hz=st.none() | numbers,
+            bit_depth=st.none() | numbers,
+        ),
+        max_size=3,
+        unique_by=lambda group: group.group_id,
     ).map(tuple),
 )
 
@@ -170,6 +186,7 @@ def multivariant(*lines: str) -> str:
 
 ONE = "#EXTINF:6,\na.mp4"
 STREAM = "#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8"
+GROUP = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="b"'
 
 
 @pytest.mark.parametrize(
@@ -227,6 +244,17 @@ STREAM = "#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8"
         (multivariant(STREAM, '#EXT-X-SESSION-DATA:DATA-ID="a"'), 4, "VALUE or URI"),
         (multivariant(STREAM, '#EXT-X-SESSION-DATA:DATA-ID="a",VALUE="b",URI="c"'), 4, "VALUE or URI"),
         (multivariant(STREAM, '#EXT-X-SESSION-DATA:VALUE="b"'), 4, "without DATA-ID"),
+        (multivariant(STREAM, '#EXT-X-MEDIA:TYPE=AUDIO,NAME="a"'), 4, "without GROUP-ID"),
+        (multivariant(STREAM, '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME=""'), 4, "GROUP-ID or NAME is empty"),
+        (multivariant(STREAM, '#EXT-X-MEDIA:TYPE=VIDEO,GROUP-ID="a",NAME="b"'), 4, "of another TYPE"),
+        (multivariant(STREAM, '#EXT-X-MEDIA:TYPE="AUDIO",GROUP-ID="a",NAME="b"'), 4, "TYPE is quoted"),
+        (multivariant(STREAM, '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="b",URI="c"'), 4, "with a URI"),
+        (multivariant(STREAM, f'{GROUP},CHANNELS="two"'), 4, "CHANNELS is not an integer"),
+        (multivariant(STREAM, f"{GROUP},SAMPLE-RATE=0"), 4, "SAMPLE-RATE must be 1"),
+        (multivariant(STREAM, GROUP, GROUP), 5, "a GROUP-ID names one audio group"),
+        (multivariant("#EXT-X-STREAM-INF:BANDWIDTH=1,SCORE=-1", "a.m3u8"), 2, "SCORE is no decimal number"),
+        (multivariant('#EXT-X-STREAM-INF:BANDWIDTH=1,SCORE="1"', "a.m3u8"), 2, "SCORE is quoted"),
+        (media(GROUP, ONE), 3, "out of place"),
         (multivariant(STREAM, '#EXT-X-DEFINE:NAME="a",VALUE="b"'), 4, "unsupported tag EXT-X-DEFINE"),
     ],
 )
@@ -267,9 +295,15 @@ def test_the_unknown_is_ignored() -> None:
         "# comment", "#EXT-X-NEW:1", '#EXT-X-MAP:NEW="x,y",URI="a",F=0x1f', "", "#EXTINF:6,A title", "a.mp4", ""
     )
     assert parse(noisy.encode()) == parse(known.encode())
-    variants = multivariant('#EXT-X-STREAM-INF:BANDWIDTH=1,SCORE=2.5,NAME="a,b"', "a.m3u8")
+    variants = multivariant('#EXT-X-STREAM-INF:BANDWIDTH=1,VIDEO-RANGE=SDR,NAME="a,b"', "a.m3u8")
     data = '#EXT-X-SESSION-DATA:DATA-ID="a",URI="b.json"'
     assert parse(f"{variants}\n{data}".encode()) == parse(multivariant(STREAM).encode())
+
+
+def test_of_channels_the_count_is_read() -> None:
+    """RFC 8216bis §4.4.6.1: what follows a slash is about spatial audio."""
+    playlist = parse_multivariant(multivariant(f'{GROUP},CHANNELS="16/JOC"', STREAM).encode())
+    assert playlist.audio_groups == (AudioGroup(group_id="a", name="b", channels=16),)
 
 
 def test_a_byte_range_without_offset_goes_on_where_the_last_one_ended() -> None:

@@ -1,10 +1,12 @@
 """A playlist value that exists can be rendered; nonsense does not come to exist."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
 from manifests.playlist import (
+    AudioGroup,
     InitMap,
     MediaPlaylist,
     MediaSegment,
@@ -44,6 +46,10 @@ def test_a_quoted_string_cannot_be_left(text: str) -> None:
         lambda: SessionData(data_id="a", value=text),
         lambda: SessionData(data_id="a", value="v", language=text),
         lambda: VariantStream(uri="a", bandwidth_bps=1, codecs=(text,)),
+        lambda: VariantStream(uri="a", bandwidth_bps=1, audio=text),
+        lambda: AudioGroup(group_id=text, name="n"),
+        lambda: AudioGroup(group_id="g", name=text),
+        lambda: AudioGroup(group_id="g", name="n", language=text),
     ):
         with pytest.raises(ValueError, match="quoted-string"):
             make()
@@ -56,6 +62,11 @@ def test_a_quoted_string_cannot_be_left(text: str) -> None:
         lambda: PlaylistByteRange(length_bytes=1, offset_bytes=-1),
         lambda: PlaylistByteRange(length_bytes=2**64, offset_bytes=0),
         lambda: MediaSegment(uri="a", duration_us=0),
+        lambda: VariantStream(uri="a", bandwidth_bps=1, score=Decimal("-0.5")),
+        lambda: VariantStream(uri="a", bandwidth_bps=1, score=Decimal("NaN")),
+        lambda: VariantStream(uri="a", bandwidth_bps=1, score=Decimal("1e20")),
+        lambda: AudioGroup(group_id="g", name="n", bit_depth=0),
+        lambda: AudioGroup(group_id="", name="n"),
         lambda: MediaPlaylist(version=6, target_duration_s=6, segments=()),
         lambda: MediaPlaylist(version=0, target_duration_s=6, segments=(SEGMENT,)),
         lambda: MediaPlaylist(version=6, target_duration_s=0, segments=(SEGMENT,)),

@@ -1,9 +1,12 @@
 """The exact text of playlists."""
 
+from decimal import Decimal
+
 from hypothesis import given
 
 from manifests.build import media_playlist, multivariant, segment_playlist
 from manifests.playlist import (
+    AudioGroup,
     InitMap,
     MediaPlaylist,
     MediaSegment,
@@ -66,7 +69,12 @@ def test_a_multivariant_playlist_with_everything() -> None:
                 average_bandwidth_bps=1,
                 codecs=("mp4a.40.2", "Opus"),
                 stable_variant_id="aac-64",
+                score=Decimal("2.5"),
+                audio="g",
             ),
+        ),
+        audio_groups=(
+            AudioGroup(group_id="g", name="N", language="und", channels=2, sample_rate_hz=48_000, bit_depth=24),
         ),
     )
     assert render(playlist).decode() == (
@@ -74,7 +82,10 @@ def test_a_multivariant_playlist_with_everything() -> None:
         "#EXT-X-VERSION:6\n"
         "#EXT-X-INDEPENDENT-SEGMENTS\n"
         '#EXT-X-SESSION-DATA:DATA-ID="a.b",VALUE="é",LANGUAGE="fr"\n'
-        '#EXT-X-STREAM-INF:BANDWIDTH=2,AVERAGE-BANDWIDTH=1,CODECS="mp4a.40.2,Opus",STABLE-VARIANT-ID="aac-64"\n'
+        '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="g",NAME="N",LANGUAGE="und",DEFAULT=YES,AUTOSELECT=YES,'
+        'CHANNELS="2",BIT-DEPTH=24,SAMPLE-RATE=48000\n'
+        '#EXT-X-STREAM-INF:BANDWIDTH=2,AVERAGE-BANDWIDTH=1,SCORE=2.5,CODECS="mp4a.40.2,Opus",'
+        'STABLE-VARIANT-ID="aac-64",AUDIO="g"\n'
         "x.m3u8\n"
     )
 
@@ -85,8 +96,10 @@ def test_what_is_not_said_is_not_written() -> None:
     head = "#EXTM3U\n#EXT-X-VERSION:3\n"
     assert render(media).decode() == (f"{head}#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:0.000001,\na\n")
     variants = (VariantStream(uri="a", bandwidth_bps=1),)
-    plain = MultivariantPlaylist(version=3, variants=variants)
-    assert render(plain).decode() == f"{head}#EXT-X-STREAM-INF:BANDWIDTH=1\na\n"
+    groups = (AudioGroup(group_id="g", name="N"),)
+    plain = MultivariantPlaylist(version=3, variants=variants, audio_groups=groups)
+    media_line = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="g",NAME="N",DEFAULT=YES,AUTOSELECT=YES\n'
+    assert render(plain).decode() == f"{head}{media_line}#EXT-X-STREAM-INF:BANDWIDTH=1\na\n"
 
 
 @given(package=packages())
@@ -95,6 +108,7 @@ def test_the_bytes_are_utf8_without_mark_in_lines_that_end_in_lf(package: Packag
     first = package.renditions[0]
     for build in (
         lambda: multivariant(package, Codec.AAC, uri_of=media_uri, session_data=NAMES),
+        lambda: multivariant(package, Codec.FLAC, uri_of=media_uri, session_data=NAMES),
         lambda: media_playlist(first, target_duration_s=package.target_duration_s, track_file_uri="aac-64.mp4"),
         lambda: segment_playlist(first, target_duration_s=package.target_duration_s),
     ):

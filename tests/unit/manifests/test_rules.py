@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,7 @@ from tests.unit.manifests.samples import (
     NOMINAL_TICKS,
     coded,
     cut,
+    lossless,
     media_uri,
     package_of,
     packages,
@@ -63,6 +65,7 @@ def media_of(package: Package) -> dict[str, MediaPlaylist]:
 
 MEDIA = in_ranges(RENDITION)
 AAC = variants_of(PACKAGE, Codec.AAC)
+LOSSLESS = variants_of(package_of([*PACKAGE.renditions, lossless(cut(4 * NOMINAL_TICKS))]), Codec.FLAC)
 ALL_MEDIA = media_of(PACKAGE)
 
 
@@ -76,7 +79,7 @@ def test_what_we_package_breaks_no_rule(package: Package) -> None:
             segment_playlist(rendition, target_duration_s=package.target_duration_s),
         ):
             assert check_media(form, file_size_bytes=rendition.size_bytes, rendition=rendition) == ()
-    for codec in (Codec.AAC, Codec.OPUS):
+    for codec in Codec:
         playlist = variants_of(package, codec)
         assert check_multivariant(playlist, codec=codec) == ()
         assert check_presentation(playlist, media) == ()
@@ -264,6 +267,38 @@ def test_a_breach_in_a_multivariant_playlist_is_found_alone_and_in_its_place(bre
     assert findings[0].line == line
 
 
+LOSSLESS_BREACHES: dict[str, tuple[Callable[[MultivariantPlaylist], MultivariantPlaylist], set[str], int]] = {
+    "no score on one": (variant(2, score=None), {"APPLE-9.19"}, LOSSLESS.variants[2].line),
+    "no scores": (
+        lambda p: replace(p, variants=tuple(replace(each, score=None) for each in p.variants)),
+        {"APPLE-score"},
+        LOSSLESS.variants[0].line,
+    ),
+    "aac as good": (variant(1, score=Decimal(6)), {"APPLE-score"}, LOSSLESS.variants[0].line),
+    "lossless alone": (lambda p: replace(p, variants=p.variants[:1]), {"APPLE-2.3"}, 0),
+    "nothing lossless": (lambda p: replace(p, variants=p.variants[1:]), {"SEGUE-lossless"}, 0),
+    "opus among them": (variant(1, codecs=("Opus",)), {"SEGUE-family"}, LOSSLESS.variants[1].line),
+    "no such group": (variant(1, audio="x"), {"RFC8216-4.3.4.2.1"}, LOSSLESS.variants[1].line),
+}
+
+
+@pytest.mark.parametrize("breach", LOSSLESS_BREACHES)
+def test_a_breach_in_the_lossless_playlist_is_found_alone_and_in_its_place(breach: str) -> None:
+    """One change, its rule, its line, and nothing else."""
+    change, expected, line = LOSSLESS_BREACHES[breach]
+    assert check_multivariant(LOSSLESS, codec=Codec.FLAC) == ()
+    findings = check_multivariant(change(LOSSLESS), codec=Codec.FLAC)
+    assert ids(findings) == expected
+    assert findings[0].line == line
+
+
+def test_lossless_and_aac_are_together_only_in_their_own_playlist() -> None:
+    """Whoever knows the family says so; of another's playlist nobody does, and Apple's players move between them."""
+    assert check_multivariant(LOSSLESS) == ()
+    assert ids(check_multivariant(LOSSLESS, codec=Codec.AAC)) == {"SEGUE-family"}
+    assert ids(check_multivariant(variant(0, codecs=("Opus",))(LOSSLESS))) == {"SEGUE-family"}
+
+
 @pytest.mark.parametrize("spelling", ["opus", "flac", "FLAC", "mp4a.40.02"])
 def test_a_codec_in_another_spelling_is_found(spelling: str) -> None:
     """It might play here; Safari's MSE and Apple's validator refuse it."""
@@ -355,7 +390,7 @@ def test_rates_of_segment_urls_are_checked_by_the_sizes_given() -> None:
 
 def test_every_rule_is_broken_somewhere_here() -> None:
     """A rule without a test that triggers it does not count; ids are unique."""
-    tables = (MEDIA_BREACHES, MULTIVARIANT_BREACHES, PRESENTATION_BREACHES)
+    tables = (MEDIA_BREACHES, MULTIVARIANT_BREACHES, LOSSLESS_BREACHES, PRESENTATION_BREACHES)
     expected = {rule for table in tables for breach in table.values() for rule in breach[-2]}
     assert set(RULE_IDS) == expected | {"RFC8216-4.3.2.2", "APPLE-8.1", "SEGUE-index"}  # those need bytes: tests above
     assert len(set(RULE_IDS)) == len(RULE_IDS)

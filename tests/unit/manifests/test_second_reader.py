@@ -48,7 +48,7 @@ def test_media_playlists_read_the_same(rendition: SegmentedRendition) -> None:
 @given(package=packages())
 def test_multivariant_playlists_read_the_same(package: Package) -> None:
     """URIs, both rates, CODECS, ids and session data."""
-    for codec in (Codec.AAC, Codec.OPUS):
+    for codec in Codec:
         playlist = multivariant(package, codec, uri_of=media_uri, session_data=NAMES)
         read = m3u8.loads(render(playlist).decode())
         assert read.is_variant and read.is_independent_segments and read.version == 6
@@ -64,6 +64,9 @@ def test_multivariant_playlists_read_the_same(package: Package) -> None:
         ] == [
             (each.uri, each.bandwidth_bps, each.average_bandwidth_bps, ",".join(each.codecs), each.stable_variant_id)
             for each in playlist.variants
+        ]
+        assert [(each.type, each.group_id, each.channels, each.uri) for each in read.media] == [
+            ("AUDIO", each.group_id, "2", None) for each in playlist.audio_groups
         ]
         assert [(each.data_id, each.value) for each in read.session_data] == [
             (each.data_id, each.value) for each in playlist.session_data

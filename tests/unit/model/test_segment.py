@@ -50,6 +50,47 @@ def test_what_cannot_be_a_track_file_is_refused(
         replace(made, **change(made))
 
 
+FLAC = Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0)
+MEZZANINE = "../mezzanine/abcdefghijklmnop.mp4"
+
+
+@given(made=segmented_renditions())
+def test_a_track_file_lies_in_the_package_or_is_the_mezzanine(made: SegmentedRendition) -> None:
+    """The path is as seen from the package."""
+    assert made.track_file_path == "aac-128.mp4"
+    assert replace(made, rendition=FLAC, trim_db=0.0, track_file=MEZZANINE).track_file_path == MEZZANINE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"track_file": "other.mp4"},
+        {"track_file": "../mezzanine/../../x.mp4"},
+        {"track_file": f"{MEZZANINE}\n"},
+        {"track_file": "../mezzanine/ABCDEFGHIJKLMNOP.mp4"},
+        {"track_file": "../abcdefghijklmnop/aac-128.mp4"},
+        {"track_file": MEZZANINE.replace("mp4", "json")},
+        {"rendition": AAC},
+        {"trim_db": -0.5},
+    ],
+)
+@given(made=segmented_renditions())
+def test_nothing_else_can_be_shown_as_a_track_file(made: SegmentedRendition, change: dict[str, Any]) -> None:
+    """The origin serves what this path names: no other object of the recording, and no lossy or softer rendition."""
+    shared = replace(made, rendition=FLAC, trim_db=0.0, track_file=MEZZANINE)
+    with pytest.raises(ValueError, match=r"track file|mezzanine"):
+        replace(shared, **change)
+
+
+@given(packages())
+def test_a_package_shares_no_mezzanine_but_its_own(made: Package) -> None:
+    """Another one is of another level, or of another recording's."""
+    shared = replace(made.renditions[0], rendition=FLAC, trim_db=0.0, track_file=MEZZANINE)
+    own = replace(made, mezzanine_id="abcdefghijklmnop", renditions=(shared,))
+    with pytest.raises(ValueError, match="no mezzanine but its own"):
+        replace(own, mezzanine_id="abcdefghijklmnoq")
+
+
 @pytest.mark.parametrize("field", ["duration_ticks", "offset_bytes", "size_bytes"])
 def test_a_segment_is_not_empty(field: str) -> None:
     """It has duration and bytes, and lies past the init section."""

@@ -12,6 +12,7 @@ from storage.defaults import default_cache_control, default_media_type
         ("tracks/a/art/0.jpg", "image/jpeg", True),
         ("tracks/a/b/index.m3u8", "application/vnd.apple.mpegurl", False),
         ("tracks/a/current.json", "application/json", False),
+        ("recordings/a/b/index.mpd", "application/dash+xml", False),
         ("tracks/mp4", "application/octet-stream", False),
     ],
 )

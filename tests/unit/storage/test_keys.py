@@ -22,6 +22,7 @@ from storage.keys import (
     package_key,
     pointer_in,
     recording_prefix,
+    track_file_key,
     track_key,
 )
 
@@ -64,6 +65,20 @@ def test_no_maker_of_keys_can_be_talked_into_another_folder(track_id: str, other
             continue
         assert posixpath.normpath(key).startswith(("tracks/", "recordings/", "art/"))
         assert key.startswith(f"{posixpath.normpath(key).partition('/')[0]}/{track_id}")
+
+
+@given(NASTY)
+def test_a_track_file_lies_in_its_recording(text: str) -> None:
+    """By its path from the package: there, or one level up; never further."""
+    package_id = "b" * 16
+    assert track_file_key(TRACK, package_id, "aac-64.mp4") == package_key(TRACK, package_id, "aac-64.mp4")
+    assert track_file_key(TRACK, package_id, f"../mezzanine/{package_id}.mp4") == mezzanine_key(TRACK, package_id)
+    for path in (text, f"../{text}", f"../../{text}"):
+        try:
+            key = track_file_key(TRACK, package_id, path)
+        except UsageError:
+            continue
+        assert posixpath.normpath(key) == key and key.startswith(f"recordings/{TRACK}/")
 
 
 def test_length_is_bounded() -> None:
