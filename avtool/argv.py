@@ -105,12 +105,7 @@ def normalise(
     whole = _among(source, around, ignore_trims=ignore_trims)
     stereo = _cut(_at_48k_stereo(whole, mono=mono), around)
     split = stereo.filter("volume", volume=_decibels(gain_db), precision="double").filter_multi_output("asplit", 2)
-    rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
-    mezzanine = (
-        split[0]
-        .filter("aresample", osf="s32", **rounding)
-        .output(_file(target), acodec="flac", sample_fmt="s32", bits_per_raw_sample=24, **_flac(), **_container())
-    )
+    mezzanine = _rounded(split[0], dither=dither).output(_file(target), acodec="flac", **_flac(), **_container())
     samples = split[1].filter("aresample", osf="flt")
     return _compiled(tool, ffmpeg.merge_outputs(mezzanine, _to_pipe(samples)), "error")
 
@@ -140,9 +135,11 @@ def joined_list(names: Sequence[str]) -> bytes:
 
 
 def _encoded(stream: Any, output: EncodeOutput) -> Any:
+    codec = output.rendition.codec
     if output.gain_db:
         stream = stream.filter("volume", volume=_decibels(output.gain_db), precision="double")
-    codec = output.rendition.codec
+        if codec is Codec.FLAC:
+            stream = _rounded(stream, dither=True)
     options: dict[str, Any] = {"acodec": _ENCODER[codec], **_container()}
     if output.rendition.bitrate_bps:
         options["audio_bitrate"] = output.rendition.bitrate_bps
@@ -156,7 +153,18 @@ def _encoded(stream: Any, output: EncodeOutput) -> Any:
 
 
 def _flac() -> dict[str, Any]:
-    return {"frame_size": FLAC_BLOCK_SAMPLES, "compression_level": 5}
+    return {
+        "sample_fmt": "s32",
+        "bits_per_raw_sample": 24,
+        "frame_size": FLAC_BLOCK_SAMPLES,
+        "compression_level": 5,
+    }
+
+
+def _rounded(stream: Any, *, dither: bool) -> Any:
+    """As integers, of 24 bits where they are dithered."""
+    rounding = {"output_sample_bits": 24, "dither_method": "triangular"} if dither else {}
+    return stream.filter("aresample", osf="s32", **rounding)
 
 
 def _container() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from model.rendition import Codec
 from model.timebase import decimal_seconds
 
 CELLULAR_PEAK_BPS = 192_000
-SAME_DURATION_US = 21_334  # one AAC frame, 1024 / 48000 s, and what rounding may add: AAC has it more than FLAC
+SAME_DURATION_US = 42_668  # two AAC frames of 1024 / 48000 s: what a piece of a run may have for priming
 _WITH_LOSSLESS = frozenset({CODECS[Codec.FLAC], CODECS[Codec.AAC]})  # Apple's players move between these two
 
 

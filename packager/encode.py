@@ -42,9 +42,9 @@ class Encoder:
     """Encodes and measures, and holds every encoding in scratch."""
 
     def __init__(self, job: EncodeJob) -> None:
-        self._job = job
+        self.job = job
         self._held: dict[tuple[Rendition, float], tuple[LoudnessReport, ...]] = {}
-        self._source: Path | None = None
+        self._mezzanines: list[Path] = []
 
     async def settle(self, ladder: Ladder, aim: Aim | None, known: list[Attempt], *, trim_db: float = 0.0) -> Settled:
         """Encode what is not `known` until all renditions are at one level, as `packager.level.settle` finds it.
@@ -56,14 +56,14 @@ class Encoder:
             await self.encode(settled.missing)
             for rendition, trim in settled.missing.items():
                 which = (rendition.rendition_id, trim)
-                loudness = together(self._held[rendition, trim], self._job.lengths)
+                loudness = together(self._held[rendition, trim], self.job.lengths)
                 attempts[which] = Attempt(rendition_id=rendition.rendition_id, trim_db=trim, loudness=loudness)
         return settled
 
     async def encode(self, trims: Mapping[Rendition, float]) -> None:
         """Make these renditions and measure each. One decode feeds all encoders. Raises as `settle` does."""
-        job = self._job
-        source = self._source = self._source or _as_one(await job.mezzanines())
+        job = self.job
+        source = _as_one(await self.mezzanines())
         outputs = [
             argv.EncodeOutput(rendition=each, path=str(self._path(each, trim)), gain_db=trim)
             for each, trim in trims.items()
@@ -82,21 +82,26 @@ class Encoder:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
+    async def mezzanines(self) -> list[Path]:
+        """The mezzanines on disk, in their order. Raises what bringing them raises."""
+        self._mezzanines = self._mezzanines or list(await self.job.mezzanines())
+        return self._mezzanines
+
     def held(self, rendition: Rendition, trim_db: float) -> tuple[Path, tuple[LoudnessReport, ...]] | None:
         """The encoding with this trim and the loudness of each recording in it, if it was made."""
         loudness = self._held.get((rendition, trim_db))
         return None if loudness is None else (self._path(rendition, trim_db), loudness)
 
     def _path(self, rendition: Rendition, trim_db: float) -> Path:
-        return self._job.scratch / f"{rendition.rendition_id}{trim_db:+.2f}dB.encoded.mp4"
+        return self.job.scratch / f"{rendition.rendition_id}{trim_db:+.2f}dB.encoded.mp4"
 
     def _tell(self, line: str) -> None:
         seconds = progress_seconds(line)
         if seconds is not None:
-            self._job.on_seconds(seconds)
+            self.job.on_seconds(seconds)
 
     async def _measure(self, rendition: Rendition, trim_db: float) -> None:
-        job, meters = self._job, _Meters(self._job.lengths)
+        job, meters = self.job, _Meters(self.job.lengths)
         async with job.slots:
             await decode(
                 job.tool,

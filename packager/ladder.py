@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from model.rendition import Codec, Ladder, Rendition
 
+LOSSLESS = Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0)
+
 
 def ladder_of(aac_bitrates_bps: Sequence[int], opus_bitrates_bps: Sequence[int]) -> Ladder:
     """AAC and Opus rungs at 48 kHz stereo, ids like `aac-128`: the same for every track, so that playlists can join

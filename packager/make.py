@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from model.rendition import Ladder, Rendition
 from model.segment import SegmentedRendition
 from model.track import Mezzanine
 from packager.encode import EncodeJob, Encoder
+from packager.ladder import LOSSLESS
 from packager.level import Settled, check_kept
+from packager.lossless import LosslessSource, lossless_rendition, lossless_trim
 from packager.order import Order, Packaging
 from packager.publish import package_files, upload
 from packager.track_files import assembled, sha256_of, taken_over, track_file_name
@@ -26,29 +29,21 @@ _Made = tuple[SegmentedRendition, ...]  # a rendition of each recording
 
 
 async def make_packages(work: Packaging, order: Order, past: Sequence[Sequence[Package]]) -> list[Package]:
-    """Make the packages of an order and upload them; what packages of the `past` hold is not encoded again.
+    """Make the packages of an order and upload them; what the `past` packages of each recording hold is not encoded
+    again.
 
     Raises LoudnessMissed, MediaError or ObjectNotFound (of a mezzanine), ToolError or StorageError.
     """
     async with scratch_folder(work.settings.scratch_dir) as scratch:
-        folders = [scratch / str(position) for position in range(len(order.mezzanines))]
-        for folder in folders:
-            folder.mkdir()
         work.observer.notify(StageStarted(subject=order.subject, stage=Stage.ENCODE))
         encoder = Encoder(_job(work, order, scratch))
-        own_past = past[order.position] if past else ()
-        known = [attempt for each in own_past for attempt in _attempts_of(each, work.ladder)]
+        known = [attempt for each in past[order.position] for attempt in _attempts_of(each, work.ladder)]
         settled = await encoder.settle(work.ladder, order.aim, known, trim_db=-order.lower_db)
         check_kept(settled, subject=order.subject)
-        ready = await _ready(work.store, encoder, settled, past, folders)
-        work.observer.notify(StageStarted(subject=order.subject, stage=Stage.PACKAGE))
-        renditions = await asyncio.to_thread(_assembled, encoder, settled, ready, folders, order.lengths)
-        made = [
-            _package(work, order, settled, position, [each[position] for each in renditions])
-            for position in range(len(folders))
-        ]
+        making = _Making(work=work, order=order, past=past, scratch=scratch, encoder=encoder, settled=settled)
+        made = await making.packages()
         work.observer.notify(StageStarted(subject=order.subject, stage=Stage.UPLOAD))
-        for each, folder in zip(made, folders, strict=True):
+        for each, folder in zip(made, making.folders, strict=True):
             await upload(work.store, each, package_files(each, folder))
         return made
 
@@ -101,71 +96,100 @@ def _progress(observer: Observer, subject: str, total: float) -> Callable[[float
     return tell
 
 
-async def _ready(
-    store: ObjectStore,
-    encoder: Encoder,
-    settled: Settled,
-    past: Sequence[Sequence[Package]],
-    folders: Sequence[Path],
-) -> dict[Rendition, _Made]:
-    """The renditions taken over from earlier packages; all others are held by the encoder afterwards."""
-    ready: dict[Rendition, _Made] = {}
-    lost: dict[Rendition, float] = {}
-    for rendition, trim in settled.trims.items():
-        if encoder.held(rendition, trim) is not None:
-            continue
-        name = track_file_name(rendition.rendition_id)
-        found = [
-            await taken_over(store, packages, rendition, trim, folder / name)
-            for packages, folder in zip(past, folders, strict=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Making:
+    """Encodings that are settled, on their way to packages; each recording's files go to a folder of its own."""
+
+    work: Packaging
+    order: Order
+    past: Sequence[Sequence[Package]]
+    scratch: Path
+    encoder: Encoder
+    settled: Settled
+
+    @property
+    def folders(self) -> list[Path]:
+        return [self.scratch / str(position) for position in range(len(self.order.mezzanines))]
+
+    async def packages(self) -> list[Package]:
+        """The packages of all recordings, their track files in the folders."""
+        for folder in self.folders:
+            folder.mkdir()
+        ready = await self._ready()
+        self.work.observer.notify(StageStarted(subject=self.order.subject, stage=Stage.PACKAGE))
+        renditions = await asyncio.to_thread(self._assembled, ready)
+        return [
+            self._package(position, [*(each[position] for each in renditions), *await self._lossless(position)])
+            for position in range(len(self.folders))
         ]
-        whole = tuple(each for each in found if each is not None)
-        if len(whole) == len(folders):
-            ready[rendition] = whole
-        else:
-            lost[rendition] = trim
-    if lost:
-        await encoder.encode(lost)
-    return ready
 
+    async def _ready(self) -> dict[Rendition, _Made]:
+        """The renditions taken over from earlier packages; all others are held by the encoder afterwards."""
+        ready: dict[Rendition, _Made] = {}
+        lost: dict[Rendition, float] = {}
+        for rendition, trim in self.settled.trims.items():
+            if self.encoder.held(rendition, trim) is not None:
+                continue
+            found = [await self._taken_over(position, rendition, trim) for position in range(len(self.folders))]
+            whole = tuple(each for each in found if each is not None)
+            if len(whole) == len(found):
+                ready[rendition] = whole
+            else:
+                lost[rendition] = trim
+        if lost:
+            await self.encoder.encode(lost)
+        return ready
 
-def _assembled(
-    encoder: Encoder,
-    settled: Settled,
-    ready: dict[Rendition, _Made],
-    folders: Sequence[Path],
-    lengths: Sequence[int],
-) -> list[_Made]:
-    """Every rendition with its track files in the folders. Blocking."""
-    renditions = []
-    for rendition, trim in settled.trims.items():
-        found, encoding = ready.get(rendition), encoder.held(rendition, trim)
-        if found is None:
-            assert encoding is not None
-            paths = [folder / track_file_name(rendition.rendition_id) for folder in folders]
-            found = assembled(rendition, trim, encoding, paths, lengths=lengths)
-        renditions.append(found)
-    return renditions
+    async def _taken_over(self, position: int, rendition: Rendition, trim_db: float) -> SegmentedRendition | None:
+        target = self.folders[position] / track_file_name(rendition.rendition_id)
+        return await taken_over(self.work.store, self.past[position], rendition, trim_db, target)
 
+    def _assembled(self, ready: dict[Rendition, _Made]) -> list[_Made]:
+        """Every lossy rendition with its track files in the folders. Blocking."""
+        renditions = []
+        for rendition, trim in self.settled.trims.items():
+            found, encoding = ready.get(rendition), self.encoder.held(rendition, trim)
+            if found is None:
+                assert encoding is not None
+                paths = [folder / track_file_name(rendition.rendition_id) for folder in self.folders]
+                found = assembled(rendition, trim, encoding, paths, lengths=self.order.lengths)
+            renditions.append(found)
+        return renditions
 
-def _package(
-    work: Packaging, order: Order, settled: Settled, position: int, renditions: Sequence[SegmentedRendition]
-) -> Package:
-    mezzanine = order.mezzanines[position]
-    return Package(
-        recording_id=mezzanine.recording_id,
-        package_id=order.package_ids[position],
-        mezzanine_id=mezzanine.mezzanine_id,
-        media_samples=mezzanine.media_samples,
-        target_duration_s=target_duration_s(renditions),
-        true_peak_dbtp=order.track.target.true_peak_dbtp if order.track.target else None,
-        level_lufs=_level_lufs(order, settled, mezzanine),
-        renditions=tuple(renditions),
-        attempts=settled.attempts,
-        tool=work.recipe,
-        run=order.mezzanine_ids if len(order.mezzanines) > 1 else (),
-        position=position,
-    )
+    async def _lossless(self, position: int) -> list[SegmentedRendition]:
+        """The lossless rendition of a recording, if it gets one."""
+        if not self.order.lossless[position]:
+            return []
+        trim_db = lossless_trim(self.settled, self.order.level_lufs)
+        found = await self._taken_over(position, LOSSLESS, trim_db)
+        if found is not None:
+            return [found]
+        mezzanines = await self.encoder.mezzanines()
+        source = LosslessSource(
+            job=self.encoder.job,
+            mezzanine=self.order.mezzanines[position],
+            path=mezzanines[position],
+            folder=self.folders[position],
+        )
+        return [await lossless_rendition(source, trim_db)]
+
+    def _package(self, position: int, renditions: Sequence[SegmentedRendition]) -> Package:
+        order = self.order
+        mezzanine = order.mezzanines[position]
+        return Package(
+            recording_id=mezzanine.recording_id,
+            package_id=order.package_ids[position],
+            mezzanine_id=mezzanine.mezzanine_id,
+            media_samples=mezzanine.media_samples,
+            target_duration_s=target_duration_s(renditions),
+            true_peak_dbtp=order.track.target.true_peak_dbtp if order.track.target else None,
+            level_lufs=_level_lufs(order, self.settled, mezzanine),
+            renditions=tuple(renditions),
+            attempts=self.settled.attempts,
+            tool=self.work.recipe,
+            run=order.mezzanine_ids if len(order.mezzanines) > 1 else (),
+            position=position,
+        )
 
 
 def _level_lufs(order: Order, settled: Settled, mezzanine: Mezzanine) -> float | None:

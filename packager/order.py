@@ -11,7 +11,7 @@ from model.loudness import LoudnessMode
 from model.package import Package
 from model.rendition import Ladder
 from model.track import Mezzanine, Piece, Track, derived_id
-from packager.ladder import ladder_of
+from packager.ladder import LOSSLESS, ladder_of
 from packager.level import Aim, together
 from packager.records import packages_of, read_mezzanine
 from packager.settings import PackageSettings
@@ -39,20 +39,27 @@ class Packaging:
 
     @property
     def ladder(self) -> Ladder:
-        """The renditions to make."""
+        """The renditions to encode."""
         return ladder_of(self.settings.aac_bitrates_bps, self.settings.opus_bitrates_bps)
+
+    def rendition_ids(self, track: Track) -> frozenset[str]:
+        """The renditions that a track gets, the lossless one included."""
+        lossless = (LOSSLESS,) if self.settings.lossless and track.source.lossless else ()
+        return frozenset(each.rendition_id for each in (*self.ladder.renditions, *lossless))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """Packages that are wanted: of a track's recording, or of all recordings of its run, in their order.
 
-    The track's own is at `position`. All are to be `lower_db` softer than their mezzanines.
+    The track's own is at `position`. All are to be `lower_db` softer than their mezzanines. `lossless` says which of
+    them get a lossless rendition.
     """
 
     track: Track
     mezzanines: tuple[Mezzanine, ...]
     package_ids: tuple[str, ...]
+    lossless: tuple[bool, ...]
     position: int
     lower_db: float
     subject: str
@@ -114,6 +121,7 @@ async def order_of(work: Packaging, track: Track, *, lower_db: float, subject: s
         track=track,
         mezzanines=mezzanines,
         package_ids=wanted_package_ids(work, track, lower_db=lower_db),
+        lossless=_lossless(work, track),
         position=track.run.position if track.run else 0,
         lower_db=round(lower_db, 2),
         subject=subject,
@@ -125,11 +133,15 @@ def wanted_package_ids(work: Packaging, track: Track, *, lower_db: float = 0.0) 
     ceiling = repr(track.target.true_peak_dbtp) if track.target else "off"
     rates = repr((work.settings.aac_bitrates_bps, work.settings.opus_bitrates_bps))
     lowered = (f"lowered by {lower_db:.2f} dB",) if round(lower_db, 2) else ()
-    words = (work.recipe, ceiling, rates, *lowered)
+    words = (work.recipe, ceiling, rates, repr(_lossless(work, track)), *lowered)
     ids = [each.mezzanine_id for each in pieces_of(track)]
     if len(ids) == 1:
         return (derived_id(*ids, *words),)
     return tuple(derived_id(*ids, f"piece {position}", *words) for position in range(len(ids)))
+
+
+def _lossless(work: Packaging, track: Track) -> tuple[bool, ...]:
+    return tuple(work.settings.lossless and each.lossless for each in pieces_of(track))
 
 
 async def earlier(work: Packaging, order: Order) -> list[list[Package]]:

@@ -91,11 +91,12 @@ async def _made(work: Packaging, order: Order, *, again: bool) -> Package:
     Nothing is taken over when they are made `again` because one is broken, nor when what was taken over turns out to
     be.
     """
-    past = [] if again else await earlier(work, order)
+    none: list[list[Package]] = [[] for _ in order.mezzanines]
+    past = none if again else await earlier(work, order)
     made = await make_packages(work, order, past)
     broken = await _broken(work, made, order.subject)
-    if broken and past:
-        made = await make_packages(work, order, [])
+    if broken and any(past):
+        made = await make_packages(work, order, none)
         broken = await _broken(work, made, order.subject)
     if broken:
         message = f"not made live: {broken[0].rule}: {broken[0].message}"

@@ -50,12 +50,13 @@ def assembled(
             with target.open("wb") as out:
                 piece = piece_from(encoded, start)
                 file = assemble(piece, frames, out, media_samples=samples, loudness=loudness)
-            made.append(_segmented(rendition, trim_db, file, loudness))
+            made.append(segmented(rendition, trim_db, file, loudness))
     path.unlink()
     return tuple(made)
 
 
-def _segmented(rendition: Rendition, trim_db: float, file: TrackFile, loudness: LoudnessReport) -> SegmentedRendition:
+def segmented(rendition: Rendition, trim_db: float, file: TrackFile, loudness: LoudnessReport) -> SegmentedRendition:
+    """What a package says of a track file that was written into it."""
     return SegmentedRendition(
         rendition=rendition,
         timescale=file.timescale,

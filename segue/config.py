@@ -92,6 +92,12 @@ SETTINGS = (
     Setting("true_peak", float, -1.0, "true-peak ceiling in dBTP"),
     Setting("aac", _rates, (64, 96, 128, 192, 256), "AAC rungs in kbit/s, comma-separated"),
     Setting("opus", _rates, (64, 96, 128, 160), "Opus rungs in kbit/s, comma-separated"),
+    Setting(
+        "lossless",
+        _one_of("on", "off"),
+        "on",
+        "on: a FLAC rung, in lossless.m3u8, where the master was lossless; off: none",
+    ),
     Setting("host", str, "127.0.0.1", "address to serve on"),
     Setting("port", _whole(0, 65_535), 8080, "port to serve on; 0: any free one"),
     Setting("workers", _whole(1, 1024), 1, "origin processes that share the port"),

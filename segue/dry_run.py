@@ -105,8 +105,7 @@ async def _has_ladder(shop: Workshop, track: Track) -> bool:
     if live is None:
         return False
     package = await read_package(shop.store, live.recording_id, live.package_id)
-    wanted = {each.rendition_id for each in shop.packaging.ladder.renditions}
-    return wanted == {each.rendition.rendition_id for each in package.renditions}
+    return shop.packaging.rendition_ids(track) == {each.rendition.rendition_id for each in package.renditions}
 
 
 def _clock(seconds: float | None) -> str:

@@ -121,5 +121,6 @@ def package_settings_of(config: Config) -> PackageSettings:
     return PackageSettings(
         aac_bitrates_bps=tuple(1000 * rate for rate in config["aac"]),
         opus_bitrates_bps=tuple(1000 * rate for rate in config["opus"]),
+        lossless=config["lossless"] == "on",
         scratch_dir=config["scratch"] or None,
     )

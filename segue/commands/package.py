@@ -13,7 +13,7 @@ from segue.progress import Progress
 from segue.wiring import Workshop, workshop
 
 HELP = "encode the ladder, cut, write playlists, verify, make live"
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "aac", "opus")
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "aac", "opus", "lossless")
 EXAMPLE = "segue package --store file:store --opus 96,128"
 
 

@@ -7,7 +7,8 @@ from segue.config import Config
 from segue.output import Output
 
 HELP = "ingest and package: from source files to live tracks"
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "loudness", "target", "true_peak", "aac", "opus")
+LADDER = ("aac", "opus", "lossless")
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "loudness", "target", "true_peak", *LADDER)
 EXAMPLE = "segue publish ~/Music --store file:store --jobs 4 --report report.html"
 
 

@@ -171,7 +171,7 @@ def test_lossless_comes_first_and_has_the_aac_rungs_under_it(package: Package) -
 
 
 def test_only_the_lossless_playlist_says_what_its_audio_is_like() -> None:
-    """Rate, depth and channels by codec, without a URI, so that players adapt as they do without groups (decision 6)."""
+    """Rate, depth and channels by codec, without a URI: players adapt as they do without groups (decision 6)."""
     package = package_of([coded(LADDER[0], cut(NOMINAL_TICKS)), lossless(cut(NOMINAL_TICKS))])
     playlist = multivariant(package, Codec.FLAC, uri_of=media_uri)
     same = {"name": "Music", "language": "und", "channels": 2, "sample_rate_hz": 48_000}

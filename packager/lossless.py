@@ -1,0 +1,100 @@
+"""The lossless rendition of a recording: its mezzanine itself, or the mezzanine a little softer.
+
+A lossless encoder adds no peaks and takes no loudness, so nothing has to be found by measuring: where encoders' peaks
+took the other renditions down, this one follows them by the same linear gain.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from avtool import argv
+from avtool.run import Limits, run
+from cmaf.assemble import assemble
+from cmaf.encoded import read_encoded
+from cmaf.read import read_track_file
+from model.loudness import LoudnessReport
+from model.segment import Segment, SegmentedRendition
+from model.track import Mezzanine
+from packager.encode import EncodeJob
+from packager.ladder import LOSSLESS
+from packager.level import Settled
+from packager.track_files import segmented, track_file_name
+
+APART_DB = 0.1  # a difference in level below this is no reason to store the music twice
+
+
+def lossless_trim(settled: Settled, level_lufs: float | None) -> float:
+    """How much softer than the mezzanine the lossless rendition has to be, in whole hundredths of a decibel, 0 or less.
+
+    `level_lufs` is the mezzanine's level; both are None for silence and where loudness is off.
+    """
+    if settled.aim is None or level_lufs is None:
+        return 0.0
+    trim_db = round(settled.aim.level_lufs - level_lufs, 2)
+    return trim_db if trim_db <= -APART_DB else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LosslessSource:
+    """A mezzanine on disk, and the folder that its lossless rendition goes to."""
+
+    job: EncodeJob
+    mezzanine: Mezzanine
+    path: Path
+    folder: Path
+
+
+async def lossless_rendition(source: LosslessSource, trim_db: float) -> SegmentedRendition:
+    """The lossless rendition; its track file is written unless it is the mezzanine.
+
+    Raises MediaError for a mezzanine that is none, or ToolError.
+    """
+    if not trim_db:
+        return _mezzanine_itself(source)
+    job, encoded_path = source.job, source.folder / "flac.encoded.mp4"
+    output = argv.EncodeOutput(rendition=LOSSLESS, path=str(encoded_path), gain_db=trim_db)
+    async with job.slots:
+        limits = Limits(timeout_s=job.timeout_s)
+        words = argv.encode(job.tool.path, str(source.path), [output])
+        await run(words, limits=limits, subject=job.subject, on_line=lambda _: None)
+    loudness = _softer(source.mezzanine.loudness, trim_db)
+    target = source.folder / track_file_name(LOSSLESS.rendition_id)
+    with encoded_path.open("rb") as frames, target.open("wb") as out:
+        samples = source.mezzanine.media_samples
+        file = assemble(read_encoded(frames), frames, out, media_samples=samples, loudness=loudness)
+    encoded_path.unlink()
+    return segmented(LOSSLESS, trim_db, file, loudness)
+
+
+def _mezzanine_itself(source: LosslessSource) -> SegmentedRendition:
+    with source.path.open("rb") as file:
+        parsed = read_track_file(file)
+    return SegmentedRendition(
+        rendition=LOSSLESS,
+        timescale=parsed.timescale,
+        priming_ticks=0,
+        init_size_bytes=parsed.init_size_bytes,
+        index_size_bytes=parsed.index_size_bytes,
+        segments=tuple(
+            Segment(duration_ticks=each.duration_ticks, offset_bytes=each.offset_bytes, size_bytes=each.size_bytes)
+            for each in parsed.fragments
+        ),
+        sha256=source.mezzanine.sha256,
+        loudness=source.mezzanine.loudness,
+        track_file=f"../mezzanine/{source.mezzanine.mezzanine_id}.mp4",
+    )
+
+
+def _softer(report: LoudnessReport, trim_db: float) -> LoudnessReport:
+    """What a measurement is after a linear gain; the range stays."""
+
+    def moved(level: float | None) -> float | None:
+        return None if level is None else level + trim_db
+
+    return replace(
+        report,
+        integrated_lufs=moved(report.integrated_lufs),
+        true_peak_dbtp=moved(report.true_peak_dbtp),
+        momentary_max_lufs=moved(report.momentary_max_lufs),
+        short_term_max_lufs=moved(report.short_term_max_lufs),
+    )
