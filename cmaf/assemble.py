@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 from typing import BinaryIO
 
 from cmaf.encoded import EncodedTrack
@@ -11,9 +11,11 @@ from cmaf.timeline import SAMPLE_RATE_HZ, segment_durations
 from cmaf.write import TrackHeader, fragment_header, init_section, segment_index
 from model.errors import MediaError
 from model.loudness import LoudnessReport
+from model.rendition import Codec
 from model.segment import Segment
 
 COPY_BYTES = 1 << 20
+_FLAC_SAMPLES = (1 << 36) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +41,24 @@ class _Run:
 
 
 def assemble(
-    encoded: EncodedTrack, source: BinaryIO, target: BinaryIO, *, media_samples: int, loudness: LoudnessReport
+    encoded: EncodedTrack,
+    source: BinaryIO,
+    target: BinaryIO,
+    *,
+    media_samples: int,
+    loudness: LoudnessReport,
+    album_loudness: LoudnessReport | None = None,
 ) -> TrackFile:
     """Write the track file of `encoded` (whose frames lie in `source`) to `target`, from its present position.
 
     The track holds exactly `media_samples` after the priming: frames past that are dropped and the last one's
-    duration is cut. Raises MediaError if the encoder wrote less.
+    duration is cut. `album_loudness` is told beside `loudness`. Raises MediaError if the encoder wrote less.
     """
     runs = _runs(encoded, encoded.priming_ticks + media_samples)
     headers = [_fragment(encoded, sequence, run) for sequence, run in enumerate(runs, start=1)]
     sizes = [len(head) + sum(encoded.sizes[run.first : run.end]) for head, run in zip(headers, runs, strict=True)]
     durations = [run.duration_ticks for run in runs]
-    init = init_section(_header(encoded, runs, loudness))
+    init = init_section(_header(encoded, runs, loudness, album_loudness))
     index = segment_index(timescale=encoded.timescale, sizes=sizes, durations=durations)
     digest = hashlib.sha256()
     for piece in _pieces(encoded, source, (init, index), headers, runs):
@@ -100,23 +108,47 @@ def _fragment(encoded: EncodedTrack, sequence: int, run: _Run) -> bytes:
     )
 
 
-def _header(encoded: EncodedTrack, runs: Sequence[_Run], loudness: LoudnessReport) -> TrackHeader:
-    bits = [8 * sum(encoded.sizes[run.first : run.end]) for run in runs]
-    ticks = [run.duration_ticks for run in runs]
-    scale = encoded.timescale
+def _header(
+    encoded: EncodedTrack,
+    runs: Sequence[_Run],
+    loudness: LoudnessReport,
+    album_loudness: LoudnessReport | None,
+) -> TrackHeader:
+    sizes = encoded.sizes[runs[0].first : runs[-1].end]
+    ticks = sum(run.duration_ticks for run in runs)
+    average_bps = -(-8 * sum(sizes) * encoded.timescale // ticks)
+    in_a_second = -(-encoded.timescale // encoded.frame_ticks)
     return TrackHeader(
         codec=encoded.codec,
-        config=encoded.config,
-        timescale=scale,
+        config=_flac_of(encoded.config, ticks) if encoded.codec is Codec.FLAC else encoded.config,
+        timescale=encoded.timescale,
         channels=encoded.channels,
         bit_depth=encoded.bit_depth,
         priming_ticks=encoded.priming_ticks,
         frame_ticks=encoded.frame_ticks,
-        frame_bytes_max=max(encoded.sizes),
-        bitrate_max_bps=max(-(-bit * scale // tick) for bit, tick in zip(bits, ticks, strict=True)),
-        bitrate_average_bps=-(-sum(bits) * scale // sum(ticks)),
+        frame_bytes_max=max(sizes),
+        bitrate_max_bps=max(8 * _most_in_a_row(sizes, in_a_second), average_bps),
+        bitrate_average_bps=average_bps,
         loudness=loudness,
+        album_loudness=album_loudness,
     )
+
+
+def _most_in_a_row(sizes: Sequence[int], count: int) -> int:
+    """The largest sum of `count` sizes that follow each other, or of all if there are fewer."""
+    most = now = 0
+    for entering, leaving in zip(sizes, chain(repeat(0, count), sizes), strict=False):
+        now += entering - leaving
+        most = max(most, now)
+    return most
+
+
+def _flac_of(config: bytes, samples: int) -> bytes:
+    """STREAMINFO for so many samples; its checksum of all samples is void where the encoder was given more."""
+    counts = int.from_bytes(config[14:22], "big")  # 28 bits of format, 36 bits of samples (RFC 9639 §8.2)
+    if counts & _FLAC_SAMPLES == samples:
+        return config
+    return config[:14] + (counts & ~_FLAC_SAMPLES | samples).to_bytes(8, "big") + bytes(16) + config[38:]
 
 
 def _pieces(

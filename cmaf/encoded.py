@@ -5,6 +5,8 @@ serves AAC, Opus and FLAC.
 """
 
 import struct
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import BinaryIO
@@ -24,7 +26,8 @@ class EncodedTrack:
     """The frames of one encoding, in order, and what a decoder must know.
 
     `config` is the AudioSpecificConfig (AAC), the payload of `dOps` (Opus) or the blocks of `dfLa` (FLAC).
-    `priming_ticks` is the encoder's delay, in ticks of `timescale`. Offsets are positions in the file.
+    `priming_ticks` is the encoder's delay, in ticks of `timescale`. Offsets are positions in the file. The frames of
+    hours are counted in arrays of machine numbers: half a million a rendition would be 40 MB as objects.
     """
 
     codec: Codec
@@ -34,9 +37,9 @@ class EncodedTrack:
     bit_depth: int
     priming_ticks: int
     frame_ticks: int
-    offsets: tuple[int, ...]
-    sizes: tuple[int, ...]
-    durations: tuple[int, ...]
+    offsets: Sequence[int]
+    sizes: Sequence[int]
+    durations: Sequence[int]
 
     @property
     def media_ticks(self) -> int:
@@ -121,27 +124,27 @@ def _priming(codec: Codec, config: bytes, trak: Box) -> int:
     return elst.uint(16, 8) if elst.uint(0, 1) == 1 else elst.uint(12, 4)
 
 
-def _durations(stts: Box, frames: int) -> tuple[int, ...]:
-    durations: list[int] = []
+def _durations(stts: Box, frames: int) -> Sequence[int]:
+    durations = array("I")
     for count, ticks in struct.iter_unpack(">II", _table(stts, 8, 8)):
         if not ticks or len(durations) + count > frames:
             raise MediaError(f"durations of other frames than the {frames} that there are, or of 0")
-        durations.extend([ticks] * count)
+        durations.extend(array("I", [ticks]) * count)
     if len(durations) != frames:
         raise MediaError(f"{frames} frame sizes but {len(durations)} durations")
-    return tuple(durations)
+    return durations
 
 
-def _sizes(stsz: Box) -> tuple[int, ...]:
+def _sizes(stsz: Box) -> Sequence[int]:
     same, count = stsz.uint(4, 4), stsz.uint(8, 4)
     if not 0 < count <= FRAMES_MAX:
         raise MediaError(f"a track of {count} frames")
     if same:
-        return (same,) * count
-    return tuple(size for (size,) in struct.iter_unpack(">I", _table(stsz, 4, 12)))
+        return array("I", [same]) * count
+    return array("I", (size for (size,) in struct.iter_unpack(">I", _table(stsz, 4, 12))))
 
 
-def _offsets(stbl: Box, sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _offsets(stbl: Box, sizes: Sequence[int]) -> Sequence[int]:
     """Where each frame lies: chunks of consecutive frames (`stco` or `co64`, `stsc`)."""
     stco = stbl.find("stco")
     if stco is not None:
@@ -153,14 +156,14 @@ def _offsets(stbl: Box, sizes: tuple[int, ...]) -> tuple[int, ...]:
     if firsts[:1] != [1] or any(later <= first for first, later in pairwise(firsts)):
         raise MediaError("runs of chunks are not in order")
     ends = [*firsts[1:], len(chunks) + 1]
-    offsets: list[int] = []
+    offsets = array("Q")
     for (first, per_chunk), end in zip(runs, ends, strict=True):
         for chunk in chunks[first - 1 : end - 1]:
             in_chunk = sizes[len(offsets) : len(offsets) + per_chunk]
             offsets.extend(accumulate(in_chunk[:-1], initial=chunk) if in_chunk else ())
     if len(offsets) != len(sizes):
         raise MediaError(f"{len(sizes)} frames but {len(offsets)} positions")
-    return tuple(offsets)
+    return offsets
 
 
 def _table(box: Box, entry_bytes: int, fields: int) -> bytes:

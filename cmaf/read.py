@@ -12,7 +12,8 @@ from model.errors import MediaError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fragment:
-    """One `moof` with its `mdat`, as found. Times in ticks of the track's timescale."""
+    """One `moof` with its `mdat`, as found. Times in ticks of the track's timescale. `rolled_frames` are those that
+    `sbgp` puts into the first `roll` group of the header."""
 
     offset_bytes: int
     size_bytes: int
@@ -22,13 +23,15 @@ class Fragment:
     frame_count: int
     frames_size_bytes: int
     media_size_bytes: int
+    rolled_frames: int
     box_types: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedTrack:
     """A CMAF track file as found. `edit_media_time` is None where there is no edit list; `config` is the
-    AudioSpecificConfig, or the payload of `dOps` or `dfLa`; `loudness_lufs` comes from `ludt`."""
+    AudioSpecificConfig, or the payload of `dOps` or `dfLa`; `bitrates_bps` are the largest and the average of `btrt`;
+    loudness comes from `ludt`."""
 
     brands: tuple[str, ...]
     init_size_bytes: int
@@ -36,11 +39,16 @@ class ParsedTrack:
     sample_entry: str
     config: bytes
     timescale: int
+    entry_rate_hz: int
     channels: int
+    bit_depth: int
+    bitrates_bps: tuple[int, int] | None
     edit_media_time: int | None
     roll_distance: int | None
     loudness_lufs: float | None
     true_peak_dbtp: float | None
+    album_loudness_lufs: float | None
+    album_true_peak_dbtp: float | None
     index: tuple[tuple[int, int], ...]  # size in bytes and duration in ticks of each reference of `sidx`
     index_size_bytes: int
     fragments: tuple[Fragment, ...]
@@ -61,7 +69,8 @@ def read_track_file(file: BinaryIO) -> ParsedTrack:
     if entry is None:
         raise MediaError("no sample entry")
     index = load(file, by_type["sidx"]) if "sidx" in by_type else None
-    ludt = _loudness(trak)
+    lufs, peak_dbtp = _loudness(trak, "tlou")
+    album_lufs, album_peak_dbtp = _loudness(trak, "alou")
     mdhd = mdia.child("mdhd")
     trex = moov.at("mvex", "trex")
     return ParsedTrack(
@@ -71,17 +80,23 @@ def read_track_file(file: BinaryIO) -> ParsedTrack:
         sample_entry=entry.type,
         config=_config(entry),
         timescale=mdhd.uint(20 if mdhd.uint(0, 1) else 12, 4),
+        entry_rate_hz=entry.uint(24, 4) >> 16,
         channels=entry.uint(16, 2),
+        bit_depth=entry.uint(18, 2),
+        bitrates_bps=_bitrates(entry),
         edit_media_time=_edit(trak),
         roll_distance=_roll(stbl),
-        loudness_lufs=ludt[0],
-        true_peak_dbtp=ludt[1],
+        loudness_lufs=lufs,
+        true_peak_dbtp=peak_dbtp,
+        album_loudness_lufs=album_lufs,
+        album_true_peak_dbtp=album_peak_dbtp,
         index=tuple(_references(index)) if index else (),
         index_size_bytes=by_type["sidx"].size if index else 0,
         fragments=tuple(_fragments(file, tops, default_ticks=trex.uint(12, 4))),
     )
 
 
+_ROLL = int.from_bytes(b"roll", "big")
 _DEPTH_MAX = 8  # boxes inside boxes; CMAF has 7
 _CONTAINERS = {"moov", "trak", "edts", "mdia", "minf", "dinf", "stbl", "mvex", "udta", "moof", "traf"}
 
@@ -109,6 +124,11 @@ def _config(entry: Box) -> bytes:
     return audio_specific_config(entry.child("esds", AUDIO_ENTRY_FIELDS).payload[FULL_BOX_FIELDS:])
 
 
+def _bitrates(entry: Box) -> tuple[int, int] | None:
+    btrt = entry.find("btrt", AUDIO_ENTRY_FIELDS)
+    return None if btrt is None else (btrt.uint(4, 4), btrt.uint(8, 4))
+
+
 def _edit(trak: Box) -> int | None:
     edts = trak.find("edts")
     if edts is None:
@@ -121,19 +141,20 @@ def _edit(trak: Box) -> int | None:
 
 def _roll(stbl: Box) -> int | None:
     sgpd = stbl.find("sgpd")
-    if sgpd is None or sgpd.payload[4:8] != b"roll":
+    if sgpd is None or sgpd.uint(4, 4) != _ROLL:
         return None
     return int.from_bytes(sgpd.payload[16:18], "big", signed=True)
 
 
-def _loudness(trak: Box) -> tuple[float | None, float | None]:
+def _loudness(trak: Box, kind: str) -> tuple[float | None, float | None]:
+    """Loudness and true peak of the track (`tlou`) or its album (`alou`)."""
     udta = trak.find("udta")
     ludt = udta.find("ludt") if udta else None
-    if ludt is None:
+    info = ludt.find(kind) if ludt else None
+    if info is None:
         return None, None
-    tlou = ludt.child("tlou")
-    peak = tlou.uint(6, 3) & 0xFFF
-    return tlou.uint(12, 1) / 4 - 57.75, (20 - peak / 32) if peak else None
+    peak = info.uint(6, 3) & 0xFFF
+    return info.uint(12, 1) / 4 - 57.75, (20 - peak / 32) if peak else None
 
 
 def _references(sidx: Box) -> Iterator[tuple[int, int]]:
@@ -167,8 +188,22 @@ def _fragments(file: BinaryIO, tops: list[TopBox], *, default_ticks: int) -> Ite
             frame_count=truns[0].uint(4, 4),
             frames_size_bytes=size,
             media_size_bytes=mdat.size - mdat.header,
+            rolled_frames=_rolled(trafs[0]),
             box_types=tuple(_types(moof)),
         )
+
+
+def _rolled(traf: Box) -> int:
+    """How many frames belong to the first group of type `roll` in the header."""
+    frames = 0
+    for sbgp in traf.children():
+        if sbgp.type != "sbgp" or sbgp.uint(4, 4) != _ROLL:
+            continue
+        first = 16 if sbgp.uint(0, 1) else 12
+        for entry in range(min(sbgp.uint(first - 4, 4), (sbgp.end - sbgp.start) // 8)):
+            count, group = sbgp.uint(first + 8 * entry, 4), sbgp.uint(first + 8 * entry + 4, 4)
+            frames += count if group == 1 else 0
+    return frames
 
 
 def _default_duration(tfhd: Box, default_ticks: int) -> int:

@@ -26,7 +26,8 @@ _BRANDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackHeader:
-    """What the header of a track file says. Bit rates are those of the frames, in bits per second."""
+    """What the header of a track file says. Bit rates are those of the frames, in bits per second: the most that starts
+    within any second, and the average (§8.5.2). `album_loudness` is told beside the track's own, if there is one."""
 
     codec: Codec
     config: bytes
@@ -39,6 +40,7 @@ class TrackHeader:
     bitrate_max_bps: int
     bitrate_average_bps: int
     loudness: LoudnessReport
+    album_loudness: LoudnessReport | None = None
 
 
 def box(kind: bytes, *parts: bytes) -> bytes:
@@ -84,7 +86,7 @@ def _trak(header: TrackHeader) -> bytes:
     dref = full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1))
     smhd = full_box(b"smhd", 0, 0, bytes(4))
     minf = box(b"minf", smhd, box(b"dinf", dref), _stbl(header))
-    parts = [tkhd, *_edit_list(header), box(b"mdia", mdhd, hdlr, minf), *_loudness(header.loudness)]
+    parts = [tkhd, *_edit_list(header), box(b"mdia", mdhd, hdlr, minf), *_loudness(header)]
     return box(b"trak", *parts)
 
 
@@ -141,19 +143,27 @@ def _descriptor(tag: int, body: bytes) -> bytes:
     return bytes([tag, len(body)]) + body
 
 
-def _loudness(report: LoudnessReport) -> list[bytes]:
-    """`ludt` with the track's loudness as measured on this very rendition (§12.2.7; coding of ISO/IEC 23003-4)."""
-    if report.integrated_lufs is None:
-        return []
-    program_loudness, bs1770_4, measured_accurately = 1, 2, 3
+def _loudness(header: TrackHeader) -> list[bytes]:
+    """`ludt` with the track's loudness as measured on this very rendition, then the album's (§12.2.7)."""
+    reports = ((b"tlou", header.loudness), (b"alou", header.album_loudness))
+    infos = [full_box(kind, 0, 0, _loudness_base(report)) for kind, report in reports if report and not report.silent]
+    return [box(b"udta", box(b"ludt", *infos))] if infos else []
+
+
+def _loudness_base(report: LoudnessReport) -> bytes:
+    """The fields of LoudnessBaseBox, version 0; values are coded as ISO/IEC 23003-4 has them."""
+    assert report.integrated_lufs is not None
+    program_loudness, bs1770_4, measured_accurately, unknown = 1, 2, 3, 0
+    how = bs1770_4 << 4 | measured_accurately
     value = min(255, max(0, round((report.integrated_lufs + 57.75) * 4)))
-    peak = 0 if report.true_peak_dbtp is None else min(4095, max(1, round((20 - report.true_peak_dbtp) * 32)))
-    fields = (
+    peak, peak_how = unknown, unknown
+    if report.true_peak_dbtp is not None:
+        peak, peak_how = min(4095, max(1, round((20 - report.true_peak_dbtp) * 32))), how
+    return (
         bytes(2)  # downmix_ID, DRC_set_ID: the track as it is
-        + peak.to_bytes(3, "big")  # 12 bits of sample peak (0: not given), 12 bits of true peak
-        + bytes([bs1770_4 << 4 | measured_accurately, 1, program_loudness, value, bs1770_4 << 4 | measured_accurately])
+        + peak.to_bytes(3, "big")  # 12 bits of sample peak (0: not measured), 12 bits of true peak
+        + bytes([peak_how, 1, program_loudness, value, how])
     )
-    return [box(b"udta", box(b"ludt", full_box(b"tlou", 0, 0, fields)))]
 
 
 def fragment_header(

@@ -10,12 +10,14 @@ from itertools import accumulate
 from pathlib import Path
 
 from avtool.scratch import scratch_folder
+from cmaf.codec_config import decoder_config
 from cmaf.read import ParsedTrack, read_track_file
 from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist
 from manifests.rules import Finding, Severity, check_media, check_multivariant, check_presentation
 from model.errors import MediaError, ObjectNotFound, PlaylistError
+from model.loudness import LoudnessReport
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
@@ -26,6 +28,16 @@ from packager.track_files import sha256_of, track_file_name
 from storage.base import ObjectStore
 from storage.keys import art_key, package_key, track_file_key
 
+# What CMAF lets into a header and into a chunk (ISO/IEC 23000-19 tables 3 and 5); `ludt` is user data of the track.
+_HEADER_BOXES = frozenset([
+    "moov", "mvhd", "trak", "tkhd", "edts", "elst", "mdia", "mdhd", "hdlr", "elng", "minf", "smhd", "dinf", "dref",
+    "stbl", "stsd", "stts", "stsc", "stsz", "stco", "sgpd", "udta", "cprt", "kind", "ludt", "mvex", "mehd", "trex",
+    "pssh",
+])  # fmt: skip
+_CHUNK_BOXES = frozenset([
+    "moof", "mfhd", "traf", "tfhd", "tfdt", "trun", "senc", "saio", "saiz", "sbgp", "sgpd", "subs",
+])  # fmt: skip
+_ROLL_DISTANCES = {Codec.AAC: -1, Codec.OPUS: -4}
 _ENTRIES = {Codec.AAC: "mp4a", Codec.OPUS: "Opus", Codec.FLAC: "fLaC"}
 LOUDNESS_STEP_LU = 0.25  # of the field in `ludt`
 LOUDNESS_LUFS_MIN = -57.75  # the least that `ludt` can say
@@ -86,19 +98,48 @@ def _parsed(path: Path) -> ParsedTrack:
         return read_track_file(file)
 
 
-def check_track_file(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
+def check_track_file(
+    parsed: ParsedTrack, rendition: SegmentedRendition, *, album_loudness: LoudnessReport | None = None
+) -> Iterator[tuple[str, str, str]]:
     """Rule, section and message of everything in a track file that is not as it must be."""
-    codec = rendition.rendition.codec
+    yield from _check_boxes(parsed, rendition.rendition.codec)
+    yield from _check_format(parsed, rendition)
+    yield from _check_priming(parsed, rendition)
+    yield from _check_rolls(parsed, rendition.rendition.codec)
+    yield from _check_timeline(parsed, rendition)
+    yield from _check_bitrates(parsed)
+    yield from _check_loudness("track", (parsed.loudness_lufs, parsed.true_peak_dbtp), rendition.loudness)
+    yield from _check_loudness("album", (parsed.album_loudness_lufs, parsed.album_true_peak_dbtp), album_loudness)
+
+
+def _check_boxes(parsed: ParsedTrack, codec: Codec) -> Iterator[tuple[str, str, str]]:
     if "cmfc" not in parsed.brands or (codec is Codec.AAC and "caac" not in parsed.brands):
         yield "CMAF-brands", "ISO/IEC 23000-19 §7.2", f"brands are {', '.join(parsed.brands)}"
+    if strange := sorted(set(parsed.header_box_types) - _HEADER_BOXES):
+        yield "CMAF-allowed", "ISO/IEC 23000-19 table 3", f"boxes in the header: {', '.join(strange)}"
+    found = {kind for fragment in parsed.fragments for kind in fragment.box_types}
+    if strange := sorted(found - _CHUNK_BOXES):
+        yield "CMAF-allowed", "ISO/IEC 23000-19 table 5", f"boxes in fragments: {', '.join(strange)}"
+
+
+def _check_format(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
+    codec = rendition.rendition.codec
     if parsed.sample_entry != _ENTRIES[codec]:
         yield "CMAF-entry", "RFC 6381", f"sample entry {parsed.sample_entry} is not {codec}"
+        return
     wanted = (rendition.timescale, rendition.rendition.sample_rate_hz, rendition.rendition.channels)
     if (parsed.timescale, parsed.timescale, parsed.channels) != wanted:
         yield "CMAF-format", "SEGUE decision 3", f"{parsed.timescale} Hz, {parsed.channels} channels"
-    yield from _check_priming(parsed, rendition)
-    yield from _check_timeline(parsed, rendition)
-    yield from _check_loudness(parsed, rendition)
+    try:
+        decoded = decoder_config(parsed.sample_entry, parsed.config)
+    except MediaError as error:
+        yield "CMAF-config", "ISO/IEC 14496-12 §12.2.3", str(error)
+        return
+    told = (parsed.entry_rate_hz, parsed.channels, parsed.bit_depth)
+    if told != (decoded.sample_rate_hz, decoded.channels, decoded.bit_depth):
+        yield "CMAF-config", "ISO/IEC 14496-12 §12.2.3", "the sample entry differs from the decoder's configuration"
+    if not decoded.plain:
+        yield "CMAF-config", "RFC 6381", "the decoder's configuration asks for more than CODECS says"
 
 
 def _check_priming(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
@@ -108,9 +149,18 @@ def _check_priming(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterat
         yield "CMAF-edit-list", "SEGUE decision 5", f"edit list skips {parsed.edit_media_time}, not {edit} samples"
     if codec is Codec.OPUS and int.from_bytes(parsed.config[2:4], "big") != priming:
         yield "OPUS-pre-skip", "Opus in ISOBMFF §4.3.2", "dOps has another pre-skip than package.json"
-    roll = {Codec.AAC: -1, Codec.OPUS: -4}.get(codec)
+
+
+def _check_rolls(parsed: ParsedTrack, codec: Codec) -> Iterator[tuple[str, str, str]]:
+    roll = _ROLL_DISTANCES.get(codec)
     if parsed.roll_distance != roll:
         yield "CMAF-roll", "ISO/IEC 14496-12 §10.1", f"roll distance is {parsed.roll_distance}, not {roll}"
+    for number, fragment in enumerate(parsed.fragments):
+        if fragment.rolled_frames != (0 if roll is None else fragment.frame_count):
+            message = (
+                f"fragment {number}: {fragment.rolled_frames} of {fragment.frame_count} frames are in a roll group"
+            )
+            yield "CMAF-roll", "ISO/IEC 14496-12 §8.9.2", message
 
 
 def _check_length(package: Package, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
@@ -137,15 +187,31 @@ def _check_timeline(parsed: ParsedTrack, rendition: SegmentedRendition) -> Itera
             yield "CMAF-trun", "ISO/IEC 14496-12 §8.8.8", f"fragment {number}: sizes of frames do not fill its mdat"
 
 
-def _check_loudness(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
-    told, measured = parsed.loudness_lufs, rendition.loudness.integrated_lufs
-    if (told is None) != (measured is None) or (
-        told is not None and measured is not None and abs(told - max(measured, LOUDNESS_LUFS_MIN)) > LOUDNESS_STEP_LU
+def _check_bitrates(parsed: ParsedTrack) -> Iterator[tuple[str, str, str]]:
+    section = "ISO/IEC 14496-12 §8.5.2"
+    if parsed.bitrates_bps is None:
+        yield "CMAF-btrt", section, "the sample entry has no bit rates"
+        return
+    largest, average = parsed.bitrates_bps
+    bits = 8 * sum(each.frames_size_bytes for each in parsed.fragments)
+    ticks = sum(each.duration_ticks for each in parsed.fragments)
+    if not average * ticks >= bits * parsed.timescale > (average - 1) * ticks:
+        yield "CMAF-btrt", section, f"the average bit rate is not {average}"
+    if largest < average:
+        yield "CMAF-btrt", section, f"the largest bit rate, {largest}, is below the average, {average}"
+
+
+def _check_loudness(
+    what: str, told: tuple[float | None, float | None], measured: LoudnessReport | None
+) -> Iterator[tuple[str, str, str]]:
+    (lufs, peak), wanted = told, measured.integrated_lufs if measured else None
+    if (lufs is None) != (wanted is None) or (
+        lufs is not None and wanted is not None and abs(lufs - max(wanted, LOUDNESS_LUFS_MIN)) > LOUDNESS_STEP_LU
     ):
-        yield "APPLE-2.23", "Apple HLS authoring 2.23", f"ludt says {told} LUFS, measured were {measured}"
-    told, measured = parsed.true_peak_dbtp, rendition.loudness.true_peak_dbtp
-    if told is not None and measured is not None and abs(told - measured) > PEAK_STEP_DB:
-        yield "APPLE-2.23", "Apple HLS authoring 2.23", f"ludt says {told} dBTP, measured were {measured}"
+        yield "APPLE-2.23", "Apple HLS authoring 2.23", f"ludt says {lufs} LUFS for the {what}, measured were {wanted}"
+    wanted = measured.true_peak_dbtp if measured else None
+    if peak is not None and wanted is not None and abs(peak - wanted) > PEAK_STEP_DB:
+        yield "APPLE-2.23", "Apple HLS authoring 2.23", f"ludt says {peak} dBTP for the {what}, measured were {wanted}"
 
 
 async def _verify_playlists(store: ObjectStore, package: Package) -> list[Finding]:

@@ -16,8 +16,10 @@ ENTRIES = {Codec.AAC: "mp4a", Codec.OPUS: "Opus", Codec.FLAC: "fLaC"}
 CONFIGS = {
     Codec.AAC: bytes.fromhex("119056e500"),  # AAC-LC, 48 kHz, stereo
     Codec.OPUS: bytes.fromhex("0002 0138 0000bb80 0000 00"),  # two channels, pre-skip 312, 48 kHz
-    Codec.FLAC: bytes.fromhex("80000022") + bytes(34),
+    # STREAMINFO, the last block: 3,840 samples a block, 48 kHz, two channels, 24 bits, any number of samples
+    Codec.FLAC: bytes.fromhex("80000022 0f00 0f00 000000 000000 0bb80370 00000000") + bytes(16),
 }
+BIT_DEPTHS = {Codec.AAC: 16, Codec.OPUS: 16, Codec.FLAC: 24}
 LOUDNESS = LoudnessReport(integrated_lufs=-14.1, true_peak_dbtp=-1.3, range_lu=5.0)
 
 
@@ -43,7 +45,7 @@ def encoding(codec: Codec, media_samples: int, *, seed: int = 1, padding_frames:
         config=CONFIGS[codec],
         timescale=48_000,
         channels=2,
-        bit_depth=16,
+        bit_depth=BIT_DEPTHS[codec],
         priming_ticks=priming,
         frame_ticks=frame,
         offsets=tuple(accumulate(sizes[:-1], initial=gap)),
@@ -54,10 +56,23 @@ def encoding(codec: Codec, media_samples: int, *, seed: int = 1, padding_frames:
 
 
 def made(
-    codec: Codec, media_samples: int, *, loudness: LoudnessReport = LOUDNESS, seed: int = 1, padding_frames: int = 0
+    codec: Codec,
+    media_samples: int,
+    *,
+    loudness: LoudnessReport = LOUDNESS,
+    album_loudness: LoudnessReport | None = None,
+    seed: int = 1,
+    padding_frames: int = 0,
 ) -> Made:
     """A track file of so many samples."""
     encoded, source = encoding(codec, media_samples, seed=seed, padding_frames=padding_frames)
     target = BytesIO()
-    file = assemble(encoded, BytesIO(source), target, media_samples=media_samples, loudness=loudness)
+    file = assemble(
+        encoded,
+        BytesIO(source),
+        target,
+        media_samples=media_samples,
+        loudness=loudness,
+        album_loudness=album_loudness,
+    )
     return Made(encoded, source[100:], file, target.getvalue())

@@ -84,7 +84,9 @@ def test_the_header_says_how_to_play_it(codec: Codec) -> None:
     assert parsed.brands[0] == "cmfc"
     assert ("caac" in parsed.brands) == (codec is Codec.AAC)
     assert parsed.sample_entry == ENTRIES[codec]
-    config = CONFIGS[codec] if codec is not Codec.FLAC else bytes(4) + CONFIGS[codec]
+    config = CONFIGS[codec]
+    if codec is Codec.FLAC:  # version and flags before it, the number of samples in it
+        config = bytes(4) + config[:18] + (48_000).to_bytes(4, "big") + config[22:]
     assert parsed.config == config
     assert (parsed.timescale, parsed.channels) == (48_000, 2)
     assert parsed.edit_media_time == (1_024 if codec is Codec.AAC else None)

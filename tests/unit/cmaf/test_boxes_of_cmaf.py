@@ -1,106 +1,111 @@
-"""The boxes of a track file against the tables of ISO/IEC 23000-19, walked by a reader of this test's own."""
+"""Track files against the specifications, rule by rule, read by a reader that shares no code with the writer.
 
-import struct
-from collections.abc import Iterator
+The rules are in tests/support/cmaf_rules.py, each with its clause; they hold for what ffmpeg encodes as well
+(tests/integration/packager/test_boxes_of_files.py).
+"""
+
+from collections.abc import Callable
+from functools import cache
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from model.loudness import LoudnessReport
 from model.rendition import Codec
-from tests.unit.cmaf.samples import made
+from tests.support.box_reader import Box, BoxError
+from tests.support.cmaf_rules import RULES, CmafFile
+from tests.unit.cmaf.samples import LOUDNESS, PRIMING_TICKS, made
 
-HEADER_BOXES = frozenset([  # ISO/IEC 23000-19 table 3
-    "ftyp", "moov", "mvhd", "trak", "tkhd", "edts", "elst", "mdia", "mdhd", "hdlr", "elng", "minf", "smhd", "dinf",
-    "dref", "stbl", "stsd", "stts", "stsc", "stsz", "stco", "sgpd", "udta", "cprt", "kind", "mvex", "mehd", "trex",
-    "pssh",
-])  # fmt: skip
-CHUNK_BOXES = frozenset([  # table 5
-    "styp", "prft", "emsg", "moof", "mfhd", "traf", "tfhd", "tfdt", "trun", "senc", "saio", "saiz", "sbgp", "sgpd",
-    "subs", "mdat",
-])  # fmt: skip
-CONTAINERS = frozenset(["moov", "trak", "edts", "mdia", "minf", "dinf", "stbl", "mvex", "moof", "traf"])
-ALL = pytest.mark.parametrize("codec", list(Codec))
-
-
-def walk(data: bytes, start: int, end: int) -> Iterator[tuple[str, int, int]]:
-    """Type, start of the payload and end of every box, those inside containers after their container."""
-    while start < end:
-        size, kind = struct.unpack_from(">I4s", data, start)
-        name = kind.decode("ascii")
-        assert 8 <= size <= end - start, f"{name} of {size} bytes at {start}"
-        yield name, start + 8, start + size
-        if name in CONTAINERS:
-            yield from walk(data, start + 8, start + size)
-        start += size
-    assert start == end
+ALBUM = LoudnessReport(integrated_lufs=-11.3, true_peak_dbtp=-0.21)
+# The lengths that go wrong first: 0.1 s, one frame, one segment, each ± 1 sample; and more than the ramp.
+LENGTHS = [4_800, 1, 959, 960, 961, 1_023, 1_024, 1_025, 3_839, 3_840, 3_841, 46_079, 46_080, 46_081, 960_007]
+# What no rule can know: names, identifiers to come, measured values, and what an encoder chose, by box and byte.
+FREE = {
+    "ftyp": range(24, 28),
+    "mvhd": range(104, 108),
+    "elst": range(20, 24),
+    "hdlr": range(32, 37),
+    "tlou": (15, 16, 20),
+    "alou": (15, 16, 20),
+    "dOps": range(10, 12),
+    "dfLa": (*range(20, 26), *range(34, 50)),
+}
 
 
-def split(codec: Codec) -> tuple[bytes, bytes, list[bytes]]:
-    """Init section, segment index and segments of a track of 20 s, cut as `assemble` says."""
-    one = made(codec, 20 * 48_000 + 7)
-    init, index = one.file.init_size_bytes, one.file.index_size_bytes
-    segments = [one.data[each.offset_bytes : each.offset_bytes + each.size_bytes] for each in one.file.segments]
-    return one.data[:init], one.data[init : init + index], segments
+@cache
+def _file(codec: Codec, samples: int = 48_007) -> CmafFile:
+    return CmafFile(made(codec, samples, album_loudness=ALBUM).data)
 
 
-@ALL
-def test_the_init_section_has_the_boxes_of_a_cmaf_header(codec: Codec) -> None:
-    """`ftyp` first, one `moov` that starts with `mvhd`, one track, and only boxes of table 3."""
-    init, _, _ = split(codec)
-    names = [name for name, _, _ in walk(init, 0, len(init))]
-    assert names[:3] == ["ftyp", "moov", "mvhd"]
-    assert set(names) <= HEADER_BOXES
-    for once in ("moov", "trak", "mdia", "stsd", "trex", "udta"):
-        assert names.count(once) == 1, once
-    assert ("elst" in names) == (codec is Codec.AAC)
-    assert ("sgpd" in names) == (codec is not Codec.FLAC)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("codec", list(Codec))
+def test_a_track_file_keeps_every_rule(rule: Callable[[CmafFile], None], codec: Codec) -> None:
+    """At every odd length."""
+    for samples in LENGTHS:
+        rule(_file(codec, samples))
 
 
-@ALL
-def test_the_index_is_one_box(codec: Codec) -> None:
-    """`sidx`, version 1, as many references as segments, each to media."""
-    _, index, segments = split(codec)
-    ((name, start, end),) = walk(index, 0, len(index))
-    assert (name, end) == ("sidx", len(index))
-    (count,) = struct.unpack_from(">H", index, start + 30)
-    assert count == len(segments)
-    for number, segment in enumerate(segments):
-        (size,) = struct.unpack_from(">I", index, start + 32 + 12 * number)
-        assert size == len(segment)
+@pytest.mark.parametrize("codec", list(Codec))
+@pytest.mark.parametrize("samples", LENGTHS)
+def test_the_durations_are_the_music_and_the_priming(codec: Codec, samples: int) -> None:
+    """What decoders are told to play is what went in, to the sample."""
+    file = _file(codec, samples)
+    assert file.priming_ticks == PRIMING_TICKS[codec]
+    assert sum(file.durations) - file.priming_ticks == samples
 
 
-@ALL
-def test_a_segment_is_one_fragment(codec: Codec) -> None:
-    """One `moof` and one `mdat`; in it one `traf` with one `tfdt` and one `trun`; only boxes of table 5."""
-    _, _, segments = split(codec)
-    for number, segment in enumerate(segments, start=1):
-        found = list(walk(segment, 0, len(segment)))
-        names = [name for name, _, _ in found]
-        grouped = ["sbgp"] if codec is not Codec.FLAC else []
-        assert names == ["moof", "mfhd", "traf", "tfhd", "tfdt", *grouped, "trun", "mdat"]
-        assert set(names) <= CHUNK_BOXES
-        at = {name: start for name, start, _ in found}
-        assert struct.unpack_from(">I", segment, at["mfhd"] + 4) == (number,)
-        flags, track = struct.unpack_from(">II", segment, at["tfhd"])
-        assert flags & 0x020000, "default-base-is-moof"
-        assert track == 1
-        (data_offset,) = struct.unpack_from(">i", segment, at["trun"] + 8)
-        assert data_offset == at["mdat"], "the frames begin where trun says"
+def _sound(data: bytes) -> bool:
+    file = CmafFile(data)
+    try:
+        for rule in RULES:
+            rule(file)
+    except (AssertionError, BoxError, ValueError, KeyError, IndexError, StopIteration):
+        return False
+    return True
 
 
-@ALL
-def test_the_last_frame_lasts_to_the_last_sample(codec: Codec) -> None:
-    """A shorter duration in the last `trun`, where a decoder trims; all frames before have the duration of `tfhd`."""
-    _, _, segments = split(codec)
-    frame = {Codec.AAC: 1_024, Codec.OPUS: 960, Codec.FLAC: 3_840}[codec]
-    total = 20 * 48_000 + 7 + {Codec.AAC: 1_024, Codec.OPUS: 312, Codec.FLAC: 0}[codec]
-    at = {name: start for name, start, _ in walk(segments[-1], 0, len(segments[-1]))}
-    flags, count = struct.unpack_from(">II", segments[-1], at["trun"])
-    assert flags & 0x100
-    durations = [struct.unpack_from(">I", segments[-1], at["trun"] + 12 + 8 * row)[0] for row in range(count)]
-    assert durations == [frame] * (count - 1) + [total % frame]
+def _innermost(boxes: list[Box], at: int) -> Box | None:
+    for box in boxes:
+        if box.start <= at < box.start + box.size:
+            return _innermost(box.boxes, at) or box
+    return None
 
 
-@ALL
-def test_the_same_input_gives_the_same_bytes(codec: Codec) -> None:
-    """No clock, no random ids: a package made twice is one package."""
-    assert made(codec, 50_001).data == made(codec, 50_001).data
+@given(codec=st.sampled_from(list(Codec)), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
+@example(codec=Codec.AAC, place=0.0, bit=7)
+def test_no_bit_of_a_header_is_left_unread(codec: Codec, place: float, bit: int) -> None:
+    """The rules are strict: whichever bit of header, index or first fragment is turned, one of them breaks."""
+    file = _file(codec)
+    at = int(place * (file.fragments[0][1].start + 8))
+    box = _innermost(file.boxes, at)
+    assert box is not None
+    damaged = bytearray(file.data)
+    damaged[at] ^= 1 << bit
+    if at - box.start not in FREE.get(box.type, ()):
+        assert not _sound(bytes(damaged)), f"{box.type}, byte {at - box.start}"
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_loudness_is_told_of_track_and_album(codec: Codec) -> None:
+    """ISO/IEC 23003-4: (LUFS + 57.75) × 4 and (20 − dBTP) × 32, rounded, each by hand."""
+    ludt = _file(codec).trak.one("udta/ludt")
+    assert [box.type for box in ludt.boxes] == ["tlou", "alou"]
+    assert (LOUDNESS.integrated_lufs, LOUDNESS.true_peak_dbtp) == (-14.1, -1.3)
+    assert [(box.rows[0]["value"], box["true_peak"]) for box in ludt.boxes] == [(175, 682), (186, 647)]
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_loudness_that_is_not_there_is_not_told(codec: Codec) -> None:
+    """Silence on an album that is not silent, an album of silence, and no peak: nothing is made up."""
+    silent, peakless = LoudnessReport(integrated_lufs=None), LoudnessReport(integrated_lufs=-14.0)
+    quiet = CmafFile(made(codec, 4_800, loudness=silent, album_loudness=ALBUM).data)
+    assert [box.type for box in quiet.trak.one("udta/ludt").boxes] == ["alou"]
+    both = CmafFile(made(codec, 4_800, loudness=silent, album_loudness=silent).data)
+    assert both.trak.all("udta") == []
+    single = CmafFile(made(codec, 4_800, loudness=peakless).data)
+    (tlou,) = single.trak.one("udta/ludt").boxes
+    assert (tlou["true_peak"], tlou["peak_system"], tlou["peak_reliability"]) == (0, 0, 0)
+    for file in (quiet, both, single):
+        for rule in RULES:
+            rule(file)

@@ -65,29 +65,44 @@ def test_a_sound_file_has_no_findings(codec: Codec) -> None:
         (Codec.AAC, {"CMAF-brands"}, lambda it: replace(it, brands=("cmfc", "iso6"))),
         (Codec.AAC, {"CMAF-entry"}, lambda it: replace(it, sample_entry="Opus")),
         (Codec.FLAC, {"CMAF-entry"}, lambda it: replace(it, sample_entry="flac")),
-        (Codec.AAC, {"CMAF-format"}, lambda it: replace(it, timescale=44_100)),
-        (Codec.AAC, {"CMAF-format"}, lambda it: replace(it, channels=1)),
+        (Codec.AAC, {"CMAF-allowed"}, lambda it: replace(it, header_box_types=(*it.header_box_types, "meta"))),
+        (Codec.AAC, {"CMAF-allowed"}, _fragments(box_types=("moof", "mfhd", "traf", "uuid"))),
+        (Codec.AAC, {"CMAF-format", "CMAF-btrt"}, lambda it: replace(it, timescale=44_100)),
+        (Codec.AAC, {"CMAF-format", "CMAF-config"}, lambda it: replace(it, channels=1)),
+        (Codec.AAC, {"CMAF-config"}, lambda it: replace(it, entry_rate_hz=44_100)),
+        (Codec.FLAC, {"CMAF-config"}, lambda it: replace(it, bit_depth=16)),
+        (Codec.FLAC, {"CMAF-config"}, lambda it: replace(it, config=it.config + bytes.fromhex("81000000"))),
+        (Codec.AAC, {"CMAF-config"}, lambda it: replace(it, config=b"")),
+        (Codec.AAC, {"CMAF-config"}, lambda it: replace(it, config=bytes.fromhex("119056e580"))),  # SBR present
+        (Codec.OPUS, {"CMAF-config"}, lambda it: replace(it, config=it.config[:8] + b"\x01\0\0")),  # a gain
         (Codec.AAC, {"CMAF-edit-list"}, lambda it: replace(it, edit_media_time=None)),
         (Codec.AAC, {"CMAF-edit-list"}, lambda it: replace(it, edit_media_time=2_112)),
         (Codec.OPUS, {"CMAF-edit-list"}, lambda it: replace(it, edit_media_time=312)),
         (Codec.OPUS, {"OPUS-pre-skip"}, lambda it: replace(it, config=it.config[:2] + b"\0\0" + it.config[4:])),
-        (Codec.OPUS, {"OPUS-pre-skip"}, lambda it: replace(it, config=b"")),
+        (Codec.OPUS, {"OPUS-pre-skip", "CMAF-config"}, lambda it: replace(it, config=b"")),
         (Codec.OPUS, {"CMAF-roll"}, lambda it: replace(it, roll_distance=None)),
         (Codec.AAC, {"CMAF-roll"}, lambda it: replace(it, roll_distance=-2)),
         (Codec.FLAC, {"CMAF-roll"}, lambda it: replace(it, roll_distance=-1)),
+        (Codec.FLAC, {"CMAF-roll"}, _fragments(rolled_frames=1)),
+        (Codec.OPUS, {"CMAF-roll"}, _fragments(rolled_frames=0)),
         (Codec.AAC, {"CMAF-sections"}, lambda it: replace(it, init_size_bytes=it.init_size_bytes - 1)),
         (Codec.AAC, {"CMAF-sections"}, lambda it: replace(it, index_size_bytes=it.index_size_bytes + 12)),
         (Codec.AAC, {"CMAF-sidx"}, lambda it: replace(it, index=())),
         (Codec.AAC, {"CMAF-sidx"}, lambda it: replace(it, index=(it.index[0], it.index[0], *it.index[2:]))),
-        (Codec.AAC, {"CMAF-segments", "CMAF-sidx"}, lambda it: replace(it, fragments=it.fragments[:-1])),
+        (Codec.AAC, {"CMAF-segments", "CMAF-sidx", "CMAF-btrt"}, lambda it: replace(it, fragments=it.fragments[:-1])),
         (Codec.AAC, {"CMAF-segments"}, _fragments(offset_bytes=7)),
         (Codec.AAC, {"CMAF-segments", "CMAF-sidx"}, _fragments(size_bytes=7)),
-        (Codec.AAC, {"CMAF-segments", "CMAF-sidx", "CMAF-tfdt"}, _fragments(duration_ticks=1_024)),
+        (Codec.AAC, {"CMAF-segments", "CMAF-sidx", "CMAF-tfdt", "CMAF-btrt"}, _fragments(duration_ticks=1_024)),
         (Codec.AAC, {"CMAF-tfdt"}, _fragments(decode_time=46_081)),
-        (Codec.AAC, {"CMAF-trun"}, _fragments(frames_size_bytes=7)),
+        (Codec.AAC, {"CMAF-trun", "CMAF-btrt"}, _fragments(frames_size_bytes=7)),
+        (Codec.AAC, {"CMAF-btrt"}, lambda it: replace(it, bitrates_bps=None)),
+        (Codec.AAC, {"CMAF-btrt"}, lambda it: replace(it, bitrates_bps=(it.bitrates_bps[0], it.bitrates_bps[1] + 1))),
+        (Codec.AAC, {"CMAF-btrt"}, lambda it: replace(it, bitrates_bps=(it.bitrates_bps[0], it.bitrates_bps[1] - 1))),
+        (Codec.AAC, {"CMAF-btrt"}, lambda it: replace(it, bitrates_bps=(it.bitrates_bps[1] - 1, it.bitrates_bps[1]))),
         (Codec.AAC, {"APPLE-2.23"}, lambda it: replace(it, loudness_lufs=None)),
         (Codec.AAC, {"APPLE-2.23"}, lambda it: replace(it, loudness_lufs=-13.5)),
         (Codec.AAC, {"APPLE-2.23"}, lambda it: replace(it, true_peak_dbtp=-1.2)),
+        (Codec.AAC, {"APPLE-2.23"}, lambda it: replace(it, album_loudness_lufs=-14.0)),
     ],
 )
 def test_each_damage_is_found(codec: Codec, rules: set[str], damage: Damage) -> None:
@@ -106,7 +121,8 @@ def test_another_priming_than_told_is_found() -> None:
 def test_a_rate_that_is_not_48_khz_is_found() -> None:
     """Even if file and description agree on it: players stop where the rate changes inside a stream."""
     parsed, rendition = _good(Codec.AAC)
-    assert _rules(replace(parsed, timescale=44_100), replace(rendition, timescale=44_100)) == {"CMAF-format"}
+    found = _rules(replace(parsed, timescale=44_100), replace(rendition, timescale=44_100))
+    assert found == {"CMAF-format", "CMAF-btrt"}
 
 
 @pytest.mark.parametrize("lufs", [None, -69.0, -57.75, -14.13, -5.0])
@@ -115,3 +131,13 @@ def test_loudness_at_the_ends_of_its_field_is_sound(lufs: float | None) -> None:
     report = LoudnessReport(integrated_lufs=lufs, true_peak_dbtp=None if lufs is None else lufs + 3)
     one = made(Codec.AAC, 48_000, loudness=report)
     assert _rules(read_track_file(BytesIO(one.data)), _rendition(Codec.AAC, one, report)) == set()
+
+
+def test_the_loudness_of_the_album_is_checked_where_it_is_known() -> None:
+    """As the track's: told as it was measured, or found."""
+    album = LoudnessReport(integrated_lufs=-11.2, true_peak_dbtp=-0.4)
+    one = made(Codec.AAC, 48_000, album_loudness=album)
+    parsed, rendition = read_track_file(BytesIO(one.data)), _rendition(Codec.AAC, one)
+    assert list(check_track_file(parsed, rendition, album_loudness=album)) == []
+    for other in (None, replace(album, integrated_lufs=-12.0), replace(album, true_peak_dbtp=-0.5)):
+        assert {rule for rule, _, _ in check_track_file(parsed, rendition, album_loudness=other)} == {"APPLE-2.23"}
