@@ -28,7 +28,7 @@ from ingest.work import (
 )
 from model.errors import ObjectNotFound
 from model.events import Stage, StageStarted
-from model.loudness import LoudnessMode
+from model.loudness import LoudnessMode, as_told
 from model.records import to_json
 from model.track import ART_SIDES, Mezzanine, Run, Track, derived_id, track_id_of
 from storage.base import ObjectStore
@@ -140,7 +140,12 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
     ceiling = target.true_peak_dbtp if target else None
     wanted = target.integrated_lufs if target and level.mode is LoudnessMode.TRACK else None
     recipe = f"{level.gain.applied_db:.2f} dB, at most {ceiling} dBTP" + (f", {wanted} LUFS" if wanted else "")
-    words = place.words if place else ()
+    album = level.album.loudness if level.album else None
+    told = as_told(album, level.gain.applied_db) if album else None
+    words = (
+        *(place.words if place else ()),
+        *([f"album {told.integrated_lufs} {told.true_peak_dbtp}"] if told else []),
+    )
     mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version, *words)
     record_key = mezzanine_record_key(heard.recording_id, mezzanine_id)
     known = await record_in(work.store, Mezzanine, record_key)
@@ -156,6 +161,7 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
             timeout_s=time_limit(work, heard.analysis.duration_s),
             on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
             around=surroundings(heard, place) if place else ALONE,
+            album=album,
         )
         written = await write_mezzanine(
             writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted
@@ -170,6 +176,7 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
             size_bytes=written.path.stat().st_size,
             sha256=written.file.sha256,
             tool=work.tool.version,
+            album_loudness=written.album_loudness,
         )
         key = mezzanine_key(heard.recording_id, mezzanine_id)
         await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)

@@ -17,7 +17,7 @@ from ingest.listen import trimmed_twice
 from ingest.scan import Source
 from meter.meter import Meter
 from model.errors import MediaError, SourceTooShort, ToolFailed
-from model.loudness import LoudnessReport
+from model.loudness import LoudnessReport, as_told
 from model.track import SourceInfo
 
 TRIES_MAX = 3
@@ -33,6 +33,7 @@ class Written:
     gain_db: float
     media_samples: int
     loudness: LoudnessReport
+    album_loudness: LoudnessReport | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class Writing:
     timeout_s: float
     on_seconds: Callable[[float], None]
     around: Surroundings = ALONE
+    album: LoudnessReport | None = None  # its album's, before the gain
 
 
 async def write_mezzanine(
@@ -103,11 +105,16 @@ async def _write(work: Writing, gain_db: float) -> Written:
     except ToolFailed as error:
         raise refusal(error, subject=work.source.name) from error
     loudness = meter.result().loudness
-    file, samples = await asyncio.to_thread(_assembled, encoded, path, loudness, work.source)
-    return Written(path=path, file=file, gain_db=gain_db, media_samples=samples, loudness=loudness)
+    album = as_told(work.album, gain_db) if work.album else None
+    file, samples = await asyncio.to_thread(_assembled, work.source, encoded, path, loudness, album)
+    return Written(
+        path=path, file=file, gain_db=gain_db, media_samples=samples, loudness=loudness, album_loudness=album
+    )
 
 
-def _assembled(encoded_path: Path, path: Path, loudness: LoudnessReport, source: Source) -> tuple[TrackFile, int]:
+def _assembled(
+    source: Source, encoded_path: Path, path: Path, loudness: LoudnessReport, album: LoudnessReport | None
+) -> tuple[TrackFile, int]:
     """The track file made of the encoder's file, which is gone afterwards, and its samples. Blocking."""
     with encoded_path.open("rb") as frames, path.open("wb") as target:
         try:
@@ -116,7 +123,7 @@ def _assembled(encoded_path: Path, path: Path, loudness: LoudnessReport, source:
             hint = "if it should hold music, copy it again from where it came"
             raise SourceTooShort("there are no samples in the file", subject=source.name, hint=hint) from error
         samples = encoded.media_ticks
-        file = assemble(encoded, frames, target, media_samples=samples, loudness=loudness)
+        file = assemble(encoded, frames, target, media_samples=samples, loudness=loudness, album_loudness=album)
     encoded_path.unlink()
     return file, samples
 

@@ -43,6 +43,17 @@ class LoudnessReport:
         return self.integrated_lufs is None
 
 
+def as_told(album: LoudnessReport, gain_db: float) -> LoudnessReport | None:
+    """What files tell of their album's loudness after a gain, None for silence.
+
+    It is as coarse as they can tell it (ISO/IEC 23003-4: 0.25 LU, 1/32 dB): what is finer shall make no other bytes.
+    """
+    if album.integrated_lufs is None:
+        return None
+    peak = None if album.true_peak_dbtp is None else round(32 * (album.true_peak_dbtp + gain_db)) / 32
+    return LoudnessReport(integrated_lufs=round(4 * (album.integrated_lufs + gain_db)) / 4, true_peak_dbtp=peak)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoudnessTarget:
     """Where tracks shall land: LUFS, and the true peak that must not be passed, in dBTP."""

@@ -43,6 +43,7 @@ class SegmentedRendition:
     loudness: LoudnessReport
     trim_db: float = 0.0  # gain over the mezzanine that brought this rendition to the track's level
     track_file: str = ""
+    album_loudness: LoudnessReport | None = None  # what the track file tells of the album
 
     def __post_init__(self) -> None:
         if not self.segments:

@@ -146,6 +146,7 @@ class Mezzanine:
     size_bytes: int
     sha256: str
     tool: str
+    album_loudness: LoudnessReport | None = None  # what it tells of the album
 
     def __post_init__(self) -> None:
         if not is_id(self.recording_id) or not is_id(self.mezzanine_id):

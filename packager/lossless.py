@@ -4,13 +4,12 @@ A lossless encoder adds no peaks and takes no loudness, so nothing has to be fou
 took the other renditions down, this one follows them by the same linear gain.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avtool import argv
 from avtool.run import Limits, run
-from cmaf.assemble import assemble
-from cmaf.encoded import read_encoded
 from cmaf.read import read_track_file
 from model.loudness import LoudnessReport
 from model.segment import Segment, SegmentedRendition
@@ -18,7 +17,7 @@ from model.track import Mezzanine
 from packager.encode import EncodeJob
 from packager.ladder import LOSSLESS
 from packager.level import Settled
-from packager.track_files import segmented, track_file_name
+from packager.track_files import Encoding, assembled, track_file_name
 
 APART_DB = 0.1  # a difference in level below this is no reason to store the music twice
 
@@ -36,12 +35,13 @@ def lossless_trim(settled: Settled, level_lufs: float | None) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LosslessSource:
-    """A mezzanine on disk, and the folder that its lossless rendition goes to."""
+    """A mezzanine on disk, the folder that its lossless rendition goes to, and what that tells of the album."""
 
     job: EncodeJob
     mezzanine: Mezzanine
     path: Path
     folder: Path
+    album_loudness: LoudnessReport | None
 
 
 async def lossless_rendition(source: LosslessSource, trim_db: float) -> SegmentedRendition:
@@ -57,13 +57,16 @@ async def lossless_rendition(source: LosslessSource, trim_db: float) -> Segmente
         limits = Limits(timeout_s=job.timeout_s)
         words = argv.encode(job.tool.path, str(source.path), [output])
         await run(words, limits=limits, subject=job.subject, on_line=lambda _: None)
-    loudness = _softer(source.mezzanine.loudness, trim_db)
+    encoding = Encoding(
+        rendition=LOSSLESS,
+        trim_db=trim_db,
+        path=encoded_path,
+        reports=[_softer(source.mezzanine.loudness, trim_db)],
+        album_loudness=source.album_loudness,
+    )
     target = source.folder / track_file_name(LOSSLESS.rendition_id)
-    with encoded_path.open("rb") as frames, target.open("wb") as out:
-        samples = source.mezzanine.media_samples
-        file = assemble(read_encoded(frames), frames, out, media_samples=samples, loudness=loudness)
-    encoded_path.unlink()
-    return segmented(LOSSLESS, trim_db, file, loudness)
+    (made,) = await asyncio.to_thread(assembled, encoding, [target], lengths=[source.mezzanine.media_samples])
+    return made
 
 
 def _mezzanine_itself(source: LosslessSource) -> SegmentedRendition:
@@ -81,6 +84,7 @@ def _mezzanine_itself(source: LosslessSource) -> SegmentedRendition:
         ),
         sha256=source.mezzanine.sha256,
         loudness=source.mezzanine.loudness,
+        album_loudness=source.mezzanine.album_loudness,
         track_file=f"../mezzanine/{source.mezzanine.mezzanine_id}.mp4",
     )
 

@@ -11,6 +11,7 @@ from avtool.scratch import scratch_folder
 from manifests.build import target_duration_s
 from model.errors import MediaError, ObjectNotFound
 from model.events import Observer, Stage, StageProgress, StageStarted
+from model.loudness import LoudnessReport
 from model.package import Attempt, Package
 from model.rendition import Ladder, Rendition
 from model.segment import SegmentedRendition
@@ -19,9 +20,9 @@ from packager.encode import EncodeJob, Encoder
 from packager.ladder import LOSSLESS
 from packager.level import Settled, check_kept
 from packager.lossless import LosslessSource, lossless_rendition, lossless_trim
-from packager.order import Order, Packaging
+from packager.order import Order, Packaging, album_told
 from packager.publish import package_files, upload
-from packager.track_files import assembled, sha256_of, taken_over, track_file_name
+from packager.track_files import Encoding, assembled, sha256_of, taken_over, track_file_name
 from storage.base import ObjectStore
 from storage.keys import mezzanine_key
 
@@ -142,17 +143,29 @@ class _Making:
 
     async def _taken_over(self, position: int, rendition: Rendition, trim_db: float) -> SegmentedRendition | None:
         target = self.folders[position] / track_file_name(rendition.rendition_id)
-        return await taken_over(self.work.store, self.past[position], rendition, trim_db, target)
+        told = self._album if trim_db or rendition != LOSSLESS else self.order.mezzanines[position].album_loudness
+        return await taken_over(self.work.store, self.past[position], (rendition, trim_db, told), target)
+
+    @property
+    def _album(self) -> LoudnessReport | None:
+        """What the renditions tell of the album."""
+        level, aim = self.order.level_lufs, self.settled.aim
+        lowered_db = level - aim.level_lufs if level is not None and aim is not None else 0.0
+        return album_told(self.order.track, lower_db=lowered_db)
 
     def _assembled(self, ready: dict[Rendition, _Made]) -> list[_Made]:
         """Every lossy rendition with its track files in the folders. Blocking."""
         renditions = []
         for rendition, trim in self.settled.trims.items():
-            found, encoding = ready.get(rendition), self.encoder.held(rendition, trim)
+            found, held = ready.get(rendition), self.encoder.held(rendition, trim)
             if found is None:
-                assert encoding is not None
+                assert held is not None
+                path, reports = held
+                encoding = Encoding(
+                    rendition=rendition, trim_db=trim, path=path, reports=reports, album_loudness=self._album
+                )
                 paths = [folder / track_file_name(rendition.rendition_id) for folder in self.folders]
-                found = assembled(rendition, trim, encoding, paths, lengths=self.order.lengths)
+                found = assembled(encoding, paths, lengths=self.order.lengths)
             renditions.append(found)
         return renditions
 
@@ -170,6 +183,7 @@ class _Making:
             mezzanine=self.order.mezzanines[position],
             path=mezzanines[position],
             folder=self.folders[position],
+            album_loudness=self._album,
         )
         return [await lossless_rendition(source, trim_db)]
 

@@ -7,7 +7,7 @@ from avtool.locate import Ffmpeg
 from catalog.turns import Turns
 from meter.meter import METER
 from model.events import Observer
-from model.loudness import LoudnessMode
+from model.loudness import LoudnessMode, LoudnessReport, as_told
 from model.package import Package
 from model.rendition import Ladder
 from model.track import Mezzanine, Piece, Track, derived_id
@@ -133,11 +133,18 @@ def wanted_package_ids(work: Packaging, track: Track, *, lower_db: float = 0.0) 
     ceiling = repr(track.target.true_peak_dbtp) if track.target else "off"
     rates = repr((work.settings.aac_bitrates_bps, work.settings.opus_bitrates_bps))
     lowered = (f"lowered by {lower_db:.2f} dB",) if round(lower_db, 2) else ()
-    words = (work.recipe, ceiling, rates, repr(_lossless(work, track)), *lowered)
+    told = album_told(track, lower_db=lower_db)
+    album = f"album {told.integrated_lufs} {told.true_peak_dbtp}" if told else "no album"
+    words = (work.recipe, ceiling, rates, repr(_lossless(work, track)), album, *lowered)
     ids = [each.mezzanine_id for each in pieces_of(track)]
     if len(ids) == 1:
         return (derived_id(*ids, *words),)
     return tuple(derived_id(*ids, f"piece {position}", *words) for position in range(len(ids)))
+
+
+def album_told(track: Track, *, lower_db: float) -> LoudnessReport | None:
+    """What the renditions of a track tell of its album, where they are so much softer than the mezzanine."""
+    return as_told(track.album.loudness, track.mezzanine.gain_db - lower_db) if track.album else None
 
 
 def _lossless(work: Packaging, track: Track) -> tuple[bool, ...]:

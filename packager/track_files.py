@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -29,36 +30,39 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def assembled(
-    rendition: Rendition,
-    trim_db: float,
-    encoding: tuple[Path, Sequence[LoudnessReport]],
-    targets: Sequence[Path],
-    *,
-    lengths: Sequence[int],
-) -> tuple[SegmentedRendition, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """An encoding of one recording or several, the loudness of each as measured on it, and their album's."""
+
+    rendition: Rendition
+    trim_db: float
+    path: Path
+    reports: Sequence[LoudnessReport]
+    album_loudness: LoudnessReport | None
+
+
+def assembled(encoding: Encoding, targets: Sequence[Path], *, lengths: Sequence[int]) -> tuple[SegmentedRendition, ...]:
     """Write the track files of an encoding, one for each of the recordings of these `lengths` that it holds.
 
     The encoding is gone afterwards. Blocking. Raises MediaError.
     """
-    path, reports = encoding
-    starts = accumulate(lengths[:-1], initial=0)
-    with path.open("rb") as frames:
+    made = []
+    with encoding.path.open("rb") as frames:
         encoded = read_encoded(frames)
-        made = []
-        for start, samples, loudness, target in zip(starts, lengths, reports, targets, strict=True):
+        starts = accumulate(lengths[:-1], initial=0)
+        for start, samples, loudness, target in zip(starts, lengths, encoding.reports, targets, strict=True):
             with target.open("wb") as out:
                 piece = piece_from(encoded, start)
-                file = assemble(piece, frames, out, media_samples=samples, loudness=loudness)
-            made.append(segmented(rendition, trim_db, file, loudness))
-    path.unlink()
+                album = encoding.album_loudness
+                file = assemble(piece, frames, out, media_samples=samples, loudness=loudness, album_loudness=album)
+            made.append(_segmented(encoding, file, loudness))
+    encoding.path.unlink()
     return tuple(made)
 
 
-def segmented(rendition: Rendition, trim_db: float, file: TrackFile, loudness: LoudnessReport) -> SegmentedRendition:
-    """What a package says of a track file that was written into it."""
+def _segmented(encoding: Encoding, file: TrackFile, loudness: LoudnessReport) -> SegmentedRendition:
     return SegmentedRendition(
-        rendition=rendition,
+        rendition=encoding.rendition,
         timescale=file.timescale,
         priming_ticks=file.priming_ticks,
         init_size_bytes=file.init_size_bytes,
@@ -66,20 +70,25 @@ def segmented(rendition: Rendition, trim_db: float, file: TrackFile, loudness: L
         segments=file.segments,
         sha256=file.sha256,
         loudness=loudness,
-        trim_db=trim_db,
+        trim_db=encoding.trim_db,
+        album_loudness=encoding.album_loudness,
     )
 
 
 async def taken_over(
-    store: ObjectStore, past: Sequence[Package], rendition: Rendition, trim_db: float, target: Path
+    store: ObjectStore,
+    past: Sequence[Package],
+    wanted: tuple[Rendition, float, LoudnessReport | None],
+    target: Path,
 ) -> SegmentedRendition | None:
-    """Fetch the track file of a rendition with this trim from the first package that has it whole; None if none does.
+    """Fetch the track file of a rendition with this trim, that tells this of the album, from the first package that has
+    it whole; None if none does.
 
     Raises StorageError.
     """
     for package in past:
-        found = package.rendition(rendition.rendition_id)
-        if found is None or (found.rendition, found.trim_db) != (rendition, trim_db):
+        found = package.rendition(wanted[0].rendition_id)
+        if found is None or (found.rendition, found.trim_db, found.album_loudness) != wanted:
             continue
         key = track_file_key(package.recording_id, package.package_id, found.track_file_path)
         try:

@@ -98,9 +98,7 @@ def _parsed(path: Path) -> ParsedTrack:
         return read_track_file(file)
 
 
-def check_track_file(
-    parsed: ParsedTrack, rendition: SegmentedRendition, *, album_loudness: LoudnessReport | None = None
-) -> Iterator[tuple[str, str, str]]:
+def check_track_file(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
     """Rule, section and message of everything in a track file that is not as it must be."""
     yield from _check_boxes(parsed, rendition.rendition.codec)
     yield from _check_format(parsed, rendition)
@@ -109,7 +107,9 @@ def check_track_file(
     yield from _check_timeline(parsed, rendition)
     yield from _check_bitrates(parsed)
     yield from _check_loudness("track", (parsed.loudness_lufs, parsed.true_peak_dbtp), rendition.loudness)
-    yield from _check_loudness("album", (parsed.album_loudness_lufs, parsed.album_true_peak_dbtp), album_loudness)
+    yield from _check_loudness(
+        "album", (parsed.album_loudness_lufs, parsed.album_true_peak_dbtp), rendition.album_loudness
+    )
 
 
 def _check_boxes(parsed: ParsedTrack, codec: Codec) -> Iterator[tuple[str, str, str]]:
