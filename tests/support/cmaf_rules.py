@@ -198,14 +198,17 @@ def data_in_this_file(file: CmafFile) -> None:
 
 
 def fragment_defaults(file: CmafFile) -> None:
-    """File format §8.8.3, §8.8.7: every frame is a sync sample of the one description, frames have one duration."""
+    """File format §8.8.3, §8.8.7: every frame is a sync sample of the one description, frames have one duration: the
+    codec's, or its own if there is only one."""
     trex = file.boxes[1].one("mvex/trex")
     track = file.trak.one("tkhd")["track_id"]
     assert (trex["track_id"], trex["description"], trex["sample_flags"]) == (track, 1, SYNC_SAMPLE)
-    assert (trex["duration"], trex["size"]) == (file.frame_ticks, 0)
+    lone = file.durations if len(file.durations) == 1 else []
+    assert trex["duration"] in (file.frame_ticks, *lone)
+    assert trex["size"] == 0
     for moof, _ in file.fragments:
         tfhd, trun = moof.one("traf/tfhd"), moof.one("traf/trun")
-        assert (tfhd["track_id"], tfhd.values.get("duration", trex["duration"])) == (track, file.frame_ticks)
+        assert (tfhd["track_id"], tfhd.values.get("duration", trex["duration"])) == (track, trex["duration"])
         assert tfhd.values.get("sample_flags", SYNC_SAMPLE) == SYNC_SAMPLE
         assert not trun.flags & (0x4 | 0x400 | 0x800), "no flags of single frames, no composition offsets"
 
