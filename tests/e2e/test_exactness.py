@@ -1,6 +1,7 @@
 """What `segue publish` leaves in a store is exact to the sample and the bit, and the same wherever it is made."""
 
 import json
+import posixpath
 import re
 import shutil
 import socket
@@ -23,7 +24,8 @@ from tests.support.command import TIMEOUT_S, command, environment, objects
 from tests.support.trimming_decoder import decoded, lag
 
 LADDER = ("--aac", "64,128", "--opus", "64,96")
-FAMILIES = {"index.m3u8": ["aac-64", "aac-128"], "opus.m3u8": ["opus-64", "opus-96"]}
+RUNGS = ("aac-128", "aac-64", "flac", "opus-64", "opus-96")
+FAMILIES = {"index.m3u8": RUNGS[:2], "lossless.m3u8": RUNGS[:3], "opus.m3u8": RUNGS[3:]}
 SOURCES: dict[str, Callable[[], Path]] = {
     "tenth.wav": partial(counted, 4_800, rate=48_000),
     "segment.wav": partial(counted, 46_080 - 1_024 + 1, rate=48_000),  # a sample more than AAC's first segment holds
@@ -40,6 +42,7 @@ SAMPLES = {
 }
 _SEGMENT = re.compile(r"#EXTINF:([\d.]+),\n#EXT-X-BYTERANGE:(\d+)@(\d+)\n")
 _VARIANT = re.compile(r"#EXT-X-STREAM-INF:(.*)\n(\S+)\.m3u8")
+_MAP = re.compile(r'#EXT-X-MAP:URI="(\S+?)"')
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,14 @@ class Published:
                 found[track["source_name"]] = f"recordings/{live['recording_id']}/{live['package_id']}"
         return found
 
-    def file(self, key: str) -> CmafFile:
-        """A track file."""
-        return CmafFile(self.objects[key])
+    def text(self, key: str) -> str:
+        """A playlist."""
+        return self.objects[key].decode()
+
+    def track_file(self, prefix: str, rung: str) -> str:
+        """The key of the track file that a media playlist takes its ranges from."""
+        (uri,) = _MAP.findall(self.text(f"{prefix}/{rung}.m3u8"))
+        return posixpath.normpath(f"{prefix}/{uri}")
 
 
 def _publish(folder: Path, names: list[str], *arguments: str, umask: int, **variables: str) -> Published:
@@ -111,44 +119,48 @@ def test_every_time_and_rate_is_exact(published: Published) -> None:
     packages = published.packages()
     assert sorted(packages) == sorted(SOURCES)
     for prefix in packages.values():
-        targets, longest = set(), 0
-        for playlist, rungs in FAMILIES.items():
-            variants = dict(
-                reversed(found) for found in _VARIANT.findall(published.objects[f"{prefix}/{playlist}"].decode())
-            )
-            assert sorted(variants) == sorted(rungs)
-            cuts = set()
-            for rung, attributes in variants.items():
-                text = published.objects[f"{prefix}/{rung}.m3u8"].decode()
-                extinf = [Fraction(seconds) for seconds, _, _ in _SEGMENT.findall(text)]
-                target = int(re.findall(r"#EXT-X-TARGETDURATION:(\d+)\n", text)[0])
-                sizes, ticks = _check_segments(published.file(f"{prefix}/{rung}.mp4"), text, extinf)
-                _check_rates(attributes, sizes, [Fraction(each, 48_000) for each in ticks], extinf, target)
-                cuts.add(tuple(ticks))
-                targets.add(target)
-                longest = max(longest, *(floor(each + Fraction(1, 2)) for each in extinf))
-            assert len(cuts) == 1, "the renditions of a codec are cut alike"
+        ticks, targets, longest = {}, set(), 0
+        for rung in RUNGS:
+            text = published.text(f"{prefix}/{rung}.m3u8")
+            extinf = [Fraction(seconds) for seconds, _, _ in _SEGMENT.findall(text)]
+            targets.add(int(re.findall(r"#EXT-X-TARGETDURATION:(\d+)\n", text)[0]))
+            longest = max(longest, *(floor(each + Fraction(1, 2)) for each in extinf))
+            file = CmafFile(published.objects[published.track_file(prefix, rung)])
+            ticks[rung] = _check_segments(file, text, extinf)
+            for attributes in _variants(published, prefix, rung):
+                _check_rates(attributes, file, extinf, max(targets))
         assert targets == {max(1, longest)}
+        assert ticks["aac-64"] == ticks["aac-128"], "the renditions of a codec are cut alike"
+        assert ticks["opus-64"] == ticks["opus-96"]
 
 
-def _check_segments(file: CmafFile, playlist: str, extinf: list[Fraction]) -> tuple[list[int], list[int]]:
-    """Places, and durations to less than a sample in every sum; gives sizes and ticks of the fragments."""
+def _variants(published: Published, prefix: str, rung: str) -> list[str]:
+    """What each multivariant playlist says of a rung; it is in those of its family, and nowhere else."""
+    found = []
+    for playlist, rungs in FAMILIES.items():
+        variants = {uri: said for said, uri in _VARIANT.findall(published.text(f"{prefix}/{playlist}"))}
+        assert sorted(variants) == sorted(rungs)
+        found += [variants[rung]] if rung in rungs else []
+    return found
+
+
+def _check_segments(file: CmafFile, playlist: str, extinf: list[Fraction]) -> list[int]:
+    """Places, and durations to less than a sample in every sum; gives the ticks of the fragments."""
     for rule in RULES:
         rule(file)
-    sizes = [moof.size + mdat.size for moof, mdat in file.fragments]
     ticks = [file.ticks_of(moof) for moof, _ in file.fragments]
     places = [(int(size), int(offset)) for _, size, offset in _SEGMENT.findall(playlist)]
-    assert places == [(size, moof.start) for size, (moof, _) in zip(sizes, file.fragments, strict=True)]
+    assert places == [(moof.size + mdat.size, moof.start) for moof, mdat in file.fragments]
     for told, true in zip(accumulate(extinf), accumulate(ticks), strict=True):
         assert abs(told - Fraction(true, 48_000)) < Fraction(1, 48_000)
-    return sizes, ticks
+    return ticks
 
 
-def _check_rates(
-    attributes: str, sizes: list[int], seconds: list[Fraction], extinf: list[Fraction], target: int
-) -> None:
+def _check_rates(attributes: str, file: CmafFile, extinf: list[Fraction], target: int) -> None:
     """Equal to what the durations of the playlist give, and within 1 % of what those of the boxes give."""
     told = {name: int(value) for name, value in re.findall(r"([A-Z-]+)=(\d+)", attributes)}
+    sizes = [moof.size + mdat.size for moof, mdat in file.fragments]
+    seconds = [Fraction(file.ticks_of(moof), 48_000) for moof, _ in file.fragments]
     for durations, tolerance in ((extinf, Fraction(0)), (seconds, Fraction(1, 100))):
         average = Fraction(8 * sum(sizes)) / sum(durations)
         runs = [(a, b) for a in range(len(sizes)) for b in range(a + 1, len(sizes) + 1)]
@@ -160,12 +172,13 @@ def _check_rates(
 
 def test_every_rendition_plays_the_source_to_the_sample(published: Published) -> None:
     """As many samples at 48 kHz as the source has, none late against the mezzanine (source times gain)."""
+    store = published.folder / "store"
     for name, prefix in published.packages().items():
-        (mezzanine,) = (published.folder / "store" / prefix).parent.glob("mezzanine/*.mp4")
+        (mezzanine,) = (store / prefix).parent.glob("mezzanine/*.mp4")
         source = decoded(mezzanine)
         assert len(source) == SAMPLES[name] == json.loads(published.objects[f"{prefix}/package.json"])["media_samples"]
-        for rung in (rung for rungs in FAMILIES.values() for rung in rungs):
-            music = decoded(published.folder / "store" / prefix / f"{rung}.mp4")
+        for rung in RUNGS:
+            music = decoded(store / published.track_file(prefix, rung))
             assert len(music) == len(source), (name, rung)
             if np.any(source):
                 assert lag(music, source) == 0, (name, rung)
