@@ -17,12 +17,13 @@ RELATIVE_GATE_LU = -10.0
 RANGE_GATE_LU = -20.0
 _OFFSET_LU = -0.691  # BS.1770-4: a 997 Hz sine at full scale in one channel is -3.01 LUFS
 _LOW, _HIGH = 0.10, 0.95  # Tech 3342: the range lies between these percentiles
+_PLACES = 6  # what is told: matrix products differ between makes of processors, in the twelfth place
 
 Energies = NDArray[np.float64]
 
 
 def report(energies: Sequence[float], peaks: Sequence[float], *, momentary_max: float = 0.0) -> LoudnessReport:
-    """The measurement of one track: K-weighted mean squares of every whole 100 ms, and linear true peaks.
+    """The measurement of one track to a millionth: K-weighted mean squares of every whole 100 ms, linear true peaks.
 
     `momentary_max` is the largest mean square of any 400 ms, where it was looked for on a finer grid.
     """
@@ -37,19 +38,23 @@ def joint(tracks: Sequence[tuple[Sequence[float], Sequence[float]]], *, momentar
     """
     blocks = _windows(tracks, BLOCK_STEPS)
     peak = max((max(peaks, default=0.0) for _, peaks in tracks), default=0.0)
-    true_peak = 20 * math.log10(peak) if peak > 0 else None
+    true_peak = _told(20 * math.log10(peak)) if peak > 0 else None
     audible = _above(blocks, ABSOLUTE_GATE_LUFS)
     if not audible.size:
         return LoudnessReport(integrated_lufs=None, true_peak_dbtp=true_peak)
     gated = _above(audible, lufs(float(audible.mean())) + RELATIVE_GATE_LU)
     short_term = _windows(tracks, SHORT_TERM_STEPS)
     return LoudnessReport(
-        integrated_lufs=lufs(float(gated.mean())),
+        integrated_lufs=_told(lufs(float(gated.mean()))),
         range_lu=_range(short_term),
         true_peak_dbtp=true_peak,
-        momentary_max_lufs=lufs(max(float(audible.max()), momentary_max)),
+        momentary_max_lufs=_told(lufs(max(float(audible.max()), momentary_max))),
         short_term_max_lufs=_loudest(short_term),
     )
+
+
+def _told(level: float) -> float:
+    return round(level, _PLACES) + 0.0  # never -0.0: that is another text in a record
 
 
 def lufs(energy: float) -> float:
@@ -69,7 +74,7 @@ def _above(energies: Energies, gate_lufs: float) -> Energies:
 
 def _loudest(short_term: Energies) -> float | None:
     audible = _above(short_term, ABSOLUTE_GATE_LUFS)
-    return lufs(float(audible.max())) if audible.size else None
+    return _told(lufs(float(audible.max()))) if audible.size else None
 
 
 def _range(short_term: Energies) -> float | None:
@@ -78,4 +83,4 @@ def _range(short_term: Energies) -> float | None:
         return None
     gated = np.sort(_above(audible, lufs(float(audible.mean())) + RANGE_GATE_LU))
     low, high = (float(gated[round((gated.size - 1) * part)]) for part in (_LOW, _HIGH))
-    return 10 * math.log10(high / low)
+    return _told(10 * math.log10(high / low))

@@ -16,7 +16,7 @@ from meter.weighting import Weighting
 from model.analysis import Signs
 from model.loudness import LoudnessReport
 
-METER = "meter 1"
+METER = "meter 2"
 BATCH = 32_768  # samples measured at once: enough for the calls to cost little, and small enough for a core's cache
 SAMPLE_RATE_MIN_HZ = 1_000
 SAMPLE_MAX = 1e9  # +180 dBFS: what is above is damage, as NaN and infinity are
