@@ -23,6 +23,7 @@ FLAC_BLOCK_SAMPLES = 3_840  # a quarter of the timeline's unit, so that FLAC is 
 _RESAMPLER = {"resampler": "soxr", "precision": 28}
 _DOWNMIX = {"ochl": "stereo", "rematrix_maxval": 1.0}  # the sum of what a channel gets cannot clip
 _WRITE_SAMPLES = 32_768
+_COPIED_FLOATS = {"format": "f32le", "acodec": "copy"}
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
 
@@ -85,6 +86,23 @@ def decode(
         hashed = {"format": "hash", "hash": "sha256", "acodec": "copy", "map": "0:a:0"}
         outputs.append(source_stream.output("pipe:2", **hashed))
     return _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
+
+
+def play_back(tool: str, encoding: str) -> list[str]:
+    """Decode a file that `encode` made to interleaved 32-bit floats on standard output, its trims honoured.
+
+    A filter opens it: demultiplexer and decoder run in that filter's thread, and what goes from thread to thread is
+    tens of thousands of samples and not a codec's frame. That is half the CPU of `decode`, and the same samples. With
+    more than one decoder thread the filter corrupts memory (FLAC, ffmpeg 9.0.2).
+    """
+    opened = _in_graph("protocol_whitelist=file:format_whitelist=mov")
+    words = _compiled(tool, ffmpeg.input(_file(encoding), format="lavfi").output("pipe:1", **_COPIED_FLOATS), "error")
+    at = words.index("-i") + 1
+    words[at] = (
+        f"amovie=filename={_in_graph(words[at])}:dec_threads=1:format_opts={opened},asetnsamples=n={_WRITE_SAMPLES}:p=0,"
+        f"aformat=sample_fmts=flt:sample_rates={SAMPLE_RATE_HZ}:channel_layouts=stereo"
+    )
+    return words
 
 
 def normalise(
@@ -195,6 +213,13 @@ def _source(path: str, *, containers: str = CONTAINERS, ignore_trims: bool = Fal
 def _file(path: str) -> str:
     """A file's name, spelled in ASCII for as long as it is in a graph: ffmpeg-python takes no names but UTF-8."""
     return _FILE + quote(path, errors=_AS_BYTES)
+
+
+def _in_graph(value: str) -> str:
+    """The value of a filter's option: spelled for the option, and that for the graph."""
+    for special in ("\\':", "\\'[],;"):
+        value = "".join(f"\\{each}" if each in special else each for each in value)
+    return value
 
 
 def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:

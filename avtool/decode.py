@@ -56,6 +56,18 @@ async def decode(
     return Decoded(packet_sha256=hashed, stderr=done.stderr)
 
 
+async def play_back(
+    tool: Ffmpeg, encoding: str, take: Callable[[bytes], None], *, timeout_s: float, subject: str
+) -> None:
+    """Hand over the samples of a file that we encoded, interleaved 32-bit floats of two channels at 48 kHz.
+
+    They are those of `decode`, the file's trims honoured, at half the cost. `take` is called as by `decode`. Raises
+    ToolError.
+    """
+    words = argv.play_back(tool.path, encoding)
+    await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=take)
+
+
 async def normalise(
     tool: Ffmpeg,
     source: str,

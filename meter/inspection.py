@@ -33,7 +33,7 @@ class Inspection:
         if peak >= SILENCE:
             if self._first_loud is None:
                 self._first_loud = self._samples + int(_loud(samples)[0])
-            self._last_loud = (self._samples, samples)
+            self._last_loud = (self._samples, samples.copy())
         self._mono = self._mono and np.array_equal(samples[0], samples[1])
         self._spectrum.take(samples)
         self._samples += samples.shape[1]

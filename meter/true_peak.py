@@ -5,13 +5,13 @@ from array import array
 import numpy as np
 from numpy.typing import NDArray
 
+from meter.batches import Samples, peak
 from meter.steps import rounded, step_start
 
 BLOCK = 32  # samples in a row of the product
 TAPS = 24  # samples that one point between samples is made from
 _SHARPNESS = 5.0  # Kaiser's beta: the points are within 0.02 dB up to 18 kHz at 44.1 kHz, 20 kHz at 48 kHz
-
-Samples = NDArray[np.float32]
+_LOOKS = 256  # blocks looked at in one product
 
 
 def oversampling(sample_rate_hz: int) -> int:
@@ -81,9 +81,47 @@ class TruePeaks:
             self.steps[-1] = max(self.steps[-1], rounded(self._largest))
 
 
-def peak(samples: Samples) -> float:
-    """The largest magnitude, 0 of nothing; NaN if one is."""
-    return max(float(samples.max()), -float(samples.min())) if samples.size else 0.0
+class LargestTruePeak:
+    """The largest true peak of one stream.
+
+    No point between samples is larger than the largest sample that it is made from, times the sum of its filter's
+    magnitudes. So only what lies between samples that come so near to the largest so far is looked at.
+    """
+
+    def __init__(self, sample_rate_hz: int, *, channels: int, batch: int) -> None:
+        """`batch` is the number of samples in every batch, a multiple of `BLOCK`."""
+        filters = phases(oversampling(sample_rate_hz))
+        self._product = np.pad(_product(filters), ((BLOCK - TAPS + 1, 0), (0, 0)))
+        self._gain_max = float(np.abs(filters).sum(axis=1).max(initial=0))
+        self._blocks = np.zeros((channels, 1 + batch // BLOCK, BLOCK), np.float32)  # the first is of the batch before
+        self._magnitudes = np.empty_like(self._blocks)
+        self._before = 0.0  # the largest magnitude of the batch before
+        self._largest = 0.0
+
+    def take(self, samples: Samples, largest: float) -> None:
+        """A batch (channels, samples) and its largest magnitude."""
+        blocks = self._blocks
+        blocks[:, 0] = blocks[:, -1]
+        blocks[:, 1:] = samples.reshape(len(blocks), -1, BLOCK)
+        self._largest = max(self._largest, largest)
+        if self._gain_max * max(largest, self._before) > self._largest:
+            self._look_between()
+        self._before = largest
+
+    def end(self) -> float:
+        """The peak, linear, six significant digits; what rings on after the last sample is heard too."""
+        self.take(np.zeros_like(self._blocks[:, 1:]), 0.0)
+        return rounded(self._largest)
+
+    def _look_between(self) -> None:
+        blocks = self._blocks
+        largest = np.abs(blocks, out=self._magnitudes).max(axis=2)
+        near = self._gain_max * np.maximum(largest[:, 1:], largest[:, :-1]) > self._largest
+        channel, at = np.nonzero(near)
+        for start in range(0, len(at), _LOOKS):
+            some = slice(start, start + _LOOKS)
+            rows = np.hstack([blocks[channel[some], at[some]], blocks[channel[some], at[some] + 1]])
+            self._largest = max(self._largest, peak(rows @ self._product))
 
 
 class Between:
@@ -92,10 +130,7 @@ class Between:
     def __init__(self, sample_rate_hz: int, *, channels: int, batch: int) -> None:
         """`batch` is the number of samples in every batch, a multiple of `BLOCK`."""
         filters = phases(oversampling(sample_rate_hz))
-        product = np.zeros((BLOCK + TAPS - 1, BLOCK, len(filters)), np.float32)
-        for at in range(BLOCK):
-            product[at : at + TAPS, at] = filters.T
-        self._product = product.reshape(BLOCK + TAPS - 1, -1)
+        self._product = _product(filters)
         self._rows = np.zeros((channels, batch // BLOCK, BLOCK + TAPS - 1), np.float32)
         self._points = np.empty((channels, batch // BLOCK, self._product.shape[1]), np.float32)
 
@@ -112,3 +147,11 @@ class Between:
         rows[:, 1:, : TAPS - 1] = rows[:, :-1, BLOCK:]
         np.matmul(rows.reshape(-1, rows.shape[2]), self._product, out=self._points.reshape(-1, self._points.shape[2]))
         return self._points
+
+
+def _product(filters: NDArray[np.float64]) -> Samples:
+    """For a block: the samples that its points are made from, TAPS − 1 before it and its own, to all its points."""
+    product = np.zeros((BLOCK + TAPS - 1, BLOCK, len(filters)), np.float32)
+    for at in range(BLOCK):
+        product[at : at + TAPS, at] = filters.T
+    return product.reshape(BLOCK + TAPS - 1, -1)

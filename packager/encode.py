@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from avtool import argv
-from avtool.decode import decode
+from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.output import progress_seconds
 from avtool.run import Limits, run
-from meter.meter import Meter
+from meter.meter import LoudnessMeter
 from model.loudness import LoudnessReport
 from model.package import Attempt
 from model.rendition import Ladder, Rendition
@@ -103,12 +103,10 @@ class Encoder:
     async def _measure(self, rendition: Rendition, trim_db: float) -> None:
         job, meters = self.job, _Meters(self.job.lengths)
         async with job.slots:
-            await decode(
+            await play_back(
                 job.tool,
                 str(self._path(rendition, trim_db)),
                 meters.take_bytes,
-                sample_rate_hz=argv.SAMPLE_RATE_HZ,
-                channels=argv.CHANNELS,
                 timeout_s=job.timeout_s,
                 subject=job.subject,
             )
@@ -119,7 +117,7 @@ class _Meters:
     """A meter for each of several recordings that come as one stream."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
-        self._meters = [Meter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS) for _ in lengths]
+        self._meters = [LoudnessMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS) for _ in lengths]
         self._lengths_bytes = [length * argv.CHANNELS * _SAMPLE_BYTES for length in lengths]
         self._at = self._taken = 0  # which recording it is, and how much of it was heard
 
@@ -136,7 +134,7 @@ class _Meters:
 
     def reports(self) -> tuple[LoudnessReport, ...]:
         """The loudness of each recording."""
-        return tuple(meter.result().loudness for meter in self._meters)
+        return tuple(meter.loudness() for meter in self._meters)
 
 
 def _as_one(mezzanines: Sequence[Path]) -> Path:

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from avtool.argv import CONTAINERS
-from avtool.decode import Decoded, decode, normalise
+from avtool import argv
+from avtool.argv import CONTAINERS, EncodeOutput
+from avtool.decode import Decoded, decode, normalise, play_back
 from avtool.locate import Ffmpeg
+from avtool.run import Limits, run
 from model.errors import SourceTooLong, ToolFailed, ToolTimeout
+from model.rendition import Codec, Rendition
 from tests.support.audio import make_audio, music_like, tone
 
 Floats = NDArray[np.float32]
@@ -245,3 +248,34 @@ async def test_the_mezzanine_is_what_was_heard(tool: Ffmpeg, tmp_path: Path, cha
     assert signals[0] == pytest.approx(signals[1] * 10 ** (-6 / 20), abs=1e-6)
     if mono:
         assert float(np.abs(signals[1]).max()) == pytest.approx(0.3, abs=0.001)
+
+
+async def _encodings(tool: Ffmpeg, folder: Path) -> dict[Codec, Path]:
+    """One file of each codec, as the packager makes them, of an odd length; names as awkward as names may be."""
+    folder.mkdir()
+    source = make_audio("anoisesrc=s=7:r=48000:a=0.3:d=3.0001,aformat=channel_layouts=stereo", ".mp4", "-c:a", "flac")
+    rates = {Codec.AAC: 128_000, Codec.OPUS: 96_000, Codec.FLAC: 0}
+    paths = {codec: folder / f"{codec}.mp4" for codec in rates}
+    outputs = [
+        EncodeOutput(rendition=Rendition(rendition_id=codec, codec=codec, bitrate_bps=rates[codec]), path=str(path))
+        for codec, path in paths.items()
+    ]
+    await run(argv.encode(tool.path, str(source), outputs), limits=Limits(timeout_s=60), subject="x")
+    return paths
+
+
+@pytest.mark.parametrize("name", ["plain", " a:b, [c]; 'd' \\e=%20", "\udcff"])
+async def test_an_encoding_plays_back_as_it_decodes(tool: Ffmpeg, tmp_path: Path, name: str) -> None:
+    """The same samples, each codec's trims honoured; whatever the folder is called."""
+    for codec, path in (await _encodings(tool, tmp_path / name)).items():
+        taken = bytearray()
+        await play_back(tool, str(path), taken.extend, timeout_s=60, subject="x")
+        played = np.frombuffer(taken, "<f4").reshape(-1, 2)
+        assert np.array_equal(played, await _samples(tool, path, rate=48_000)), codec
+
+
+async def test_only_our_own_files_play_back(tool: Ffmpeg, tmp_path: Path) -> None:
+    """Another container, or none at all, is an error."""
+    for path in (tone(3), tmp_path / "missing"):
+        with pytest.raises(ToolFailed):
+            await play_back(tool, str(path), lambda _: None, timeout_s=60, subject="x")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from meter.meter import BATCH
+from meter.batches import BATCH
 from model.analysis import Signs
 from tests.unit.meter.ebu import RATE, measured, tones
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from meter.true_peak import TruePeaks, oversampling, peak, phases
+from meter.batches import peak
+from meter.true_peak import LargestTruePeak, TruePeaks, oversampling, phases
 
 BATCH = 1 << 12
 
@@ -70,3 +71,40 @@ def test_nothing_has_no_peak() -> None:
     """No samples, no steps; and the peak of nothing is 0."""
     assert _steps(np.zeros((2, 0), np.float32), 48_000) == []
     assert peak(np.zeros((2, 0), np.float32)) == 0.0
+
+
+def _largest(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> float:
+    """The largest peak of (channels, samples)."""
+    found = LargestTruePeak(rate, channels=len(samples), batch=BATCH)
+    for start in range(0, samples.shape[1], BATCH):
+        some = samples[:, start : start + BATCH]
+        found.take(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))), peak(some))
+    return found.end()
+
+
+@pytest.mark.parametrize("rate", [8_000, 48_000, 96_000, 192_000])
+@pytest.mark.parametrize("count", [1, 31, 33, BATCH - 13, BATCH, 3 * BATCH + 5])
+def test_the_largest_is_that_of_all_steps(rate: int, count: int) -> None:
+    """Few places are looked at, and none is missed: noise that fades in or out, a lone click, and a cut through it."""
+    rng = np.random.default_rng(count)
+    noise = rng.uniform(-1, 1, (2, count))
+    signals = [noise * np.linspace(0, 1, count), noise * np.linspace(1, 0, count), noise * 0.01]
+    signals[2][:, count // 2] += 0.9
+    for signal in signals:
+        samples = signal.astype(np.float32)
+        assert _largest(samples, rate) == pytest.approx(max(_steps(samples, rate)), rel=2e-6)
+
+
+def test_a_crest_far_above_all_samples_is_met() -> None:
+    """The worst that samples can do: as large as they get, and signed as the filter is, so that they all add up. The
+    point is larger than any sample around and than the samples of equal size before it, which were looked at."""
+    taps = phases(4)[1]
+    wave = np.zeros((1, BATCH), np.float32)
+    wave[0, 100:200] = 0.99
+    wave[0, 2_000 : 2_000 + len(taps)] = 0.98 * np.sign(taps)
+    assert _largest(wave, 48_000) == pytest.approx(0.98 * float(np.abs(taps).sum()), rel=1e-5)
+
+
+def test_of_silence_there_is_no_peak() -> None:
+    """0, and nothing was looked for."""
+    assert _largest(np.zeros((2, BATCH), np.float32), 48_000) == 0.0
