@@ -58,11 +58,6 @@ class Order:
     subject: str
 
     @property
-    def package_id(self) -> str:
-        """The id of the track's own package."""
-        return self.package_ids[self.position]
-
-    @property
     def mezzanine_ids(self) -> tuple[str, ...]:
         """Those of the run, or the one of a recording that is alone."""
         return tuple(each.mezzanine_id for each in self.mezzanines)
@@ -130,6 +125,11 @@ def wanted_package_ids(work: Packaging, track: Track, *, lower_db: float = 0.0) 
     if len(ids) == 1:
         return (derived_id(*ids, *words),)
     return tuple(derived_id(*ids, f"piece {position}", *words) for position in range(len(ids)))
+
+
+def own_package_id(work: Packaging, track: Track, *, lower_db: float) -> str:
+    """Of the wanted packages the track's own."""
+    return wanted_package_ids(work, track, lower_db=lower_db)[track.run.position if track.run else 0]
 
 
 async def earlier(work: Packaging, order: Order) -> list[list[Package]]:
