@@ -26,7 +26,7 @@ from ingest.work import (
     time_limit,
     track_in,
 )
-from model.errors import ObjectNotFound
+from model.errors import ObjectNotFound, PipelineError, SourceError
 from model.events import Stage, StageStarted
 from model.loudness import LoudnessMode
 from model.records import to_json
@@ -65,14 +65,34 @@ async def keep(
     return Ingested(track=track, fresh=track != known)
 
 
-async def write(work: Ingest, heard: Heard, level: Level, place: Place | None, *, gain_db: float) -> Mezzanine:
+async def write(work: Ingest, heard: Heard, level: Level, place: Place | None, *, gain_db: float) -> Mezzanine | None:
     """The mezzanine of a source that is part of a run, at this place in it; made if it is not there.
 
-    Its gain may be lower than `gain_db` where resampling raised a true peak.
+    Its gain may be lower than `gain_db` where resampling raised a true peak. None if the file of a neighbour is no
+    longer the one that was heard: then there is no such run.
     """
     level = replace(level, gain=replace(level.gain, applied_db=gain_db))
     async with work.turns.hold(heard.recording_id):
-        return await _mezzanine(work, heard, level, place)
+        check_unchanged(heard.source, heard.stamp)
+        try:
+            return await _mezzanine(work, heard, level, place)
+        except PipelineError:
+            if place is None or not _lost(place):
+                raise
+    return None
+
+
+def _lost(place: Place) -> bool:
+    try:
+        _check_neighbours(place)
+    except SourceError:
+        return True
+    return False
+
+
+def _check_neighbours(place: Place) -> None:
+    for each in place.neighbours:
+        check_unchanged(each.source, each.stamp)
 
 
 def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanine: Mezzanine, run: Run | None) -> Track:
@@ -147,13 +167,14 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
     if known is not None and await _holds(work.store, known):
         return known
     work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
+    decoded_s = heard.analysis.duration_s + (place.before.analysis.duration_s if place and place.before else 0.0)
     async with scratch_folder(work.settings.scratch_dir) as scratch:
         writing = Writing(
             tool=work.tool,
             source=heard.source,
             info=heard.info,
             scratch=scratch,
-            timeout_s=time_limit(work, heard.analysis.duration_s),
+            timeout_s=time_limit(work, decoded_s),
             on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
             around=surroundings(heard, place) if place else ALONE,
         )
@@ -161,6 +182,8 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
             writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted
         )
         check_unchanged(heard.source, heard.stamp)
+        if place:
+            _check_neighbours(place)
         made = Mezzanine(
             recording_id=heard.recording_id,
             mezzanine_id=mezzanine_id,
