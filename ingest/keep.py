@@ -90,6 +90,12 @@ def _lost(place: Place) -> bool:
     return False
 
 
+def _check_still(heard: Heard, place: Place | None) -> None:
+    check_unchanged(heard.source, heard.stamp)
+    if place:
+        _check_neighbours(place)
+
+
 def _check_neighbours(place: Place) -> None:
     for each in place.neighbours:
         check_unchanged(each.source, each.stamp)
@@ -167,23 +173,18 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
     if known is not None and await _holds(work.store, known):
         return known
     work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
-    decoded_s = heard.analysis.duration_s + (place.before.analysis.duration_s if place and place.before else 0.0)
     async with scratch_folder(work.settings.scratch_dir) as scratch:
-        writing = Writing(
-            tool=work.tool,
-            source=heard.source,
-            info=heard.info,
-            scratch=scratch,
-            timeout_s=time_limit(work, decoded_s),
-            on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
-            around=surroundings(heard, place) if place else ALONE,
-        )
-        written = await write_mezzanine(
-            writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted
-        )
-        check_unchanged(heard.source, heard.stamp)
-        if place:
-            _check_neighbours(place)
+        try:
+            written = await write_mezzanine(
+                _writing(work, heard, place, scratch),
+                gain_db=level.gain.applied_db,
+                true_peak_dbtp=ceiling,
+                integrated_lufs=wanted,
+            )
+        except PipelineError:
+            _check_still(heard, place)  # what is gone, or is written to, looks damaged
+            raise
+        _check_still(heard, place)
         made = Mezzanine(
             recording_id=heard.recording_id,
             mezzanine_id=mezzanine_id,
@@ -198,6 +199,19 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
         await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
     await work.store.put(record_key, to_json(made), media_type="application/json", cache_control=IMMUTABLE)
     return made
+
+
+def _writing(work: Ingest, heard: Heard, place: Place | None, scratch: Path) -> Writing:
+    before_s = place.before.analysis.duration_s if place and place.before else 0.0  # all of it has to be decoded
+    return Writing(
+        tool=work.tool,
+        source=heard.source,
+        info=heard.info,
+        scratch=scratch,
+        timeout_s=time_limit(work, before_s + heard.analysis.duration_s),
+        on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
+        around=surroundings(heard, place) if place else ALONE,
+    )
 
 
 async def _holds(store: ObjectStore, mezzanine: Mezzanine) -> bool:
