@@ -244,15 +244,19 @@ def _among(source: str, around: Surroundings, *, ignore_trims: bool) -> Any:
     """A source, and as much as is wanted of what comes before and after it, as one stream in double precision."""
     parts = [_source(source, ignore_trims=ignore_trims)["a:0"]]
     if around.before is not None:
-        before = _source(around.before, ignore_trims=ignore_trims)["a:0"]
-        parts.insert(0, before.filter("atrim", start_sample=around.before_from).filter("asetpts", "N/SR/TB"))
+        parts.insert(0, _part(around.before, ignore_trims=ignore_trims, start_sample=around.before_from))
     if around.after is not None:
-        after = _source(around.after, ignore_trims=ignore_trims)["a:0"]
-        parts.append(after.filter("atrim", end_sample=around.after_until))
+        parts.append(_part(around.after, ignore_trims=ignore_trims, end_sample=around.after_until))
     if len(parts) == 1:
         return parts[0]
     exact = [each.filter("aformat", sample_fmts="dbl") for each in parts]
     return ffmpeg.filter(exact, "concat", n=len(parts), v=0, a=1)
+
+
+def _part(source: str, *, ignore_trims: bool, **limits: int) -> Any:
+    """A part of a source, by the count of its samples: what its timestamps say does not matter."""
+    stream = _source(source, ignore_trims=ignore_trims)["a:0"]
+    return stream.filter("asetpts", "N/SR/TB").filter("atrim", **limits)
 
 
 def _cut(stream: Any, around: Surroundings) -> Any:

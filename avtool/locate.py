@@ -10,8 +10,20 @@ from avtool.run import Limits, run
 from model.errors import ToolError, ToolMissing
 
 ENCODERS = ("aac", "libopus", "flac")
-FILTERS = ("aformat", "aresample", "asetnsamples", "asetpts", "asettb", "asplit", "atrim", "concat", "pan", "volume")
-DEMUXERS = ("concat",)
+FILTERS = (
+    "aformat",
+    "amovie",
+    "aresample",
+    "asetnsamples",
+    "asetpts",
+    "asettb",
+    "asplit",
+    "atrim",
+    "concat",
+    "pan",
+    "volume",
+)
+DEMUXERS = ("concat", "lavfi")
 _ASKING = Limits(timeout_s=20)
 _HINT = "set SEGUE_FFMPEG to an ffmpeg with libopus and libsoxr, or reinstall Segue's own: pip install imageio-ffmpeg"
 

@@ -26,9 +26,9 @@ from ingest.work import (
     time_limit,
     track_in,
 )
-from model.errors import ObjectNotFound
+from model.errors import ObjectNotFound, PipelineError, SourceError
 from model.events import Stage, StageStarted
-from model.loudness import LoudnessMode, as_told
+from model.loudness import LoudnessMode, LoudnessReport, as_told
 from model.records import to_json
 from model.track import ART_SIDES, Mezzanine, Run, Track, derived_id, track_id_of
 from storage.base import ObjectStore
@@ -65,14 +65,40 @@ async def keep(
     return Ingested(track=track, fresh=track != known)
 
 
-async def write(work: Ingest, heard: Heard, level: Level, place: Place | None, *, gain_db: float) -> Mezzanine:
+async def write(work: Ingest, heard: Heard, level: Level, place: Place | None, *, gain_db: float) -> Mezzanine | None:
     """The mezzanine of a source that is part of a run, at this place in it; made if it is not there.
 
-    Its gain may be lower than `gain_db` where resampling raised a true peak.
+    Its gain may be lower than `gain_db` where resampling raised a true peak. None if the file of a neighbour is no
+    longer the one that was heard: then there is no such run.
     """
     level = replace(level, gain=replace(level.gain, applied_db=gain_db))
     async with work.turns.hold(heard.recording_id):
-        return await _mezzanine(work, heard, level, place)
+        check_unchanged(heard.source, heard.stamp)
+        try:
+            return await _mezzanine(work, heard, level, place)
+        except PipelineError:
+            if place is None or not _lost(place):
+                raise
+    return None
+
+
+def _lost(place: Place) -> bool:
+    try:
+        _check_neighbours(place)
+    except SourceError:
+        return True
+    return False
+
+
+def _check_still(heard: Heard, place: Place | None) -> None:
+    check_unchanged(heard.source, heard.stamp)
+    if place:
+        _check_neighbours(place)
+
+
+def _check_neighbours(place: Place) -> None:
+    for each in place.neighbours:
+        check_unchanged(each.source, each.stamp)
 
 
 def _report(work: Ingest, heard: Heard, level: Level, *, track_id: str, mezzanine: Mezzanine, run: Run | None) -> Track:
@@ -153,20 +179,17 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
         return known
     work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
     async with scratch_folder(work.settings.scratch_dir) as scratch:
-        writing = Writing(
-            tool=work.tool,
-            source=heard.source,
-            info=heard.info,
-            scratch=scratch,
-            timeout_s=time_limit(work, heard.analysis.duration_s),
-            on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
-            around=surroundings(heard, place) if place else ALONE,
-            album=album,
-        )
-        written = await write_mezzanine(
-            writing, gain_db=level.gain.applied_db, true_peak_dbtp=ceiling, integrated_lufs=wanted
-        )
-        check_unchanged(heard.source, heard.stamp)
+        try:
+            written = await write_mezzanine(
+                _writing(work, heard, place, scratch, album),
+                gain_db=level.gain.applied_db,
+                true_peak_dbtp=ceiling,
+                integrated_lufs=wanted,
+            )
+        except PipelineError:
+            _check_still(heard, place)  # what is gone, or is written to, looks damaged
+            raise
+        _check_still(heard, place)
         made = Mezzanine(
             recording_id=heard.recording_id,
             mezzanine_id=mezzanine_id,
@@ -182,6 +205,20 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
         await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
     await work.store.put(record_key, to_json(made), media_type="application/json", cache_control=IMMUTABLE)
     return made
+
+
+def _writing(work: Ingest, heard: Heard, place: Place | None, scratch: Path, album: LoudnessReport | None) -> Writing:
+    before_s = place.before.analysis.duration_s if place and place.before else 0.0  # all of it has to be decoded
+    return Writing(
+        tool=work.tool,
+        source=heard.source,
+        info=heard.info,
+        scratch=scratch,
+        timeout_s=time_limit(work, before_s + heard.analysis.duration_s),
+        on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
+        around=surroundings(heard, place) if place else ALONE,
+        album=album,
+    )
 
 
 async def _holds(store: ObjectStore, mezzanine: Mezzanine) -> bool:

@@ -5,13 +5,13 @@ resampled with its neighbours around it, on one grid for the whole run, and cut 
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from avtool.argv import SAMPLE_RATE_HZ, Surroundings
 from ingest.work import Heard
-from model.track import TrackTags
 
 SILENCE_S_MAX = 0.02  # of music that goes on, no more than this is below −60 dBFS at a joint
 PIECE_S_MIN = 2.0  # a shorter one may have too little to be heard before the next
@@ -21,7 +21,9 @@ _AROUND_S = 0.1
 
 def runs_of(tracks: Sequence[Heard]) -> list[tuple[int, ...]]:
     """The runs among the tracks of one album, as places in `tracks`: two or more in each, in playing order."""
-    order = sorted(range(len(tracks)), key=lambda place: _number(tracks[place].around.tags))
+    shelves = [_shelf(track) for track in tracks]
+    unique = {shelf for shelf, count in Counter(shelves).items() if count == 1}
+    order = sorted((place for place, shelf in enumerate(shelves) if shelf in unique), key=lambda place: shelves[place])
     runs: list[list[int]] = []
     length_s = 0.0
     for place in order:
@@ -38,26 +40,24 @@ def runs_of(tracks: Sequence[Heard]) -> list[tuple[int, ...]]:
 def goes_into(track: Heard, following: Heard) -> bool:
     """Whether a track runs into the next one: they are neighbours on one disc, and there is sound up to the joint.
 
-    They must be alike in form, too: of two forms no one signal can be made.
+    They must lie in one folder and be alike in form, too: an album may be there twice, and of two forms no one signal
+    can be made.
     """
-    disc, number = _number(track.around.tags)
+    *place, number = _shelf(track)
     return (
         number > 0
-        and _number(following.around.tags) == (disc, number + 1)
-        and _form(track) == _form(following)
+        and _shelf(following) == (*place, number + 1)
         and min(track.analysis.duration_s, following.analysis.duration_s) >= PIECE_S_MIN
         and track.analysis.signs.silence_end_s <= SILENCE_S_MAX
         and following.analysis.signs.silence_start_s <= SILENCE_S_MAX
     )
 
 
-def _number(tags: TrackTags) -> tuple[int, int]:
-    return tags.disc_number or 1, tags.track_number or 0
-
-
-def _form(track: Heard) -> tuple[object, ...]:
-    info = track.info
-    return info.container, info.codec, info.sample_rate_hz, info.channels, info.channel_layout
+def _shelf(track: Heard) -> tuple[bytes, str, int, int]:
+    """Where a track stands: folder, form, disc and number; 0 for one that has no number."""
+    info, tags = track.info, track.around.tags
+    form = f"{info.container}, {info.codec}, {info.sample_rate_hz} Hz, {info.channels} channels, {info.channel_layout}"
+    return track.stamp.path.rpartition(b"/")[0], form, tags.disc_number or 1, tags.track_number or 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,11 @@ class Place:
     before: Heard | None
     after: Heard | None
     past_grid: int
+
+    @property
+    def neighbours(self) -> tuple[Heard, ...]:
+        """Those that there are."""
+        return tuple(each for each in (self.before, self.after) if each is not None)
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -65,11 +65,6 @@ class Order:
     subject: str
 
     @property
-    def package_id(self) -> str:
-        """The id of the track's own package."""
-        return self.package_ids[self.position]
-
-    @property
     def mezzanine_ids(self) -> tuple[str, ...]:
         """Those of the run, or the one of a recording that is alone."""
         return tuple(each.mezzanine_id for each in self.mezzanines)
@@ -149,6 +144,11 @@ def album_told(track: Track, *, lower_db: float) -> LoudnessReport | None:
 
 def _lossless(work: Packaging, track: Track) -> tuple[bool, ...]:
     return tuple(work.settings.lossless and each.lossless for each in pieces_of(track))
+
+
+def own_package_id(work: Packaging, track: Track, *, lower_db: float) -> str:
+    """Of the wanted packages the track's own."""
+    return wanted_package_ids(work, track, lower_db=lower_db)[track.run.position if track.run else 0]
 
 
 async def earlier(work: Packaging, order: Order) -> list[list[Package]]:

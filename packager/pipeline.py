@@ -9,7 +9,7 @@ from model.events import Stage, StageStarted
 from model.package import Current, Package
 from model.track import Track
 from packager.make import make_packages
-from packager.order import Order, Packaging, earlier, order_of, turn_of
+from packager.order import Order, Packaging, earlier, order_of, own_package_id, turn_of
 from packager.publish import make_live
 from packager.records import find_package, live_package, read_track
 from packager.verify import verify_package
@@ -28,6 +28,11 @@ class Packaged:
     def package_id(self) -> str:
         """The id of the live package."""
         return self.package.package_id
+
+    @property
+    def asked_db(self) -> float:
+        """How much softer than the mezzanine it was asked to be, in dB: 0 or more."""
+        return _asked_db(self.package)
 
     @property
     def lowered_db(self) -> float:
@@ -56,18 +61,19 @@ async def package(
         live = await _live(work.store, track_id)
         if lower_db is None:
             lower_db = _lowered_before(track, live)
-        order = await order_of(work, track, lower_db=lower_db, subject=subject)
-        is_live = live is not None and live.package_id == order.package_id
-        found = live if is_live else await find_package(work.store, track.recording_id, order.package_id)
+        package_id = own_package_id(work, track, lower_db=lower_db)
+        is_live = live is not None and live.package_id == package_id
+        found = live if is_live else await find_package(work.store, track.recording_id, package_id)
         if found is not None and is_live and not repair:
             return Packaged(track=track, package=found, fresh=False)
         if found is not None and not await _broken(work, [found], subject):
             made = found
         else:
+            order = await order_of(work, track, lower_db=lower_db, subject=subject)
             made = await _made(work, order, again=found is not None)
         fresh = made is not found or not is_live
         if fresh:
-            current = Current(track_id=track_id, recording_id=track.recording_id, package_id=order.package_id)
+            current = Current(track_id=track_id, recording_id=track.recording_id, package_id=package_id)
             await make_live(work.store, current)
     return Packaged(track=track, package=made, fresh=fresh)
 
@@ -79,10 +85,13 @@ async def _live(store: ObjectStore, track_id: str) -> Package | None:
 
 
 def _lowered_before(track: Track, live: Package | None) -> float:
-    """How much softer than this mezzanine the live package was asked to be: what its first attempt began with."""
-    if live is None or live.mezzanine_id != track.mezzanine.mezzanine_id or not live.attempts:
-        return 0.0
-    return max(0.0, -live.attempts[0].trim_db)
+    """How much softer than this mezzanine the live package was asked to be."""
+    return _asked_db(live) if live is not None and live.mezzanine_id == track.mezzanine.mezzanine_id else 0.0
+
+
+def _asked_db(package: Package) -> float:
+    """How much softer than its mezzanine a package was asked to be: what its first attempt began with."""
+    return max(0.0, -package.attempts[0].trim_db) if package.attempts else 0.0
 
 
 async def _made(work: Packaging, order: Order, *, again: bool) -> Package:
