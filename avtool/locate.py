@@ -23,7 +23,7 @@ FILTERS = (
     "pan",
     "volume",
 )
-DEMUXERS = ("concat", "lavfi")
+DEMUXERS = ("concat",)
 _ASKING = Limits(timeout_s=20)
 _HINT = "set SEGUE_FFMPEG to an ffmpeg with libopus and libsoxr, or reinstall Segue's own: pip install imageio-ffmpeg"
 
