@@ -108,7 +108,8 @@ def _track(row: TrackRow) -> dict[str, object]:
         "disc_number": row.disc_number,
         "duration_s": row.duration_s,
         "level_lufs": row.level_lufs,
-        "playlists": playlists | {"dash": f"{base}/{MPD_NAME}"},
+        "playlists": playlists,
+        "mpd": f"{base}/{MPD_NAME}",
         "art": art[str(_ART_SIDE)],
         "art_sizes": art,
     }

@@ -87,7 +87,7 @@ async def test_every_family_plays_to_its_end(
     page = await context.new_page()
     await page.goto(page_url)
     await page.mouse.click(1, 1)  # a page that nobody touched may not play
-    seen: dict[str, Any] = await page.evaluate(PLAY, [origin_url.rstrip("/") + track["playlists"]["dash"], codec])
+    seen: dict[str, Any] = await page.evaluate(PLAY, [origin_url.rstrip("/") + track["mpd"], codec])
     await context.close()
     assert (seen["ended"], seen["errors"]) == (True, [])
     assert seen["families"] == [f'audio/mp4;codecs="{each}"' for each in ("mp4a.40.2", "Opus", "fLaC")]

@@ -66,15 +66,15 @@ async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, 
                         "aac": f"{base}/index.m3u8",
                         "opus": f"{base}/opus.m3u8",
                         "lossless": f"{base}/lossless.m3u8",
-                        "dash": f"{base}/index.mpd",
                     },
+                    "mpd": f"{base}/index.mpd",
                     "art": f"{track.art_base}/640.jpg",
                     "art_sizes": {str(side): f"{track.art_base}/{side}.jpg" for side in (160, 640, 1280)},
                 }
             ],
         }
         playlists = answer["tracks"][0]["playlists"].values()
-        for url in (*playlists, *(f"{track.art_base}/{side}.jpg" for side in track.art)):
+        for url in (*playlists, f"{base}/index.mpd", *(f"{track.art_base}/{side}.jpg" for side in track.art)):
             async with origin.client.get(url) as response:
                 assert response.status == 200
 
@@ -87,7 +87,7 @@ async def test_a_family_that_a_track_lacks_is_not_listed(listing: Listing, store
     await put(store, key, to_json(lossy))
     async with listing() as origin:
         (listed,) = (await _get(origin, "/api/v1/tracks"))["tracks"]
-        assert listed["playlists"] == {"aac": f"{track.base}/index.m3u8", "dash": f"{track.base}/index.mpd"}
+        assert listed["playlists"] == {"aac": f"{track.base}/index.m3u8"}
 
 
 async def test_pages_are_slices_of_one_order(listing: Listing, store: WatchedStore) -> None:
