@@ -24,6 +24,7 @@ FILTERS = (
     "volume",
 )
 DEMUXERS = ("concat", "lavfi")
+_LISTED = re.compile(rb"^ *\S+ +(?:d +)?(\S+)", re.MULTILINE)  # flags, for some a `d` (device), then the name
 _ASKING = Limits(timeout_s=20)
 _HINT = "set SEGUE_FFMPEG to an ffmpeg with libopus and libsoxr, or reinstall Segue's own: pip install imageio-ffmpeg"
 
@@ -68,5 +69,5 @@ def _bundled() -> str:
 
 
 def _lacking(listing: bytes, wanted: tuple[str, ...]) -> list[str]:
-    present = {row.split()[1].decode("ascii", "replace") for row in listing.splitlines() if len(row.split()) > 1}
+    present = {name.decode("ascii", "replace") for name in _LISTED.findall(listing)}
     return [name for name in wanted if name not in present]
