@@ -20,6 +20,8 @@ PLAYING := tests/e2e/test_player.py
 RUN := .venv/.run
 DEV := .venv/.dev
 HLS := player_demo/vendor/hls.mjs
+DASH := tests/players/node_modules/.fetched
+NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 
 .PHONY: help setup lint unit test check golden bench smoke demo album lock clean browser
 
@@ -37,7 +39,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV)  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) browser unit  ## the whole suite; installs the browser if it is missing
+test: $(DEV) $(HLS) $(DASH) browser unit  ## the whole suite; installs the browser if it is missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit --ignore=$(PLAYING) tests
 	$(PYTEST) $(PLAYING)
 
@@ -71,7 +73,7 @@ lock: $(RUN)  ## renew requirements/*.txt from pyproject.toml
 
 clean:  ## remove all that make made, the demo's store and album too
 	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf player_demo/node_modules player_demo/vendor
+	rm -rf player_demo/node_modules player_demo/vendor tests/players/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -92,10 +94,16 @@ $(DEV): requirements/dev.txt $(RUN)
 
 $(HLS): player_demo/package-lock.json | $(RUN)
 	@command -v npm >/dev/null || $(INSTALL) --only-binary :all: -r requirements/node.txt
-	cd player_demo && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+	cd player_demo && $(NPM_CI)
 	@mkdir -p $(@D)
 	@cp player_demo/node_modules/hls.js/LICENSE $(@D)/hls.LICENSE
 	@cp player_demo/node_modules/hls.js/dist/hls.min.mjs $@
+
+# dash.js, which only tests play with.
+$(DASH): tests/players/package-lock.json | $(RUN)
+	@command -v npm >/dev/null || $(INSTALL) --only-binary :all: -r requirements/node.txt
+	cd tests/players && $(NPM_CI)
+	@touch $@
 
 # The browser, and what the Node inside Playwright links to.
 browser: $(DEV)

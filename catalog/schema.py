@@ -7,9 +7,10 @@ ledger). So there are no migrations; another SCHEMA_VERSION means an empty catal
 import math
 from dataclasses import dataclass, fields
 
+from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 _NUMBER_MAX = 999_999
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
@@ -17,7 +18,9 @@ _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRow:
-    """What the catalog knows of a track. `package_id` is None while the track has no live package.
+    """What the catalog knows of a track. `package_id` is None, and `families` empty, while it has no live package.
+
+    `families` are the codec families that players can have, joined by spaces.
 
     The versions are those of `track.json` and `current.json` that the row was made from (as ObjectEntry.version has
     them), None where there was no such object.
@@ -37,6 +40,7 @@ class TrackRow:
     disc_number: int | None
     duration_s: float
     level_lufs: float | None
+    families: str
 
     def __post_init__(self) -> None:
         if not (self.track_id and self.title):
@@ -49,6 +53,8 @@ class TrackRow:
             raise ValueError(f"a level is finite or None: {self.level_lufs}")
         if any(not 0 <= (number or 0) < _INTEGER_END for number in (self.track_number, self.disc_number)):
             raise ValueError("track and disc numbers are not negative and have at most 63 bits")
+        if not set(self.families.split()) <= set(Codec):
+            raise ValueError(f"unknown codec family: {self.families!r}")
         for text in (self.title, self.artist, self.album, self.album_artist):
             text.encode()  # a lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError
 
@@ -77,7 +83,7 @@ TABLES = (
         ingest_version TEXT, current_version TEXT, recording_id TEXT NOT NULL, package_id TEXT, art_id TEXT NOT NULL,
         title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, album_artist TEXT NOT NULL,
         track_number INTEGER, disc_number INTEGER,
-        duration_s REAL NOT NULL, level_lufs REAL,
+        duration_s REAL NOT NULL, level_lufs REAL, families TEXT NOT NULL,
         sort_key BLOB NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",

@@ -13,7 +13,9 @@ from aiohttp import web
 from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sync import sync
+from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES
 from model.errors import PipelineError, UsageError
+from model.rendition import Codec
 from model.track import ART_SIDES
 from storage.base import ObjectStore
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
 OFFSET_MAX = 10_000_000
+_FAMILIES = {Codec.AAC: "aac", Codec.OPUS: "opus", Codec.FLAC: "lossless"}  # as listeners know them
 _ART_SIDE = 640  # pixels of "art"; "art_sizes" has all
 _DIGITS_MAX = 9  # more than any limit here; keeps int() cheap
 
@@ -92,6 +95,7 @@ def _number(request: web.Request, name: str, *, default: int, least: int, most: 
 
 def _track(row: TrackRow) -> dict[str, object]:
     base = f"/tracks/{row.track_id}"
+    playlists = {_FAMILIES[Codec(each)]: f"{base}/{MULTIVARIANT_NAMES[Codec(each)]}" for each in row.families.split()}
     art = {str(side): f"/art/{row.art_id}/{side}.jpg" for side in ART_SIDES}
     return {
         "track_id": row.track_id,
@@ -104,7 +108,8 @@ def _track(row: TrackRow) -> dict[str, object]:
         "disc_number": row.disc_number,
         "duration_s": row.duration_s,
         "level_lufs": row.level_lufs,
-        "playlists": {"aac": f"{base}/index.m3u8", "opus": f"{base}/opus.m3u8"},
+        "playlists": playlists,
+        "mpd": f"{base}/{MPD_NAME}",
         "art": art[str(_ART_SIDE)],
         "art_sizes": art,
     }

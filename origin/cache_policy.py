@@ -15,7 +15,7 @@ class ResourceClass(StrEnum):
 
     MEDIA = "media"  # init sections, segments, track files
     PLAYLIST = "playlist"  # media playlists
-    MULTIVARIANT = "multivariant"
+    MULTIVARIANT = "multivariant"  # and the MPD, which is as much
     PACKAGE = "package"  # the live package.json
     ART = "art"  # the cover of a track, as it is now
     PICTURE = "picture"  # a cover by its content
@@ -71,7 +71,7 @@ def resource_class(path: str) -> ResourceClass:
 
 
 def _class_of_track(name: str) -> ResourceClass:
-    if name.endswith(".m3u8"):
+    if name.endswith((".m3u8", ".mpd")):
         return ResourceClass.MULTIVARIANT
     if name == "package.json":
         return ResourceClass.PACKAGE

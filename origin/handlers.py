@@ -7,14 +7,14 @@ from functools import partial
 
 from aiohttp import web
 
-from manifests.codecs import JPEG_TYPE, MEDIA_TYPE, MULTIVARIANT_NAMES
+from manifests.codecs import JPEG_TYPE, MEDIA_TYPE, MPD_NAME, MULTIVARIANT_NAMES
 from model.errors import ObjectNotFound
 from model.segment import SegmentedRendition
 from model.track import ART_SIDES
 from origin.blocks import INIT_PART, part_range
 from origin.conditional import Validators
 from origin.encoding import etag_of
-from origin.library import Live, StoredPackage
+from origin.library import ART_SIDE, Live, StoredPackage
 from origin.observe import Health
 from origin.respond import Representation, send, send_document, send_stream
 from origin.state import HEALTH, LIBRARY, METRICS, PLAYER, SETTINGS
@@ -27,7 +27,6 @@ _RENDITION = f"/recordings/{{recording_id:{_ID}}}/{{package_id:{_ID}}}/{{renditi
 _PART = "{part:init|0|[1-9][0-9]{0,5}}"
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
 _SIDE = f"{{side:{'|'.join(map(str, ART_SIDES))}}}"
-_SIDE_DEFAULT = 640  # of art.jpg
 # hls.js plays from `blob:` URLs; nothing else is needed (player_demo/README.md).
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -40,6 +39,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{_RENDITION}/{_PART}.mp4", get_part)
     app.router.add_get(f"{_RENDITION}.m3u8", get_media_playlist)
     app.router.add_get(f"{_TRACK}/{_FAMILY}", get_multivariant)
+    app.router.add_get(f"{_TRACK}/{MPD_NAME}", get_mpd)
     app.router.add_get(f"/art/{{art_id:{_ID}}}/{_SIDE}.jpg", get_art)
     app.router.add_get(f"{_TRACK}/art.jpg", get_track_art)
     app.router.add_get(f"{_TRACK}/art-{_SIDE}.jpg", get_track_art)
@@ -89,6 +89,14 @@ async def get_multivariant(request: web.Request) -> web.Response:
     return await send_document(request, playlist, purge_keys=_track_keys(live))
 
 
+async def get_mpd(request: web.Request) -> web.Response:
+    """The live package as a DASH presentation, all codec families."""
+    library, track_id = request.app[LIBRARY], request.match_info["track_id"]
+    live = await library.live(track_id)
+    stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
+    return await send_document(request, library.mpd(stored, live, label), purge_keys=_track_keys(live))
+
+
 async def get_package(request: web.Request) -> web.Response:
     """The record of the live package."""
     library = request.app[LIBRARY]
@@ -102,7 +110,7 @@ async def get_track_art(request: web.Request) -> web.Response:
     library, track_id = request.app[LIBRARY], request.match_info["track_id"]
     live = await library.live(track_id)
     label = await library.label(track_id)
-    picture = await library.picture(label.art_id, int(request.match_info.get("side", _SIDE_DEFAULT)))
+    picture = await library.picture(label.art_id, int(request.match_info.get("side", ART_SIDE)))
     modified_s = max(live.modified_s, label.modified_s)
     validators = _validators(picture, modified_s=modified_s, immutable=False)
     return await _send_picture(request, picture, validators, (*_track_keys(live), f"art-{label.art_id}"))

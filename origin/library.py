@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from manifests.build import multivariant, segment_playlist, session_data_of
-from manifests.codecs import JSON_TYPE, PLAYLIST_TYPE
+from manifests.build import multivariant, quotable, segment_playlist, session_data_of
+from manifests.codecs import JSON_TYPE, MEDIA_SUFFIX, MPD_TYPE, PLAYLIST_SUFFIX, PLAYLIST_TYPE
+from manifests.dash import render_mpd
 from manifests.playlist import SessionData
 from manifests.render import render
 from model.errors import ObjectNotFound, RangeNotSatisfiable, RecordMalformed, StorageError, StorageUnavailable
@@ -24,8 +25,9 @@ from origin.hot_cache import HotCache
 from origin.observe import Cache, HealthState, Metrics
 from origin.settings import OriginSettings
 from storage.base import ByteRange, ObjectBody, ObjectStore
-from storage.keys import art_key, current_key, package_key, track_key
+from storage.keys import art_key, current_key, package_key, track_file_key, track_key
 
+ART_SIDE = 640  # pixels of a cover where no size is asked for
 _WEIGHT_PER_JSON_BYTE = 3  # the JSON itself, and 1.2 times as much parsed (measured on nine renditions), rounded up
 
 Pointed = TypeVar("Pointed")
@@ -45,6 +47,7 @@ class Live:
 class Label:
     """What listeners see of a track: its names and its cover, and since when (seconds since the epoch)."""
 
+    title: str
     session_data: tuple[SessionData, ...]
     art_id: str
     modified_s: int
@@ -58,9 +61,14 @@ class StoredPackage:
     body: bytes
     modified_s: int
 
-    def key_of(self, name: str) -> str:
-        """The object key of a file of this package."""
-        return package_key(self.package.recording_id, self.package.package_id, name)
+    @property
+    def uri(self) -> str:
+        """Where a document of a track finds what lies under this package: relative, so that a prefix is inherited."""
+        return f"../../recordings/{self.package.recording_id}/{self.package.package_id}"
+
+    def track_file_key(self, rendition: SegmentedRendition) -> str:
+        """The object key of a rendition's track file: in this package, or the mezzanine that it was made of."""
+        return track_file_key(self.package.recording_id, self.package.package_id, rendition.track_file_path)
 
 
 class Library:
@@ -121,7 +129,7 @@ class Library:
 
     async def part(self, stored: StoredPackage, rendition: SegmentedRendition, number: int) -> bytes:
         """Part `number` of a track file, which exists; its neighbours are read and kept with it."""
-        key = stored.key_of(f"{rendition.rendition.rendition_id}.mp4")
+        key = stored.track_file_key(rendition)
         kept = self._parts.get((key, number))
         self._metrics.cache_asked(Cache.MEDIA, hit=kept is not None)
         if kept is not None:
@@ -134,7 +142,7 @@ class Library:
         self, stored: StoredPackage, rendition: SegmentedRendition, start: int, end: int
     ) -> AsyncGenerator[bytes, None]:
         """Bytes `start` to `end` of a track file in blocks, uncached: the next is read when it is asked for."""
-        key = stored.key_of(f"{rendition.rendition.rendition_id}.mp4")
+        key = stored.track_file_key(rendition)
         step = self._settings.stream_block_bytes
         for at in range(start, end, step):
             wanted = ByteRange(at, min(end, at + step))
@@ -152,15 +160,28 @@ class Library:
         package = stored.package
         if not package.of(codec):
             raise ObjectNotFound("no rendition of this codec", subject=f"{live.track_id} {codec}")
-        base = f"../../recordings/{package.recording_id}/{package.package_id}"
+
+        def uri_of(rendition_id: str) -> str:
+            return f"{stored.uri}/{rendition_id}{PLAYLIST_SUFFIX}"
 
         def build() -> bytes:
-            names = label.session_data
-            return render(multivariant(package, codec, uri_of=lambda name: f"{base}/{name}.m3u8", session_data=names))
+            return render(multivariant(package, codec, uri_of=uri_of, session_data=label.session_data))
 
         modified_s = max(live.modified_s, label.modified_s)
         # By what it shows, not by its date alone: two changes may fall into one second.
         return self._document((live, label, codec), build, media_type=PLAYLIST_TYPE, modified_s=modified_s)
+
+    def mpd(self, stored: StoredPackage, live: Live, label: Label) -> Document:
+        """All families as a DASH presentation, at the place of a track."""
+
+        def uri_of(rendition: SegmentedRendition) -> str:
+            return f"{stored.uri}/{rendition.rendition.rendition_id}{MEDIA_SUFFIX}"
+
+        def build() -> bytes:
+            return render_mpd(stored.package, uri_of=uri_of, title=label.title)
+
+        modified_s = max(live.modified_s, label.modified_s)
+        return self._document((live, label, MPD_TYPE), build, media_type=MPD_TYPE, modified_s=modified_s)
 
     def media_playlist(self, stored: StoredPackage, rendition: SegmentedRendition) -> Document:
         """The media playlist of a rendition, in the segment-URL form."""
@@ -168,7 +189,7 @@ class Library:
         def build() -> bytes:
             return render(segment_playlist(rendition, target_duration_s=stored.package.target_duration_s))
 
-        key = stored.key_of(f"{rendition.rendition.rendition_id}.m3u8")
+        key = (stored.uri, rendition.rendition.rendition_id)
         return self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
 
     def record(self, stored: StoredPackage, live: Live) -> Document:
@@ -269,7 +290,13 @@ def _label(track_id: str, body: ObjectBody) -> Label:
         raise _misplaced(body.info.key)
     if not is_id(track.art_id):
         raise RecordMalformed("no art id", subject=body.info.key, hint="publish the track again")
-    return Label(session_data=session_data_of(track.tags), art_id=track.art_id, modified_s=body.info.modified_s)
+    art_uri = f"../../art/{track.art_id}/{ART_SIDE}.jpg"  # as seen from the playlists of the track
+    return Label(
+        title=quotable(track.tags.title),
+        session_data=session_data_of(track.tags, art_uri=art_uri),
+        art_id=track.art_id,
+        modified_s=body.info.modified_s,
+    )
 
 
 def _misplaced(key: str) -> RecordMalformed:

@@ -2,7 +2,7 @@
 
 const KEY = "segue-player";
 const DEFAULTS = Object.freeze({ family: "auto", kbps: null, volume: 1, muted: false, shuffle: false });
-const FAMILIES = ["auto", "aac", "opus"];
+const FAMILIES = ["auto", "aac", "opus", "lossless"];
 
 /** The kept choices; anything missing or malformed falls back to its default. */
 export function readChoices() {

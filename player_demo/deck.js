@@ -11,22 +11,34 @@ const GRACE_S = 1; // with less than this in the buffer, a lost line is about to
 const UNDERRUN_S = 0.25; // a stop with more than this in the buffer is the machine's doing, not the stream's
 const LOADING = retrying(10_000);
 const CODEC_NAMES = { "mp4a.40.2": "AAC-LC", opus: "Opus", flac: "FLAC" };
+const LOSSLESS_START_BPS = 5_000_000; // hls.js starts with the family that it thinks the line carries; FLAC takes 1 to 2
 const HLS_MEDIA_TYPE = "application/vnd.apple.mpegurl";
 
 // Asked before canPlayType: Chromium answers "maybe" for HLS, but its own HLS player ignores edit lists.
 const useHls = Hls.isSupported();
 const mediaSource = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
 
-/** What this browser can play, asked once. */
+const native = !useHls && new Audio().canPlayType(HLS_MEDIA_TYPE) !== "";
+
+/** What this browser can play, asked once. Apple's own player takes FLAC, and AAC under it where the line is slow. */
 export const support = Object.freeze({
   hls: useHls,
-  native: !useHls && new Audio().canPlayType(HLS_MEDIA_TYPE) !== "",
+  native,
   opus: useHls && mediaSource.isTypeSupported('audio/mp4; codecs="opus"'),
+  lossless: native || (useHls && mediaSource.isTypeSupported('audio/mp4; codecs="flac"')),
 });
 
-/** The codec family that a choice ("auto", "aac", "opus") means for this track in this browser. */
+/** The codec family that a choice ("auto", "aac", "opus", "lossless") means for this track in this browser. */
 export function familyFor(choice, track) {
-  return choice !== "aac" && support.opus && track.playlists.opus ? "opus" : "aac";
+  const can = (family) => support[family] && track.playlists[family];
+  if (choice === "lossless" && can("lossless")) return "lossless";
+  return choice !== "aac" && can("opus") ? "opus" : "aac";
+}
+
+/** What hls.js needs to be told for a family: lossless.m3u8 has AAC too, which it would start with and never leave. */
+function starting(family, estimateBps) {
+  if (family !== "lossless") return estimateBps ? { abrEwmaDefaultEstimate: estimateBps } : {};
+  return { audioPreference: { audioCodec: "fLaC" }, abrEwmaDefaultEstimate: LOSSLESS_START_BPS };
 }
 
 /** hls.js's own retries: soon, few, so that a listener learns within seconds that nothing comes. */
@@ -159,7 +171,7 @@ export class Deck extends EventTarget {
       manifestLoadPolicy: LOADING,
       playlistLoadPolicy: LOADING,
       fragLoadPolicy: LOADING,
-      ...(estimateBps ? { abrEwmaDefaultEstimate: estimateBps } : {}),
+      ...starting(this.family, estimateBps),
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.#onManifest(hls, at));

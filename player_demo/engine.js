@@ -133,7 +133,7 @@ export class Player extends EventTarget {
 
   /** Another codec family: the other deck takes over at the same place in the music. */
   setFamily(family) {
-    this.#choose({ family });
+    this.#choose(family === "lossless" ? { family, kbps: null } : { family }); // a rate kept from before would be AAC's
     if (!this.track) return;
     const wanted = familyFor(family, this.track);
     if (this.#standby.track) this.#standby.unload(); // it was warmed with the old family

@@ -8,6 +8,7 @@ const FAMILIES = [
   { value: "auto", text: "Auto", title: "Opus where this browser plays it, else AAC" },
   { value: "aac", text: "AAC", title: "AAC-LC, plays everywhere" },
   { value: "opus", text: "Opus", title: "Opus: the same quality from fewer bits" },
+  { value: "lossless", text: "Lossless", title: "FLAC, 24 bit: the master as it was levelled, where it was lossless" },
 ];
 const by = (id) => document.getElementById(id);
 
@@ -30,7 +31,7 @@ export class SignalPanel {
 
   constructor(player) {
     this.#player = player;
-    const options = FAMILIES.map((family) => ({ ...family, disabled: family.value === "opus" && !support.opus }));
+    const options = FAMILIES.map((family) => ({ ...family, disabled: support[family.value] === false }));
     by("families").append(...options.map((option) => segment("family", option, option.value === player.choices.family)));
     by("families").addEventListener("change", ({ target }) => player.setFamily(target.value));
     by("qualities").addEventListener("change", ({ target }) => {

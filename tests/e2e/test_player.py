@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Route, expect
 
 from tests.support.browser import chromium
 from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving
@@ -207,6 +207,33 @@ async def test_the_codec_changes_while_it_plays(listener: Listener) -> None:
     assert moved["jump"] < 0.2
     assert await listener.ask("player.level.codec") == "Opus"
     await listener.until(f"player.position > {before + 2}")
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_lossless_is_heard_where_there_is_a_lossless_master(listener: Listener) -> None:
+    """FLAC at once, not the AAC that is in the same playlist, even when AAC at a low rate was chosen before and
+    nothing is known of the line; a track that has none plays in Opus."""
+
+    async def without_lossless(route: Route) -> None:
+        answer = await route.fetch()
+        listed = await answer.json()
+        (coda,) = [track for track in listed["tracks"] if track["title"] == CODA.title]
+        del coda["playlists"]["lossless"]
+        await route.fulfill(response=answer, json=listed)
+
+    await listener.page.route("**/api/v1/tracks?*", without_lossless)
+    await listener.choose("Codec", "AAC")
+    await listener.choose("Quality", "64")
+    await listener.choose("Codec", "Lossless")
+    await listener.come_back()
+    await listener.play(OVERTURE.title)
+    assert await listener.ask("[player.family, player.level.codec]") == ["lossless", "FLAC"]
+    await listener.until("player.position > 4")
+    of_track = "player.trace.filter(e => e.track === player.track.track_id)"
+    assert await listener.ask(f"{of_track}.filter(e => e.type === 'LEVEL_SWITCHED').length") == 1
+    await listener.play(CODA.title)
+    assert await listener.ask("[player.family, player.level.codec]") == ["opus", "Opus"]
     assert await listener.troubles() == []
     assert listener.complaints == []
 

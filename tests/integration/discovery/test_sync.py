@@ -112,7 +112,7 @@ async def test_a_track_appears_when_ingested_and_again_when_live(store: FaultySt
     assert row == TrackRow(
         track_id=_id(1), ingest_version=row.ingest_version, current_version=None, recording_id=_recording_id(1),
         package_id=None, art_id=ART, title="Song", artist="One, Two", album="Album", album_artist="Various",
-        track_number=2, disc_number=2, duration_s=2.0, level_lufs=-20.0,
+        track_number=2, disc_number=2, duration_s=2.0, level_lufs=-20.0, families="",
     )  # fmt: skip
     await _publish(store, 1)
     assert await sync(store, catalog) == SyncReport(seen=1, updated=1)
@@ -120,8 +120,9 @@ async def test_a_track_appears_when_ingested_and_again_when_live(store: FaultySt
     assert live
     assert live.ingest_version == row.ingest_version is not None
     assert live == replace(
-        row, current_version=live.current_version, package_id=_package(1).package_id, duration_s=3.0, level_lufs=-20.5
-    )
+        row, current_version=live.current_version, package_id=_package(1).package_id, duration_s=3.0, level_lufs=-20.5,
+        families="aac",
+    )  # fmt: skip
 
 
 async def test_what_did_not_change_is_not_read(store: FaultyStore, catalog: Catalog) -> None:

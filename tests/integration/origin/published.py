@@ -29,7 +29,10 @@ LADDER = (
     Rendition(rendition_id="aac-64", codec=Codec.AAC, bitrate_bps=64_000),
     Rendition(rendition_id="aac-256", codec=Codec.AAC, bitrate_bps=256_000),
     Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000),
+    Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0),
 )
+LOSSLESS_BPS = 900_000
+PRIMING_TICKS = {Codec.AAC: 1_024, Codec.OPUS: 312, Codec.FLAC: 0}
 INIT_BYTES = 800
 INDEX_BYTES = 200
 
@@ -85,13 +88,16 @@ async def publish(
 ) -> Published:
     """Put a recording and a track of it into a store and make it live. Equal arguments give equal bytes.
 
+    The lossless rendition is the mezzanine itself.
     Two releases of one name are two tracks of one recording; editions are packages of it.
     """
     chance = random.Random(f"{name}-{edition}")
-    made = {rendition.rendition_id: _media(rendition, segments, chance) for rendition in LADDER}
+    mezzanine_id = derived_id("mezzanine", name, str(edition))
+    made = {rendition.rendition_id: _media(rendition, segments, chance, mezzanine_id) for rendition in LADDER}
     samples = sum(_durations(segments)) - 1024
     art = {side: b"\xff\xd8\xff" + random.Random(f"{release}-{edition}-{side}").randbytes(2000) for side in ART_SIDES}
-    track = track_of(name, release=release, samples=samples, art_id=derived_id(release, str(edition)))
+    art_id = derived_id(release, str(edition))
+    track = track_of(name, release=release, samples=samples, art_id=art_id, mezzanine_id=mezzanine_id)
     package = Package(
         recording_id=track.recording_id,
         package_id=derived_id(name, str(edition)),
@@ -111,7 +117,7 @@ async def publish(
     return published
 
 
-def track_of(name: str, *, release: str, samples: int, art_id: str) -> Track:
+def track_of(name: str, *, release: str, samples: int, art_id: str, mezzanine_id: str) -> Track:
     """A track, of the recording of this name."""
     recording_id = recording_id_of(hashlib.sha256(name.encode()).hexdigest())
     return Track(
@@ -130,7 +136,7 @@ def track_of(name: str, *, release: str, samples: int, art_id: str) -> Track:
         album=None,
         gain=Gain(applied_db=0.0),
         mezzanine=Mezzanine(
-            recording_id=recording_id, mezzanine_id=derived_id("mezzanine", name), gain_db=0.0, loudness=LOUDNESS,
+            recording_id=recording_id, mezzanine_id=mezzanine_id, gain_db=0.0, loudness=LOUDNESS,
             media_samples=samples, size_bytes=2000, sha256=SHA256, tool="test",
         ),
     )  # fmt: skip
@@ -140,13 +146,15 @@ def _objects(published: Published) -> dict[str, bytes]:
     """Everything that a publish writes, in an order that shows nobody anything half done."""
     track, package = published.track, published.package
     recording_id, mezzanine_id = track.recording_id, track.mezzanine.mezzanine_id
-    files = {f"{rendition_id}.mp4": data for rendition_id, data in published.media.items()}
-    files |= {f"{name}.m3u8": b"#EXTM3U\n" for name in (*published.media, "index", "opus")}
+    media = {each: published.media[each.rendition.rendition_id] for each in package.renditions}
+    files = {each.track_file_path: data for each, data in media.items() if not each.track_file}
+    files |= {f"{name}.m3u8": b"#EXTM3U\n" for name in (*published.media, "index", "opus", "lossless")}
+    files["index.mpd"] = b"<MPD/>"
     files["package.json"] = to_json(package)
     pointer = Current(track_id=track.track_id, recording_id=recording_id, package_id=package.package_id)
     return {
         analysis_key(recording_id): b"{}",
-        mezzanine_key(recording_id, mezzanine_id): bytes(2000),
+        mezzanine_key(recording_id, mezzanine_id): published.media["flac"],
         mezzanine_record_key(recording_id, mezzanine_id): to_json(track.mezzanine),
         **{art_key(track.art_id, side): data for side, data in published.art.items()},
         track_key(track.track_id): to_json(track),
@@ -160,23 +168,26 @@ async def put(store: ObjectStore, key: str, data: bytes) -> None:
     await store.put(key, data, media_type=default_media_type(key), cache_control=default_cache_control(key))
 
 
-def _media(rendition: Rendition, count: int, chance: random.Random) -> tuple[SegmentedRendition, bytes]:
+def _media(
+    rendition: Rendition, count: int, chance: random.Random, mezzanine_id: str
+) -> tuple[SegmentedRendition, bytes]:
     segments = []
     offset = INIT_BYTES + INDEX_BYTES
     for ticks in _durations(count):
-        size = rendition.bitrate_bps * ticks // (8 * 48_000) + chance.randrange(100)
+        size = (rendition.bitrate_bps or LOSSLESS_BPS) * ticks // (8 * 48_000) + chance.randrange(100)
         segments.append(Segment(duration_ticks=ticks, offset_bytes=offset, size_bytes=size))
         offset += size
     data = chance.randbytes(offset)
     made = SegmentedRendition(
         rendition=rendition,
         timescale=48_000,
-        priming_ticks=1024 if rendition.codec is Codec.AAC else 312,
+        priming_ticks=PRIMING_TICKS[rendition.codec],
         init_size_bytes=INIT_BYTES,
         index_size_bytes=INDEX_BYTES,
         segments=tuple(segments),
         sha256=hashlib.sha256(data).hexdigest(),
         loudness=LOUDNESS,
+        track_file=f"../mezzanine/{mezzanine_id}.mp4" if rendition.codec is Codec.FLAC else "",
     )
     return made, data
 

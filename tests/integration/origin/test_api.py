@@ -14,7 +14,7 @@ from discovery.web import DiscoverySettings, add_routes
 from model.errors import StorageUnavailable
 from model.records import to_json
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, track_key
+from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import publish, put
 from tests.integration.origin.watched_store import WatchedStore
@@ -62,15 +62,32 @@ async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, 
                     "disc_number": None,
                     "duration_s": pytest.approx(track.package.media_samples / 48_000),
                     "level_lufs": -14.0,
-                    "playlists": {"aac": f"{base}/index.m3u8", "opus": f"{base}/opus.m3u8"},
+                    "playlists": {
+                        "aac": f"{base}/index.m3u8",
+                        "opus": f"{base}/opus.m3u8",
+                        "lossless": f"{base}/lossless.m3u8",
+                    },
+                    "mpd": f"{base}/index.mpd",
                     "art": f"{track.art_base}/640.jpg",
                     "art_sizes": {str(side): f"{track.art_base}/{side}.jpg" for side in (160, 640, 1280)},
                 }
             ],
         }
-        for url in (f"{base}/index.m3u8", f"{base}/opus.m3u8", *(f"{track.art_base}/{side}.jpg" for side in track.art)):
+        playlists = answer["tracks"][0]["playlists"].values()
+        for url in (*playlists, f"{base}/index.mpd", *(f"{track.art_base}/{side}.jpg" for side in track.art)):
             async with origin.client.get(url) as response:
                 assert response.status == 200
+
+
+async def test_a_family_that_a_track_lacks_is_not_listed(listing: Listing, store: WatchedStore) -> None:
+    """A master that was not lossless has no lossless playlist."""
+    track = await publish(store, "one")
+    lossy = replace(track.package, renditions=track.package.renditions[:2])
+    key = package_key(lossy.recording_id, lossy.package_id, "package.json")
+    await put(store, key, to_json(lossy))
+    async with listing() as origin:
+        (listed,) = (await _get(origin, "/api/v1/tracks"))["tracks"]
+        assert listed["playlists"] == {"aac": f"{track.base}/index.m3u8"}
 
 
 async def test_pages_are_slices_of_one_order(listing: Listing, store: WatchedStore) -> None:

@@ -1,6 +1,7 @@
 """Every resource of the origin: what it is, byte for byte, and how it is described."""
 
 import gzip
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 from model.errors import UsageError
 from model.package import Package
 from model.records import from_json, to_json
-from storage.keys import current_key, track_key
+from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import Published, publish, put
 from tests.integration.origin.watched_store import WatchedStore
 
+MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 pytestmark = pytest.mark.usefixtures("track")
 
 
@@ -37,11 +39,57 @@ async def test_a_client_reaches_every_byte_from_the_multivariant_playlist(origin
 
 
 async def test_opus_is_a_family_of_its_own(origin: Running, track: Published) -> None:
-    """opus.m3u8 names Opus only; a family that the package lacks is not there."""
+    """opus.m3u8 names Opus only."""
     master = m3u8.loads(await _text(origin, f"{track.base}/opus.m3u8"))
     assert [playlist.stream_info.codecs for playlist in master.playlists] == ["Opus"]
-    async with origin.client.get(f"{track.base}/lossless.m3u8") as response:
-        assert response.status == 404
+
+
+async def test_a_family_that_the_package_lacks_is_not_there(start: Start, store: WatchedStore) -> None:
+    """404, and nothing of it in the MPD."""
+    track = await publish(store, "lossy")
+    lossy = replace(track.package, renditions=track.package.renditions[:2])
+    await put(store, package_key(lossy.recording_id, lossy.package_id, "package.json"), to_json(lossy))
+    async with start() as origin:
+        for name in ("opus.m3u8", "lossless.m3u8"):
+            async with origin.client.get(f"{track.base}/{name}") as response:
+                assert response.status == 404
+        assert [each for each, _ in await _representations(origin, track)] == ["aac-64", "aac-256"]
+
+
+async def test_a_lossless_rendition_is_served_from_the_mezzanine(origin: Running, track: Published) -> None:
+    """lossless.m3u8 leads to it and to AAC under it. Init section, segments and the whole file are the mezzanine's
+    bytes, under the package's URLs: the mezzanine itself has none."""
+    master = m3u8.loads(await _text(origin, f"{track.base}/lossless.m3u8"))
+    assert [playlist.stream_info.codecs for playlist in master.playlists] == ["fLaC", "mp4a.40.2", "mp4a.40.2"]
+    media = m3u8.loads(await _text(origin, f"{track.package_base}/flac.m3u8"))
+    uris = [media.segment_map[0].uri, *(segment.uri for segment in media.segments)]
+    assert {uri.partition("/")[0] for uri in uris} == {"flac"}
+    parts = [await _body(origin, f"{track.package_base}/{uri}") for uri in uris]
+    whole = track.media["flac"]
+    assert parts[0] + whole[len(parts[0]) : len(parts[0]) + 200] + b"".join(parts[1:]) == whole
+    assert await _body(origin, f"{track.package_base}/flac.mp4") == whole
+    mezzanine_key = f"{track.recording_base}/mezzanine/{track.package.mezzanine_id}.mp4".removeprefix("/")
+    assert {key for key in origin.store.reads if key.endswith(".mp4")} == {mezzanine_key}
+
+
+async def test_a_dash_player_finds_every_file_and_its_index(origin: Running, track: Published) -> None:
+    """The MPD of a live track leads to the track files of its package, the lossless one too, by ranges."""
+    found = await _representations(origin, track)
+    assert [each for each, _ in found] == ["aac-64", "aac-256", "opus-96", "flac"]
+    for rendition_id, representation in found:
+        url = representation.findtext(f"{MPD}BaseURL") or ""
+        assert url == f"../..{track.package_base}/{rendition_id}.mp4"
+        base = representation.find(f"{MPD}SegmentBase")
+        assert base is not None and base.get("indexRange") == "800-999"
+        async with origin.client.get(url.removeprefix("../.."), headers={"Range": "bytes=800-999"}) as response:
+            assert (response.status, await response.read()) == (206, track.media[rendition_id][800:1000])
+
+
+async def test_an_mpd_names_the_track(origin: Running, track: Published) -> None:
+    """Its title, and its own media type."""
+    async with origin.client.get(f"{track.base}/index.mpd", headers={"Accept-Encoding": "identity"}) as response:
+        assert response.content_type == "application/dash+xml"
+        assert b"<Title>Song one</Title>" in await response.read()
 
 
 async def test_the_multivariant_playlist_names_the_track(start: Start, store: WatchedStore) -> None:
@@ -51,7 +99,8 @@ async def test_the_multivariant_playlist_names_the_track(start: Start, store: Wa
         for track, name in ((single, "Single"), (album, "Best of")):
             found = m3u8.loads(await _text(origin, f"{track.base}/index.m3u8")).session_data
             assert {each.data_id: each.value for each in found} == {
-                "org.segue.title": "Song named", "org.segue.artist": "Somebody", "org.segue.album": name
+                "org.segue.title": "Song named", "org.segue.artist": "Somebody", "org.segue.album": name,
+                "org.segue.art": f"../..{track.art_base}/640.jpg",
             }  # fmt: skip
         before = await _text(origin, f"{single.base}/index.m3u8")
         renamed = replace(single.track, tags=replace(single.track.tags, title="Renamed"))
@@ -79,7 +128,7 @@ async def test_what_is_private_is_not_there(origin: Running, track: Published, s
     walked = [entry.key async for entry in store.walk("")]
     mezzanine = f"{track.recording_base}/mezzanine/{track.track.mezzanine.mezzanine_id}"
     private = [f"{mezzanine}.mp4", f"{mezzanine}.json", f"{track.recording_base}/analysis.json"]
-    private += [f"{track.package_base}/{name}" for name in ("package.json", "index.m3u8", "opus.m3u8")]
+    private += [f"{track.package_base}/{name}" for name in ("package.json", "index.m3u8", "lossless.m3u8", "index.mpd")]
     private += [f"{track.base}/{name}" for name in ("track.json", "current.json")]
     for path in private:
         assert path.removeprefix("/") in walked
@@ -197,7 +246,8 @@ async def test_a_known_tag_is_not_sent_again(origin: Running, track: Published) 
 
 async def test_playlists_and_json_are_gzipped_for_those_who_want_it(origin: Running, track: Published) -> None:
     """Each coding has its own tag, its own length, and says that it varies; a tag of the other coding is no match."""
-    for url in (f"{track.base}/index.m3u8", f"{track.base}/package.json", f"{track.package_base}/aac-64.m3u8"):
+    of_track = (f"{track.base}/{name}" for name in ("index.m3u8", "index.mpd", "package.json"))
+    for url in (*of_track, f"{track.package_base}/aac-64.m3u8"):
         async with origin.client.get(url, headers={"Accept-Encoding": "identity"}) as plain:
             body = await plain.read()
         async with origin.client.get(url, headers={"Accept-Encoding": "gzip, br"}) as packed:
@@ -230,7 +280,7 @@ async def test_a_track_that_is_not_live_shows_nothing(origin: Running, store: Wa
     """What was ingested but not published has no playlist, no record and no cover."""
     track = await publish(store, "withdrawn")
     await store.delete(current_key(track.track_id))
-    for name in ("index.m3u8", "package.json", "art.jpg", "art-160.jpg"):
+    for name in ("index.m3u8", "index.mpd", "package.json", "art.jpg", "art-160.jpg"):
         async with origin.client.get(f"{track.base}/{name}") as response:
             assert (response.status, response.headers["Cache-Control"]) == (404, "public, max-age=5")
 
@@ -300,7 +350,7 @@ def _lasting(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 def _one_of_each(track: Published) -> tuple[str, ...]:
     """A URL of every class of resource that a track has."""
-    of_track = (f"{track.base}/{name}" for name in ("index.m3u8", "package.json", "art.jpg"))
+    of_track = (f"{track.base}/{name}" for name in ("index.m3u8", "index.mpd", "package.json", "art.jpg"))
     of_package = (f"{track.package_base}/{name}" for name in ("aac-64.m3u8", "aac-64/1.mp4"))
     return (*of_track, *of_package, f"{track.art_base}/160.jpg")
 
@@ -315,6 +365,13 @@ async def _text(origin: Running, path: str) -> str:
     async with origin.client.get(path, headers={"Accept-Encoding": "identity"}) as response:
         assert (response.status, response.content_type) == (200, "application/vnd.apple.mpegurl")
         return (await response.read()).decode()
+
+
+async def _representations(origin: Running, track: Published) -> "list[tuple[str, ElementTree.Element[str]]]":
+    """The representations of a track's MPD, in order, by their ids."""
+    async with origin.client.get(f"{track.base}/index.mpd", headers={"Accept-Encoding": "identity"}) as response:
+        root = ElementTree.fromstring(await response.read())
+    return [(each.get("id", ""), each) for each in root.iter(f"{MPD}Representation")]
 
 
 async def _live(origin: Running, track: Published) -> Package:

@@ -25,6 +25,7 @@ ROW = TrackRow(
     disc_number=None,
     duration_s=180.5,
     level_lufs=-14.0,
+    families="aac opus",
 )
 
 
@@ -41,6 +42,7 @@ ROW = TrackRow(
         {"track_number": -1},
         {"disc_number": 1 << 63},
         {"album": "\ud800"},
+        {"families": "aac mp3"},
     ],
 )
 def test_a_row_refuses_nonsense(nonsense: dict[str, object]) -> None:

@@ -16,6 +16,7 @@ PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
     [
         (f"{TRACK}/index.m3u8", ResourceClass.MULTIVARIANT),
         (f"{TRACK}/opus.m3u8", ResourceClass.MULTIVARIANT),
+        (f"{TRACK}/index.mpd", ResourceClass.MULTIVARIANT),
         (f"{TRACK}/package.json", ResourceClass.PACKAGE),
         (f"{TRACK}/art.jpg", ResourceClass.ART),
         (f"{TRACK}/art-1280.jpg", ResourceClass.ART),
