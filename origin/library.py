@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from manifests.build import multivariant, segment_playlist, session_data_of
+from manifests.build import key_base_uri, multivariant, segment_playlist, session_data_of
 from manifests.codecs import JSON_TYPE, PLAYLIST_TYPE
 from manifests.playlist import SessionData
 from manifests.render import render
@@ -166,7 +166,9 @@ class Library:
         """The media playlist of a rendition, in the segment-URL form."""
 
         def build() -> bytes:
-            return render(segment_playlist(rendition, target_duration_s=stored.package.target_duration_s))
+            package = stored.package
+            keys = key_base_uri(package, rendition)
+            return render(segment_playlist(rendition, target_duration_s=package.target_duration_s, key_base_uri=keys))
 
         key = stored.key_of(f"{rendition.rendition.rendition_id}.m3u8")
         return self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
