@@ -11,11 +11,16 @@ const GRACE_S = 1; // with less than this in the buffer, a lost line is about to
 const UNDERRUN_S = 0.25; // a stop with more than this in the buffer is the machine's doing, not the stream's
 const LOADING = retrying(10_000);
 const CODEC_NAMES = { "mp4a.40.2": "AAC-LC", opus: "Opus", flac: "FLAC" };
+const REFUSED = "refused"; // by the origin: no token, or one that does not fit
 const HLS_MEDIA_TYPE = "application/vnd.apple.mpegurl";
 
 // Asked before canPlayType: Chromium answers "maybe" for HLS, but its own HLS player ignores edit lists.
 const useHls = Hls.isSupported();
 const mediaSource = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
+
+// `/?t=TOKEN` in the page's own address: what is protected is asked for under `/t/TOKEN/`, which relative URIs inherit.
+const token = new URLSearchParams(location.search).get("t");
+const prefix = token ? `/t/${encodeURIComponent(token)}` : "";
 
 /** What this browser can play, asked once. */
 export const support = Object.freeze({
@@ -87,7 +92,7 @@ export class Deck extends EventTarget {
     this.unload();
     Object.assign(this, { track, family, levels: [], level: null, failure: null });
     this.#kbps = kbps;
-    const url = new URL(track.playlists[family], location.href).href;
+    const url = new URL(prefix + track.playlists[family], location.href).href;
     if (support.hls) this.#attach(url, at, estimateBps);
     else if (support.native) this.#playNatively(url, at);
     else this.#fail("This browser cannot play HTTP Live Streaming.", "Try a current Chromium, Firefox or Safari.");
@@ -159,6 +164,7 @@ export class Deck extends EventTarget {
       manifestLoadPolicy: LOADING,
       playlistLoadPolicy: LOADING,
       fragLoadPolicy: LOADING,
+      keyLoadPolicy: LOADING,
       ...(estimateBps ? { abrEwmaDefaultEstimate: estimateBps } : {}),
     });
     this.#hls = hls;
@@ -218,6 +224,12 @@ export class Deck extends EventTarget {
   #onHlsError(hls, data, url) {
     if (data.details === Hls.ErrorDetails.INTERNAL_ABORTED) return; // we asked for another level: nothing went wrong
     this.#tell("trouble", { type: data.type, details: data.details, fatal: data.fatal });
+    const refused = data.response?.code === 403;
+    if (refused || data.details === Hls.ErrorDetails.KEY_LOAD_ERROR) {
+      hls.stopLoad(); // it would try the other levels' keys, once, and then wait for ever
+      this.#giveUp(refused ? REFUSED : data.type);
+      return;
+    }
     if (!data.fatal) return; // hls.js retries by itself
     if (!this.#mayRecover()) {
       this.#giveUp(data.type);
@@ -254,6 +266,10 @@ export class Deck extends EventTarget {
   }
 
   #explain(type) {
+    if (type === REFUSED) {
+      this.#fail("This track is protected.", "Open the page with a token that is good for it: /?t=TOKEN.");
+      return;
+    }
     if (type === Hls.ErrorTypes.NETWORK_ERROR) {
       this.#fail("The stream cannot be reached.", "Check the connection and that the origin is running, then try again.");
     } else {
