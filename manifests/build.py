@@ -10,6 +10,8 @@ from manifests.playlist import (
     FORBIDDEN,
     AudioGroup,
     InitMap,
+    Key,
+    KeyMethod,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -45,25 +47,46 @@ def durations_us(rendition: SegmentedRendition) -> list[int]:
     return _durations_us(rendition.segments, rendition.timescale)
 
 
-def media_playlist(rendition: SegmentedRendition, *, target_duration_s: int, track_file_uri: str) -> MediaPlaylist:
-    """The byte-range form: every segment is a range of one track file, the map covers the init section only."""
+def key_base_uri(package: Package, rendition: SegmentedRendition) -> str:
+    """Where the origin has the keys of a rendition, as its media playlists say it in either form.
+
+    Relative, so that what a token puts before the playlist's path comes before the key's too. Nothing of it is in a
+    store: a bucket alone plays what is in the clear.
+    """
+    return f"../../../keys/{package.recording_id}/{package.package_id}/{rendition.rendition.rendition_id}"
+
+
+def media_playlist(
+    rendition: SegmentedRendition, *, target_duration_s: int, track_file_uri: str, key_base_uri: str = ""
+) -> MediaPlaylist:
+    """The byte-range form: every segment is a range of one track file, the map covers the init section only.
+
+    A protected rendition needs `key_base_uri`.
+    """
     init_range = PlaylistByteRange(length_bytes=rendition.init_size_bytes, offset_bytes=0)
     segments = tuple(
-        MediaSegment(uri=track_file_uri, duration_us=duration_us, byte_range=_range_of(segment))
-        for segment, duration_us in zip(rendition.segments, durations_us(rendition), strict=True)
+        MediaSegment(uri=track_file_uri, duration_us=duration_us, byte_range=_range_of(segment), key=key)
+        for segment, duration_us, key in zip(
+            rendition.segments, durations_us(rendition), _keys(rendition, key_base_uri), strict=True
+        )
     )
     return _vod(InitMap(uri=track_file_uri, byte_range=init_range), segments, target_duration_s)
 
 
-def segment_playlist(rendition: SegmentedRendition, *, target_duration_s: int, base_uri: str = "") -> MediaPlaylist:
+def segment_playlist(
+    rendition: SegmentedRendition, *, target_duration_s: int, base_uri: str = "", key_base_uri: str = ""
+) -> MediaPlaylist:
     """The segment-URL form: `{base_uri}/init.mp4`, `{base_uri}/0.mp4`, `{base_uri}/1.mp4`, …
 
-    Without `base_uri` the rendition id stands there, which is right for a playlist beside its renditions.
+    Without `base_uri` the rendition id stands there, which is right for a playlist beside its renditions. A protected
+    rendition needs `key_base_uri`.
     """
     base = base_uri or rendition.rendition.rendition_id
     segments = tuple(
-        MediaSegment(uri=f"{base}/{index}{MEDIA_SUFFIX}", duration_us=duration_us)
-        for index, duration_us in enumerate(durations_us(rendition))
+        MediaSegment(uri=f"{base}/{index}{MEDIA_SUFFIX}", duration_us=duration_us, key=key)
+        for index, (duration_us, key) in enumerate(
+            zip(durations_us(rendition), _keys(rendition, key_base_uri), strict=True)
+        )
     )
     return _vod(InitMap(uri=f"{base}/{INIT_NAME}"), segments, target_duration_s)
 
@@ -167,6 +190,17 @@ def bandwidths_bps(rendition: SegmentedRendition, target_duration_s: int) -> tup
 
 def _durations_us(segments: Sequence[Segment], timescale: int) -> list[int]:
     return list(cumulative_microseconds((each.duration_ticks for each in segments), timescale))
+
+
+def _keys(rendition: SegmentedRendition, base_uri: str) -> list[Key | None]:
+    """The key of each segment. Without IV: the media sequence number, which no two segments under one key share."""
+    protection = rendition.protection
+    if protection is None:
+        return [None for _ in rendition.segments]
+    if not base_uri:
+        raise ValueError("a protected rendition has keys, and they have a URI")
+    periods = (protection.period_of(index) for index in range(len(rendition.segments)))
+    return [Key(method=KeyMethod.AES_128, uri=f"{base_uri}/{period}") for period in periods]
 
 
 def _range_of(segment: Segment) -> PlaylistByteRange:

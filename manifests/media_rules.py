@@ -58,6 +58,7 @@ def _version_too_low(it: Media) -> Breaches:
         6: it.playlist.init_map is not None,
         4: any(True for _ in it.ranges()),
         3: any(segment.duration_us % MICROSECONDS for segment in it.playlist.segments),
+        2: any(segment.key and segment.key.iv is not None for segment in it.playlist.segments),
     }
     needed = max((version for version, is_needed in needs.items() if is_needed), default=1)
     if it.playlist.version < needed:

@@ -8,8 +8,11 @@ from abc import ABC, abstractmethod
 
 from manifests.playlist import (
     FORBIDDEN,
+    IV_BYTES,
     AudioGroup,
     InitMap,
+    Key,
+    KeyMethod,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -32,9 +35,9 @@ _MULTIVARIANT_TAGS = frozenset(
 _LIST_TAGS = frozenset(
     {"EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE", "EXT-X-PLAYLIST-TYPE", "EXT-X-MAP", "EXT-X-ENDLIST"}
 )
-_MEDIA_TAGS = _LIST_TAGS | {"EXTINF", "EXT-X-BYTERANGE"}
+_MEDIA_TAGS = _LIST_TAGS | {"EXTINF", "EXT-X-BYTERANGE", "EXT-X-KEY"}
 _SINGLE_TAGS = _LIST_TAGS | {"EXT-X-VERSION", "EXT-X-INDEPENDENT-SEGMENTS"}
-_REFUSED_TAGS = frozenset({"EXT-X-DEFINE", "EXT-X-DISCONTINUITY", "EXT-X-GAP", "EXT-X-I-FRAMES-ONLY", "EXT-X-KEY"})
+_REFUSED_TAGS = frozenset({"EXT-X-DEFINE", "EXT-X-DISCONTINUITY", "EXT-X-GAP", "EXT-X-I-FRAMES-ONLY"})
 
 
 def parse(data: bytes, *, subject: str = "") -> Playlist:
@@ -148,6 +151,7 @@ class _MediaReader(_Reader):
         self._segments: list[MediaSegment] = []
         self._duration_us: int | None = None
         self._range: tuple[int, int | None] | None = None
+        self._key: Key | None = None
         self._line = 0
 
     def tag(self, name: str, value: str, number: int) -> None:
@@ -157,6 +161,8 @@ class _MediaReader(_Reader):
                 self._duration_us, self._line = microseconds_of(value), number
             case "EXT-X-BYTERANGE":
                 self._range = byte_range_of(value)
+            case "EXT-X-KEY":
+                self._key = _key(AttributeList(name, value, line=number))
             case "EXT-X-MAP":
                 self._init_map = self._read_map(value, number)
             case "EXT-X-TARGETDURATION":
@@ -174,7 +180,9 @@ class _MediaReader(_Reader):
         if self._duration_us is None:
             raise Junk("a segment without EXTINF", "write #EXTINF:<seconds>, before its URI (RFC 8216 §4.3.2.1)")
         byte_range = self._resolved_range(*self._range, line) if self._range else None
-        segment = MediaSegment(uri=line, duration_us=self._duration_us, byte_range=byte_range, line=self._line)
+        segment = MediaSegment(
+            uri=line, duration_us=self._duration_us, byte_range=byte_range, key=self._key, line=self._line
+        )
         self._segments.append(segment)
         self._duration_us = self._range = None
 
@@ -201,6 +209,8 @@ class _MediaReader(_Reader):
     def _read_map(self, value: str, number: int) -> InitMap:
         if self._segments:
             raise Junk("EXT-X-MAP after the first segment", "put the only map before all segments")
+        if self._key:
+            raise Junk("EXT-X-MAP after EXT-X-KEY: an encrypted map", "put the map, in the clear, before the first key")
         attributes = AttributeList("EXT-X-MAP", value, line=number)
         uri, text = attributes.required_quoted("URI"), attributes.quoted("BYTERANGE")
         if text is None:
@@ -307,6 +317,19 @@ def _session_data(attributes: AttributeList) -> SessionData | None:
         raise Junk("EXT-X-SESSION-DATA needs VALUE or URI", "write exactly one of them (RFC 8216 §4.3.4.4)")
     data_id, language = attributes.required_quoted("DATA-ID"), attributes.quoted("LANGUAGE") or ""
     return None if value is None else SessionData(data_id=data_id, value=value, language=language, line=attributes.line)
+
+
+def _key(attributes: AttributeList) -> Key | None:
+    """None for METHOD=NONE, which nothing else may stand beside."""
+    method, uri = attributes.required_word("METHOD"), attributes.quoted("URI")
+    iv, form = attributes.octets("IV", IV_BYTES), attributes.quoted("KEYFORMAT")
+    if method == "NONE":
+        if (uri, iv, form) != (None, None, None):
+            raise Junk("EXT-X-KEY: METHOD=NONE with a key", "leave METHOD=NONE alone (RFC 8216 §4.3.2.4)")
+        return None
+    if method != KeyMethod.AES_128 or (form or "identity") != "identity":
+        raise Junk("EXT-X-KEY of another kind than AES-128", "segue neither writes nor reads it; this is another's")
+    return Key(method=KeyMethod.AES_128, uri=attributes.required_quoted("URI"), iv=iv, line=attributes.line)
 
 
 def _playlist_type(value: str) -> PlaylistType:

@@ -15,6 +15,7 @@ _NOT_IN_URI = re.compile('[\\s"]')
 _STABLE_ID = re.compile(r"[A-Za-z0-9+/=.\-_]+")
 _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 DECIMAL_INTEGER_MAX = 2**64 - 1  # RFC 8216 §4.2
+IV_BYTES = 16
 
 
 class PlaylistType(StrEnum):
@@ -68,13 +69,35 @@ class InitMap:
         _check_uri(self.uri)
 
 
+class KeyMethod(StrEnum):
+    """METHOD of EXT-X-KEY, but for NONE, which is the absence of a key."""
+
+    AES_128 = "AES-128"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """EXT-X-KEY: how segments are encrypted, and where the key is. Without `iv` it is the media sequence number."""
+
+    method: KeyMethod
+    uri: str
+    iv: bytes | None = None
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        _check_uri(self.uri)
+        if self.iv is not None and len(self.iv) != IV_BYTES:
+            raise ValueError(f"IV has {IV_BYTES} bytes, not {len(self.iv)}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSegment:
-    """One EXTINF with its URI, and its byte range where it is a part of a larger resource."""
+    """One EXTINF with its URI, its byte range where it is a part of a larger resource, its key where it has one."""
 
     uri: str
     duration_us: int
     byte_range: PlaylistByteRange | None = None
+    key: Key | None = None
     line: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +107,7 @@ class MediaSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPlaylist:
-    """The segment list of one rendition, all of it under one init section."""
+    """The segment list of one rendition, all of it under one init section, which is in the clear."""
 
     version: int
     target_duration_s: int

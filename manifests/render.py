@@ -3,6 +3,7 @@
 from manifests.playlist import (
     AudioGroup,
     InitMap,
+    Key,
     MediaPlaylist,
     MultivariantPlaylist,
     Playlist,
@@ -26,7 +27,11 @@ def _media_lines(playlist: MediaPlaylist) -> list[str]:
         lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
     if playlist.init_map:
         lines.append(_map_line(playlist.init_map))
+    key: Key | None = None
     for segment in playlist.segments:
+        if segment.key != key:
+            key = segment.key
+            lines.append(_key_line(key))
         lines.append(f"#EXTINF:{decimal_seconds(segment.duration_us)},")
         if segment.byte_range:
             lines.append(f"#EXT-X-BYTERANGE:{_range_text(segment.byte_range)}")
@@ -55,6 +60,13 @@ def _head(playlist: Playlist) -> list[str]:
 def _map_line(init_map: InitMap) -> str:
     line = f'#EXT-X-MAP:URI="{init_map.uri}"'
     return f'{line},BYTERANGE="{_range_text(init_map.byte_range)}"' if init_map.byte_range else line
+
+
+def _key_line(key: Key | None) -> str:
+    if key is None:
+        return "#EXT-X-KEY:METHOD=NONE"
+    line = f'#EXT-X-KEY:METHOD={key.method},URI="{key.uri}"'
+    return line if key.iv is None else f"{line},IV=0x{key.iv.hex()}"
 
 
 def _range_text(byte_range: PlaylistByteRange) -> str:

@@ -7,6 +7,7 @@ _INTEGER = re.compile(r"[0-9]{1,20}")
 _SECONDS = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
 _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _RANGE = re.compile(r"([0-9]{1,20})(?:@([0-9]{1,20}))?")
+_HEX = re.compile(r"0[xX]([0-9a-fA-F]{1,64})")
 _ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=(?:"([^"]*)"|([^",\s]+))(?:,|\Z)')
 
 REWRITE = "this is not as RFC 8216 says; write the playlist again with the packager"
@@ -52,6 +53,22 @@ class AttributeList:
         if text is None:
             raise Junk(f"{self._tag} without {name}", f"{name} is required (RFC 8216 §4.3)", line=self.line)
         return text
+
+    def required_word(self, name: str) -> str:
+        """An enumerated-string that must be there."""
+        if name not in self._bare:
+            raise Junk(f"{self._tag} without an unquoted {name}", f"write {name}=<word>", line=self.line)
+        return self._bare[name]
+
+    def octets(self, name: str, size_bytes: int) -> bytes | None:
+        """A hexadecimal-sequence as so many bytes, None if the attribute is not there."""
+        if name not in self._bare and name not in self._quoted:
+            return None
+        found = _HEX.fullmatch(self._bare.get(name, ""))
+        if not found or len(found[1]) > 2 * size_bytes:
+            hint = f"write {name}=0x and {2 * size_bytes} hexadecimal digits"
+            raise Junk(f"{self._tag}: {name} is not {size_bytes} bytes", hint, line=self.line)
+        return int(found[1], 16).to_bytes(size_bytes, "big")
 
     def integer(self, name: str) -> int | None:
         """A decimal-integer, None if the attribute is not there."""

@@ -248,6 +248,45 @@ class LoudnessMissed(PackageError):
     code = "loudness-missed"
 
 
+class ProtectionError(PipelineError):
+    """Keys or tokens are not what they must be. No text of it holds a secret."""
+
+    code = "protection-error"
+
+
+class KeyMissing(ProtectionError):
+    """There is no key store, or it does not have the key that is asked for."""
+
+    code = "key-missing"
+    exit_status = 3
+
+
+class KeyMalformed(ProtectionError):
+    """A key is cut short or not a key at all."""
+
+    code = "key-malformed"
+    exit_status = 3
+
+
+class KeyStoreUnsafe(ProtectionError):
+    """The key store is where others than its owner can read it."""
+
+    code = "key-store-unsafe"
+    exit_status = 3
+
+
+class KeyWrong(ProtectionError):
+    """Something does not become media when it is decrypted with this key."""
+
+    code = "key-wrong"
+
+
+class TokenRefused(ProtectionError):
+    """A request without a token that allows it. Why is told to nobody."""
+
+    code = "token-refused"
+
+
 class CatalogError(PipelineError):
     """The catalog, an index that can be rebuilt, could not be opened, read or written."""
 

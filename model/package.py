@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from model.loudness import LoudnessReport
+from model.protection import Protection
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import is_id
@@ -56,11 +57,18 @@ class Package:
             raise ValueError(f"the renditions of a package have ids of their own: {ids}")
         if any(each.track_file not in ("", f"../mezzanine/{self.mezzanine_id}.mp4") for each in self.renditions):
             raise ValueError("a package shares no mezzanine but its own")
+        if len({_manner(each.protection) for each in self.renditions}) > 1:
+            raise ValueError("the renditions of a package are protected in one manner, or none is")
 
     @property
     def mezzanine_ids(self) -> tuple[str, ...]:
         """The mezzanines that were encoded as one, in their order."""
         return self.run or (self.mezzanine_id,)
+
+    @property
+    def protection(self) -> Protection | None:
+        """How the package is protected, with the first rendition's key id; None if it is in the clear."""
+        return self.renditions[0].protection
 
     @property
     def codecs(self) -> tuple[Codec, ...]:
@@ -74,6 +82,10 @@ class Package:
     def rendition(self, rendition_id: str) -> SegmentedRendition | None:
         """The rendition of this id, if there is one."""
         return next((each for each in self.renditions if each.rendition.rendition_id == rendition_id), None)
+
+
+def _manner(protection: Protection | None) -> tuple[str, str, int] | None:
+    return (protection.method, protection.key_set, protection.rotation_segments) if protection else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from model.loudness import LoudnessReport
+from model.protection import Protection
 from model.rendition import Codec, Rendition
 
 _SHARED_TRACK_FILE = re.compile(r"\.\./mezzanine/[a-z2-7]{16,26}\.mp4")
@@ -31,6 +32,9 @@ class SegmentedRendition:
 
     `track_file` is empty where the track file lies in the package. A lossless rendition may be its recording's
     mezzanine itself: then it is the path from the package to it, `../mezzanine/<mezzanine_id>.mp4`.
+
+    Where there is `protection`, the segments are encrypted and the init section is not; sizes, offsets and hash are
+    of the encrypted file.
     """
 
     rendition: Rendition
@@ -44,6 +48,7 @@ class SegmentedRendition:
     trim_db: float = 0.0  # gain over the mezzanine that brought this rendition to the track's level
     track_file: str = ""
     album_loudness: LoudnessReport | None = None  # what the track file tells of the album
+    protection: Protection | None = None
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -62,6 +67,8 @@ class SegmentedRendition:
                 raise ValueError(f"a track file lies in the package or is a mezzanine: {self.track_file!a}")
             if self.rendition.codec is not Codec.FLAC or self.trim_db:
                 raise ValueError("only a lossless rendition at the mezzanine's own level can be the mezzanine")
+            if self.protection:
+                raise ValueError("a mezzanine is in the clear: it cannot be a protected rendition")
 
     @property
     def track_file_path(self) -> str:

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from origin import handlers
+from origin.access import admitted, path_of
 from origin.cache_policy import ResourceClass, resource_class
 from origin.encoding import document
 from origin.errors import code_of, refusal, status_of
@@ -19,7 +20,8 @@ from origin.observe import HealthState, Metrics
 from origin.player import load_player
 from origin.respond import send_document
 from origin.settings import OriginSettings
-from origin.state import HEALTH, KIND, LIBRARY, METRICS, PLAYER, REQUEST_ID, REQUEST_IDS, SETTINGS
+from origin.state import HEALTH, KEYS, KIND, LIBRARY, METRICS, PLAYER, REQUEST_ID, REQUEST_IDS, SETTINGS
+from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -44,14 +46,16 @@ _PREFLIGHT = {
 }
 
 
-def build_app(settings: OriginSettings, store: ObjectStore) -> web.Application:
-    """An origin over a store. The store stays the caller's: open it before, close it after."""
+def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_KEYS) -> web.Application:
+    """An origin over a store. The store stays the caller's: open it before, close it after. `keys` open what is
+    protected, for those with a token."""
     metrics = Metrics()
     health = HealthState(failure_memory_s=settings.store_failure_memory_s)
     app = web.Application(middlewares=[_boundary], client_max_size=settings.body_bytes_max)
     app[SETTINGS] = settings
     app[METRICS] = metrics
     app[HEALTH] = health
+    app[KEYS] = keys
     app[REQUEST_IDS] = _request_ids()
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
@@ -79,12 +83,13 @@ async def _player(app: web.Application) -> AsyncIterator[None]:
 async def _boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
     metrics = request.app[METRICS]
-    request[KIND] = resource_class(request.path)
+    request[KIND] = resource_class(path_of(request))
     offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
     request[REQUEST_ID] = offered if _REQUEST_ID.fullmatch(offered) else next(ids)
     metrics.requests_in_progress += 1
     try:
-        return await _finished(request, await handler(request))
+        asked, answer = await admitted(request, handler)
+        return await _finished(asked, await answer(asked))
     except asyncio.CancelledError:
         metrics.disconnects += 1
         raise

@@ -19,6 +19,7 @@ class ResourceClass(StrEnum):
     PACKAGE = "package"  # the live package.json
     ART = "art"  # the cover of a track, as it is now
     PICTURE = "picture"  # a cover by its content
+    KEY = "key"  # for those with a token
     API = "api"
     PAGE = "page"  # the player
     OPERATIONS = "operations"  # health and metrics
@@ -39,6 +40,7 @@ _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
         ResourceClass.PACKAGE: (_LIVE, _LIVE_CDN),
         ResourceClass.ART: (_LIVE, _LIVE_CDN),
         ResourceClass.PICTURE: (_FOREVER, "max-age=31536000, immutable"),
+        ResourceClass.KEY: (_NEVER, _NEVER),
         ResourceClass.API: (_SHORT, "max-age=5, stale-while-revalidate=30, stale-if-error=86400"),
         ResourceClass.PAGE: ("public, max-age=60", "max-age=60, stale-while-revalidate=60, stale-if-error=86400"),
         ResourceClass.OPERATIONS: (_NEVER, _NEVER),
@@ -62,6 +64,8 @@ def resource_class(path: str) -> ResourceClass:
             return _OF_RECORDINGS.get(name[name.rfind(".") :], ResourceClass.OTHER)
         case ["art", _]:
             return ResourceClass.PICTURE
+        case ["keys", _, *_]:
+            return ResourceClass.KEY
     if path.startswith("/api/"):
         return ResourceClass.API
     if path in ("/healthz", "/metrics"):

@@ -10,6 +10,7 @@ from model.errors import (
     RangeNotSatisfiable,
     StorageDenied,
     StorageUnavailable,
+    TokenRefused,
     TrackUnknown,
     UsageError,
 )
@@ -19,6 +20,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (ObjectNotFound, 404),
     (TrackUnknown, 404),
     (RangeNotSatisfiable, 416),
+    (TokenRefused, 403),
     (StorageUnavailable, 503),
     (StorageDenied, 502),
     (UsageError, 400),

@@ -11,19 +11,23 @@ from manifests.codecs import JPEG_TYPE, MEDIA_TYPE, MPD_NAME, MULTIVARIANT_NAMES
 from model.errors import ObjectNotFound
 from model.segment import SegmentedRendition
 from model.track import ART_SIDES
+from origin.access import require_token
 from origin.blocks import INIT_PART, part_range
+from origin.cache_policy import ResourceClass, caching
 from origin.conditional import Validators
 from origin.encoding import etag_of
 from origin.library import ART_SIDE, Live, StoredPackage
 from origin.observe import Health
 from origin.respond import Representation, send, send_document, send_stream
-from origin.state import HEALTH, LIBRARY, METRICS, PLAYER, SETTINGS
+from origin.state import HEALTH, KEYS, LIBRARY, METRICS, PLAYER, SETTINGS
 from storage.base import ObjectBody
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
 _ID = "[a-z2-7]{16,26}"
 _TRACK = f"/tracks/{{track_id:{_ID}}}"
-_RENDITION = f"/recordings/{{recording_id:{_ID}}}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
+_OF_RENDITION = f"{{recording_id:{_ID}}}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
+_RENDITION = f"/recordings/{_OF_RENDITION}"
+_KEY = f"/keys/{_OF_RENDITION}/{{period:0|[1-9][0-9]{{0,5}}}}"
 _PART = "{part:init|0|[1-9][0-9]{0,5}}"
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
 _SIDE = f"{{side:{'|'.join(map(str, ART_SIDES))}}}"
@@ -45,6 +49,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{_TRACK}/art-{_SIDE}.jpg", get_track_art)
     app.router.add_get(f"{_TRACK}/package.json", get_package)
     app.router.add_get(f"{_RENDITION}.mp4", get_track_file)
+    app.router.add_get(_KEY, get_key)
     app.router.add_get("/healthz", get_health)
     app.router.add_get("/metrics", get_metrics)
 
@@ -78,6 +83,18 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     stored, rendition = await _rendition(request)
     playlist = request.app[LIBRARY].media_playlist(stored, rendition)
     return await send_document(request, playlist, immutable=True, purge_keys=_media_keys(stored, rendition))
+
+
+async def get_key(request: web.Request) -> web.Response:
+    """The content key of a period, for those with a token that allows it."""
+    require_token(request)
+    _, rendition = await _rendition(request)
+    protection, period = rendition.protection, int(request.match_info["period"])
+    if protection is None or period > protection.period_of(len(rendition.segments) - 1):
+        raise ObjectNotFound("no such key", subject=request.path)
+    key = request.app[KEYS].master(protection.key_set).content_key(protection.key_id, period)
+    headers = {**caching(ResourceClass.KEY), "Content-Type": "application/octet-stream"}
+    return web.Response(body=key, headers=headers)
 
 
 async def get_multivariant(request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from manifests.build import multivariant, quotable, segment_playlist, session_data_of
+from manifests.build import key_base_uri, multivariant, quotable, segment_playlist, session_data_of
 from manifests.codecs import JSON_TYPE, MEDIA_SUFFIX, MPD_TYPE, PLAYLIST_SUFFIX, PLAYLIST_TYPE
 from manifests.dash import render_mpd
 from manifests.playlist import SessionData
@@ -187,7 +187,9 @@ class Library:
         """The media playlist of a rendition, in the segment-URL form."""
 
         def build() -> bytes:
-            return render(segment_playlist(rendition, target_duration_s=stored.package.target_duration_s))
+            package = stored.package
+            keys = key_base_uri(package, rendition)
+            return render(segment_playlist(rendition, target_duration_s=package.target_duration_s, key_base_uri=keys))
 
         key = (stored.uri, rendition.rendition.rendition_id)
         return self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)

@@ -11,12 +11,14 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_request import BaseRequest
 
+from origin.access import path_of
 from origin.app import build_app
 from origin.cache_policy import ResourceClass
 from origin.errors import refusal
 from origin.observe import Metrics
 from origin.settings import OriginSettings
 from origin.state import HEALTH, KIND, METRICS, REQUEST_ID
+from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ async def serve(
     settings: OriginSettings,
     store: ObjectStore,
     *,
+    keys: KeyRing = NO_KEYS,
     ready: Callable[[str], None],
     extend: Sequence[Callable[[web.Application], None]] = (),
     stop: asyncio.Event | None = None,
@@ -39,7 +42,7 @@ async def serve(
     Draining: /healthz says 503, after `lame_duck_s` the port closes, answers under way have `drain_s` to finish.
     """
     stop = stop or asyncio.Event()
-    app = build_app(settings, store)
+    app = build_app(settings, store, keys)
     for extension in extend:
         extension(app)
     with _stopping_on_signals(stop):
@@ -178,7 +181,7 @@ def _access_log_class(metrics: Metrics) -> type[AbstractAccessLogger]:
 def _log_fields(request: BaseRequest, response: web.StreamResponse, duration_s: float) -> dict[str, Any]:
     return {
         "method": request.method,
-        "url_path": request.path[:_PATH_IN_LOG_MAX],
+        "url_path": path_of(request)[:_PATH_IN_LOG_MAX],
         "status": response.status,
         "resource": str(request.get(KIND, ResourceClass.OTHER)),
         "sent_bytes": request.writer.output_size,

@@ -1,6 +1,6 @@
 """What an operator may tune of the origin. Every limit has its unit in its name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 KIB = 1024
@@ -40,6 +40,8 @@ class OriginSettings:
     read_ahead_bytes: int = 4 * MIB
     stream_block_bytes: int = MIB
     write_bytes_max: int = 64 * KIB
+
+    token_keys: tuple[bytes, ...] = field(default=(), repr=False)  # any of them may have signed a token
 
     player_root: Path | None = None
     player_bytes_max: int = 16 * MIB

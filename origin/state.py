@@ -9,6 +9,7 @@ from origin.encoding import Document
 from origin.library import Library
 from origin.observe import HealthState, Metrics
 from origin.settings import OriginSettings
+from protection.keys import KeyRing
 
 SETTINGS = web.AppKey("settings", OriginSettings)
 LIBRARY = web.AppKey("library", Library)
@@ -16,7 +17,9 @@ METRICS = web.AppKey("metrics", Metrics)
 HEALTH = web.AppKey("health", HealthState)
 PLAYER = web.AppKey("player", dict[str, Document])
 
+KEYS = web.AppKey("keys", KeyRing)
 REQUEST_IDS = web.AppKey("request_ids", Iterator[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
+ADMITTED = web.RequestKey("admitted", bool)  # by a token in front of its path
 KIND = web.RequestKey("kind", ResourceClass)

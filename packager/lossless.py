@@ -45,11 +45,14 @@ class LosslessSource:
 
 
 async def lossless_rendition(source: LosslessSource, trim_db: float) -> SegmentedRendition:
-    """The lossless rendition; its track file is written unless it is the mezzanine.
+    """The lossless rendition, its track file in the folder: if it is the mezzanine, under the rendition's name.
 
     Raises MediaError for a mezzanine that is none, or ToolError.
     """
     if not trim_db:
+        target = source.folder / track_file_name(LOSSLESS.rendition_id)
+        target.unlink(missing_ok=True)
+        target.hardlink_to(source.path)
         return _mezzanine_itself(source)
     job, encoded_path = source.job, source.folder / "flac.encoded.mp4"
     output = argv.EncodeOutput(rendition=LOSSLESS, path=str(encoded_path), gain_db=trim_db)

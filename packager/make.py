@@ -119,10 +119,11 @@ class _Making:
         ready = await self._ready()
         self.work.observer.notify(StageStarted(subject=self.order.subject, stage=Stage.PACKAGE))
         renditions = await asyncio.to_thread(self._assembled, ready)
-        return [
-            self._package(position, [*(each[position] for each in renditions), *await self._lossless(position)])
-            for position in range(len(self.folders))
-        ]
+        packages = []
+        for position, folder in enumerate(self.folders):
+            made = [*(each[position] for each in renditions), *await self._lossless(position)]
+            packages.append(self._package(position, await asyncio.to_thread(self.work.protector.applied, made, folder)))
+        return packages
 
     async def _ready(self) -> dict[Rendition, _Made]:
         """The renditions taken over from earlier packages; all others are held by the encoder afterwards."""
@@ -144,7 +145,8 @@ class _Making:
     async def _taken_over(self, position: int, rendition: Rendition, trim_db: float) -> SegmentedRendition | None:
         target = self.folders[position] / track_file_name(rendition.rendition_id)
         told = self._album if trim_db or rendition != LOSSLESS else self.order.mezzanines[position].album_loudness
-        return await taken_over(self.work.store, self.past[position], (rendition, trim_db, told), target)
+        found = await taken_over(self.work.store, self.past[position], (rendition, trim_db, told), target)
+        return found and await asyncio.to_thread(self.work.protector.opened, found, target)
 
     @property
     def _album(self) -> LoudnessReport | None:
@@ -175,7 +177,7 @@ class _Making:
             return []
         trim_db = lossless_trim(self.settled, self.order.level_lufs)
         found = await self._taken_over(position, LOSSLESS, trim_db)
-        if found is not None:
+        if found is not None and (trim_db or found.track_file):  # one that was protected can be the mezzanine again
             return [found]
         mezzanines = await self.encoder.mezzanines()
         source = LosslessSource(

@@ -13,6 +13,7 @@ from model.rendition import Ladder
 from model.track import Mezzanine, Piece, Track, derived_id
 from packager.ladder import LOSSLESS, ladder_of
 from packager.level import Aim, together
+from packager.protect import Protector
 from packager.records import packages_of, read_mezzanine
 from packager.settings import PackageSettings
 from storage.base import ObjectStore
@@ -31,6 +32,7 @@ class Packaging:
     slots: asyncio.Semaphore
     observer: Observer
     turns: Turns = field(default_factory=Turns)
+    protector: Protector = field(default_factory=Protector)
 
     @property
     def recipe(self) -> str:
@@ -130,7 +132,7 @@ def wanted_package_ids(work: Packaging, track: Track, *, lower_db: float = 0.0) 
     lowered = (f"lowered by {lower_db:.2f} dB",) if round(lower_db, 2) else ()
     told = album_told(track, lower_db=lower_db)
     album = f"album {told.integrated_lufs} {told.true_peak_dbtp}" if told else "no album"
-    words = (work.recipe, ceiling, rates, repr(_lossless(work, track)), album, *lowered)
+    words = (work.recipe, ceiling, rates, repr(_lossless(work, track)), album, *lowered, *work.protector.recipe)
     ids = [each.mezzanine_id for each in pieces_of(track)]
     if len(ids) == 1:
         return (derived_id(*ids, *words),)
@@ -152,7 +154,8 @@ def own_package_id(work: Packaging, track: Track, *, lower_db: float) -> str:
 
 
 async def earlier(work: Packaging, order: Order) -> list[list[Package]]:
-    """Packages of the same mezzanines by the same recipe, for each recording: they need not be encoded again."""
+    """Packages of the same mezzanines by the same recipe, for each recording, that are in the clear or that we have the
+    keys to: they need not be encoded again."""
     return [
         [each for each in await packages_of(work.store, mezzanine.recording_id) if _alike(each, work, order, position)]
         for position, mezzanine in enumerate(order.mezzanines)
@@ -160,4 +163,5 @@ async def earlier(work: Packaging, order: Order) -> list[list[Package]]:
 
 
 def _alike(past: Package, work: Packaging, order: Order, position: int) -> bool:
-    return (past.tool, past.mezzanine_ids, past.position) == (work.recipe, order.mezzanine_ids, position)
+    same = (past.tool, past.mezzanine_ids, past.position) == (work.recipe, order.mezzanine_ids, position)
+    return same and work.protector.opens(past)

@@ -116,6 +116,8 @@ async def _made(work: Packaging, order: Order, *, again: bool) -> Package:
 async def _broken(work: Packaging, made: Sequence[Package], subject: str) -> list[Finding]:
     """What is wrong with packages, as far as it breaks playback."""
     work.observer.notify(StageStarted(subject=subject, stage=Stage.VERIFY))
-    scratch_dir = work.settings.scratch_dir
-    findings = [each for one in made for each in await verify_package(work.store, one, scratch_dir=scratch_dir)]
+    scratch_dir, keys = work.settings.scratch_dir, work.protector.keys
+    findings = [
+        each for one in made for each in await verify_package(work.store, one, scratch_dir=scratch_dir, keys=keys)
+    ]
     return [each for each in findings if each.severity is Severity.MUST]

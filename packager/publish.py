@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.build import media_playlist, multivariant
+from manifests.build import key_base_uri, media_playlist, multivariant
 from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES, media_type_of
 from manifests.dash import render_mpd
 from manifests.render import render
@@ -42,12 +42,14 @@ def playlists(package: Package) -> dict[str, bytes]:
     for each in package.renditions:
         name = each.rendition.rendition_id
         target_s, uri = package.target_duration_s, each.track_file_path
-        playlist = media_playlist(each, target_duration_s=target_s, track_file_uri=uri)
+        keys = key_base_uri(package, each)
+        playlist = media_playlist(each, target_duration_s=target_s, track_file_uri=uri, key_base_uri=keys)
         found[f"{name}.m3u8"] = render(playlist)
     for codec in package.codecs:
         variants = multivariant(package, codec, uri_of=lambda rendition_id: f"{rendition_id}.m3u8")
         found[MULTIVARIANT_NAMES[codec]] = render(variants)
-    found[MPD_NAME] = render_mpd(package, uri_of=lambda each: each.track_file_path)
+    if package.protection is None:  # DASH has no such protection
+        found[MPD_NAME] = render_mpd(package, uri_of=lambda each: each.track_file_path)
     return found
 
 

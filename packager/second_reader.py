@@ -17,7 +17,7 @@ _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 
 
 def second_opinion(data: bytes, ours: MediaPlaylist) -> Iterator[str]:
-    """On a media playlist: the segments and their places."""
+    """On a media playlist: the segments, their places and their keys."""
     theirs = m3u8.loads(data.decode())
     durations = [round(segment.duration * MICROSECONDS) for segment in theirs.segments]
     if (
@@ -30,6 +30,11 @@ def second_opinion(data: bytes, ours: MediaPlaylist) -> Iterator[str]:
     places = [(segment.uri, segment.byterange) for segment in theirs.segments]
     if places != [(each.uri, text) for each, text in zip(ours.segments, texts, strict=True)]:
         yield "another reader sees the segments in other places"
+    keys = [
+        (segment.key.method, segment.key.uri, segment.key.iv) if segment.key else None for segment in theirs.segments
+    ]
+    if keys != [(each.key.method, each.key.uri, None) if each.key else None for each in ours.segments]:
+        yield "another reader sees other keys"
 
 
 def second_opinion_on_variants(data: bytes, ours: MultivariantPlaylist) -> Iterator[str]:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from avtool.scratch import scratch_folder
 from cmaf.codec_config import decoder_config
@@ -16,15 +17,17 @@ from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist
 from manifests.rules import Finding, Severity, check_media, check_multivariant, check_presentation
-from model.errors import MediaError, ObjectNotFound, PlaylistError
+from model.errors import KeyMissing, KeyWrong, MediaError, ObjectNotFound, PlaylistError
 from model.loudness import LoudnessReport
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import ART_SIDES, Track
+from packager.protect import cleared
 from packager.publish import playlists
 from packager.second_reader import second_opinion, second_opinion_on_mpd, second_opinion_on_variants
 from packager.track_files import sha256_of, track_file_name
+from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 from storage.keys import art_key, package_key, track_file_key
 
@@ -44,12 +47,18 @@ LOUDNESS_LUFS_MIN = -57.75  # the least that `ludt` can say
 PEAK_STEP_DB = 1 / 32
 
 
-async def verify_package(store: ObjectStore, package: Package, *, scratch_dir: str | None = None) -> list[Finding]:
-    """Everything that is wrong with a package as it lies in the store; empty if nothing is. Raises StorageError."""
-    findings: list[Finding] = []
+async def verify_package(
+    store: ObjectStore, package: Package, *, scratch_dir: str | None = None, keys: KeyRing = NO_KEYS
+) -> list[Finding]:
+    """Everything that is wrong with a package as it lies in the store; empty if nothing is. Raises StorageError.
+
+    Without `keys`, a protected package is checked as far as players without a token could: hashes, lengths and
+    playlists. A finding says then that nobody looked inside.
+    """
+    findings = [_UNSEEN] if package.protection and not keys else []
     async with scratch_folder(scratch_dir) as scratch:
         for rendition in package.renditions:
-            findings += await _verify_track_file(store, package, rendition, scratch)
+            findings += await _verify_track_file(store, package, rendition, scratch, keys)
     findings += await _verify_playlists(store, package)
     return findings
 
@@ -70,8 +79,18 @@ def _finding(rule: str, section: str, message: str, how_to_fix: str = "run `segu
     return Finding(rule=rule, section=section, line=0, message=message, how_to_fix=how_to_fix, severity=Severity.MUST)
 
 
+_UNSEEN = Finding(
+    rule="SEGUE-unseen",
+    section="RFC 8216 §4.3.2.4",
+    line=0,
+    message="protected, and there is no key: hashes and playlists were checked, boxes were not",
+    how_to_fix="name the key store with --key-store",
+    severity=Severity.SHOULD,
+)
+
+
 async def _verify_track_file(
-    store: ObjectStore, package: Package, rendition: SegmentedRendition, scratch: Path
+    store: ObjectStore, package: Package, rendition: SegmentedRendition, scratch: Path, keys: KeyRing
 ) -> list[Finding]:
     name = track_file_name(rendition.rendition.rendition_id)
     path = scratch / name
@@ -84,18 +103,30 @@ async def _verify_track_file(
         sha256 = await asyncio.to_thread(sha256_of, path)  # the store's own is of what was put, not of what lies there
         if (info.sha256, sha256, info.size_bytes) != (rendition.sha256, rendition.sha256, rendition.size_bytes):
             return [_finding("SEGUE-hash", "package.json", f"{name} is not the file that package.json describes")]
-        parsed = await asyncio.to_thread(_parsed, path)
+        seen = await asyncio.to_thread(_looked_into, path, rendition, keys)
+    except (KeyMissing, KeyWrong) as error:
+        return [_finding("SEGUE-key", "RFC 8216 §4.3.2.4", f"{name}: {error}", error.hint)]
     except MediaError as error:
         return [_finding("CMAF-boxes", "ISO/IEC 14496-12 §4.2", f"{name}: {error}")]
     finally:
         path.unlink()
-    found = [*check_track_file(parsed, rendition), *_check_length(package, rendition)]
+    found = [*(check_track_file(*seen) if seen else ()), *_check_length(package, rendition)]
     return [_finding(rule, section, f"{name}: {message}") for rule, section, message in found]
 
 
-def _parsed(path: Path) -> ParsedTrack:
+def _looked_into(
+    path: Path, rendition: SegmentedRendition, keys: KeyRing
+) -> tuple[ParsedTrack, SegmentedRendition] | None:
+    """What a track file says of itself, and what is to be held against it: both of its form in the clear. None for an
+    encrypted one where there are no keys. Blocking."""
     with path.open("rb") as file:
-        return read_track_file(file)
+        if rendition.protection is None:
+            return read_track_file(file), rendition
+        if not keys:
+            return None
+        with TemporaryFile(dir=path.parent) as opened:
+            clear = cleared(rendition, file, opened, master=keys.master(rendition.protection.key_set))
+            return read_track_file(opened), clear
 
 
 def check_track_file(parsed: ParsedTrack, rendition: SegmentedRendition) -> Iterator[tuple[str, str, str]]:
@@ -248,5 +279,5 @@ def _check_playlists(package: Package, stored: dict[str, bytes]) -> Iterator[Fin
         yield from check_presentation(variants, media)
         told = second_opinion_on_variants(stored[name], variants)
         yield from (_finding("SEGUE-second-reader", "RFC 8216 §4.3", f"{name}: {message}") for message in told)
-    told = second_opinion_on_mpd(stored[MPD_NAME], package)
+    told = second_opinion_on_mpd(stored[MPD_NAME], package) if MPD_NAME in stored else iter(())
     yield from (_finding("SEGUE-second-reader", "ISO/IEC 23009-1", f"{MPD_NAME}: {message}") for message in told)

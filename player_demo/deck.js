@@ -12,6 +12,7 @@ const UNDERRUN_S = 0.25; // a stop with more than this in the buffer is the mach
 const LOADING = retrying(10_000);
 const CODEC_NAMES = { "mp4a.40.2": "AAC-LC", opus: "Opus", flac: "FLAC" };
 const LOSSLESS_START_BPS = 5_000_000; // hls.js starts with the family that it thinks the line carries; FLAC takes 1 to 2
+const REFUSED = "refused"; // by the origin: no token, or one that does not fit
 const HLS_MEDIA_TYPE = "application/vnd.apple.mpegurl";
 
 // Asked before canPlayType: Chromium answers "maybe" for HLS, but its own HLS player ignores edit lists.
@@ -19,6 +20,10 @@ const useHls = Hls.isSupported();
 const mediaSource = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
 
 const native = !useHls && new Audio().canPlayType(HLS_MEDIA_TYPE) !== "";
+
+// `/?t=TOKEN` in the page's own address: what is protected is asked for under `/t/TOKEN/`, which relative URIs inherit.
+const token = new URLSearchParams(location.search).get("t");
+const prefix = token ? `/t/${encodeURIComponent(token)}` : "";
 
 /** What this browser can play, asked once. Apple's own player takes FLAC, and AAC under it where the line is slow. */
 export const support = Object.freeze({
@@ -99,7 +104,7 @@ export class Deck extends EventTarget {
     this.unload();
     Object.assign(this, { track, family, levels: [], level: null, failure: null });
     this.#kbps = kbps;
-    const url = new URL(track.playlists[family], location.href).href;
+    const url = new URL(prefix + track.playlists[family], location.href).href;
     if (support.hls) this.#attach(url, at, estimateBps);
     else if (support.native) this.#playNatively(url, at);
     else this.#fail("This browser cannot play HTTP Live Streaming.", "Try a current Chromium, Firefox or Safari.");
@@ -172,6 +177,7 @@ export class Deck extends EventTarget {
       playlistLoadPolicy: LOADING,
       fragLoadPolicy: LOADING,
       ...starting(this.family, estimateBps),
+      keyLoadPolicy: LOADING,
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.#onManifest(hls, at));
@@ -230,6 +236,12 @@ export class Deck extends EventTarget {
   #onHlsError(hls, data, url) {
     if (data.details === Hls.ErrorDetails.INTERNAL_ABORTED) return; // we asked for another level: nothing went wrong
     this.#tell("trouble", { type: data.type, details: data.details, fatal: data.fatal });
+    const refused = data.response?.code === 403;
+    if (refused || data.details === Hls.ErrorDetails.KEY_LOAD_ERROR) {
+      hls.stopLoad(); // it would try the other levels' keys, once, and then wait for ever
+      this.#giveUp(refused ? REFUSED : data.type);
+      return;
+    }
     if (!data.fatal) return; // hls.js retries by itself
     if (!this.#mayRecover()) {
       this.#giveUp(data.type);
@@ -266,6 +278,10 @@ export class Deck extends EventTarget {
   }
 
   #explain(type) {
+    if (type === REFUSED) {
+      this.#fail("This track is protected.", "Open the page with a token that is good for it: /?t=TOKEN.");
+      return;
+    }
     if (type === Hls.ErrorTypes.NETWORK_ERROR) {
       this.#fail("The stream cannot be reached.", "Check the connection and that the origin is running, then try again.");
     } else {

@@ -20,6 +20,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 ENV_PREFIX = "SEGUE_"
 CONFIG_FILE = "segue.toml"
+TOKEN_KEY_BYTES_LEAST = 16
 _PROCESSORS = max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
@@ -70,6 +71,14 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def _token_keys(text: str) -> tuple[bytes, ...]:
+    """Comma-separated, in hexadecimal digits."""
+    keys = tuple(bytes.fromhex(part.strip()) for part in text.split(","))
+    if any(len(key) < TOKEN_KEY_BYTES_LEAST for key in keys):
+        raise ValueError(f"each has at least {2 * TOKEN_KEY_BYTES_LEAST} hexadecimal digits")
+    return keys
+
+
 def _folder(text: str) -> str:
     if text and not Path(text).is_dir():
         raise ValueError("no such folder")
@@ -98,11 +107,15 @@ SETTINGS = (
         "on",
         "on: a FLAC rung, in lossless.m3u8, where the master was lossless; off: none",
     ),
+    Setting("protect", _one_of("off", "aes-128"), "off", "aes-128: encrypt what is packaged; needs a key store"),
+    Setting("key_store", str, "", "where the master keys are kept: file:PATH, a folder outside the store"),
+    Setting("key_rotation", _whole(0, 100_000), 0, "segments until another content key begins; 0: one key for all"),
     Setting("host", str, "127.0.0.1", "address to serve on"),
     Setting("port", _whole(0, 65_535), 8080, "port to serve on; 0: any free one"),
     Setting("workers", _whole(1, 1024), 1, "origin processes that share the port"),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
     Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
+    Setting("token_key", _token_keys, (), "hexadecimal keys of tokens: the first signs, all count", secret=True),
     Setting("s3_access_key", str, "", "access key of the S3 service", secret=True),
     Setting("s3_secret_key", str, "", "secret key of the S3 service", secret=True),
 )

@@ -28,7 +28,7 @@ class Need(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     LEVEL = "new level"  # other loudness settings
-    LADDER = "new ladder"  # renditions are missing
+    LADDER = "new ladder"  # renditions are missing, or protected in another manner
     KNOWN = "known"
     REFUSED = "refused before"
 
@@ -105,6 +105,8 @@ async def _has_ladder(shop: Workshop, track: Track) -> bool:
     if live is None:
         return False
     package = await read_package(shop.store, live.recording_id, live.package_id)
+    if not shop.packaging.protector.is_manner_of(package):
+        return False
     return shop.packaging.rendition_ids(track) == {each.rendition.rendition_id for each in package.renditions}
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from model.errors import Interrupted, PipelineError
 from segue import config as settings
-from segue.commands import config, doctor, ingest, ls, package, publish, serve, show, verify
+from segue.commands import config, doctor, ingest, ls, package, publish, serve, show, token, verify
 from segue.logs import set_up
 from segue.output import Output
 
@@ -20,6 +20,7 @@ COMMANDS: dict[str, ModuleType] = {
     "verify": verify,
     "ls": ls,
     "show": show,
+    "token": token,
     "doctor": doctor,
     "config": config,
 }

@@ -17,9 +17,14 @@ from ingest.work import Ingest
 from model.errors import UsageError
 from model.events import Observer
 from model.loudness import LoudnessMode, LoudnessTarget
+from model.protection import ProtectionMethod
 from packager.order import Packaging
+from packager.protect import Protector
 from packager.settings import PackageSettings
+from protection.key_store import key_folder, load_keys
+from protection.keys import NO_KEYS, KeyRing
 from segue.config import Config
+from storage.address import FileAddress, parse_address
 from storage.base import ObjectStore
 from storage.open import S3Credentials, open_store
 
@@ -76,11 +81,40 @@ def _catalog_path(config: Config) -> Path:
     return path
 
 
+def key_ring(config: Config, *, create: bool = False) -> KeyRing:
+    """The master keys of the key store, none if no key store was named; `create` may make it.
+
+    Raises UsageError, KeyMissing, KeyMalformed or KeyStoreUnsafe.
+    """
+    url: str = config["key_store"]
+    if not url:
+        return NO_KEYS
+    store = parse_address(store_url(config))
+    folder = key_folder(url, store_folder=store.path if isinstance(store, FileAddress) else None)
+    return load_keys(folder, create=create)
+
+
+def protector_of(config: Config, *, create: bool) -> Protector:
+    """How packages are protected; `create` may make the key store. Raises as `key_ring` does."""
+    method = None if config["protect"] == "off" else ProtectionMethod(config["protect"])
+    if method and not config["key_store"]:
+        hint = "say --key-store file:PATH, a folder outside the store, or set SEGUE_KEY_STORE"
+        raise UsageError("no key store", hint=hint)
+    keys = key_ring(config, create=create and method is not None)
+    return Protector(method=method, keys=keys, rotation_segments=config["key_rotation"])
+
+
 @asynccontextmanager
 async def workshop(
-    config: Config, observer: Observer, *, sidecar: Sidecar | None = None, again: bool = False
+    config: Config,
+    observer: Observer,
+    *,
+    sidecar: Sidecar | None = None,
+    again: bool = False,
+    dry_run: bool = False,
 ) -> AsyncIterator[Workshop]:
     """Store, ledger, ffmpeg, readers of tags, and the two stages that work on tracks."""
+    protector = protector_of(config, create=not dry_run)
     ingest_settings, package_settings = ingest_settings_of(config, again=again), package_settings_of(config)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(config))
@@ -97,7 +131,9 @@ async def workshop(
             turns=Turns(),
         )
         slots = asyncio.Semaphore(config["jobs"])
-        packaging = Packaging(settings=package_settings, tool=tool, store=store, slots=slots, observer=observer)
+        packaging = Packaging(
+            settings=package_settings, tool=tool, store=store, slots=slots, observer=observer, protector=protector
+        )
         yield Workshop(store=store, tool=tool, ingest=ingest, packaging=packaging)
 
 

@@ -19,17 +19,17 @@ from model.errors import ObjectNotFound, PipelineError
 from segue.config import Config
 from segue.loop import run_loop
 from segue.output import Output
-from segue.wiring import opened_store
+from segue.wiring import key_ring, opened_store
 from storage.keys import current_key
 from storage.open import describe
 
 HELP = "check this machine and the store, and say how to mend what is wrong"
-SETTINGS = ("store", "scratch", "ffmpeg")
+SETTINGS = ("store", "key_store", "scratch", "ffmpeg")
 EXAMPLE = "segue doctor --store file:store"
 FREE_BYTES_LEAST = 1 << 30
 PACKAGES = (
     "segue", "ingest", "packager", "origin", "discovery", "avtool", "manifests", "storage", "catalog", "cmaf",
-    "meter", "model", "player_demo",
+    "meter", "protection", "model", "player_demo",
 )  # fmt: skip
 _NO_TRACK = "a" * 20
 
@@ -87,6 +87,8 @@ async def _checks(config: Config) -> AsyncIterator[Check]:
         "player", vendor, "hls.js is there" if vendor else "no hls.js", "" if vendor else "make setup", needed=False
     )
     yield await _store(config)
+    if config["key_store"]:
+        yield _keys(config)
 
 
 def _owners() -> Check:
@@ -105,6 +107,14 @@ async def _tags() -> Check:
     except PipelineError as error:
         return Check("tags", False, str(error), "look at the limits of this user: ulimit -a")
     return Check("tags", True, "the reading process starts")
+
+
+def _keys(config: Config) -> Check:
+    try:
+        names = [each.key_set for each in key_ring(config).masters]
+    except PipelineError as error:
+        return Check("keys", False, str(error), error.hint)
+    return Check("keys", True, f"{len(names)} master keys; {names[-1]} is for new packages")
 
 
 async def _store(config: Config) -> Check:

@@ -13,7 +13,8 @@ from segue.progress import Progress
 from segue.wiring import Workshop, workshop
 
 HELP = "encode the ladder, cut, write playlists, verify, make live"
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "aac", "opus", "lossless")
+PROTECTION = ("protect", "key_store", "key_rotation")
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "aac", "opus", "lossless", *PROTECTION)
 EXAMPLE = "segue package --store file:store --opus 96,128"
 
 

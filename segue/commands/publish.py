@@ -8,7 +8,8 @@ from segue.output import Output
 
 HELP = "ingest and package: from source files to live tracks"
 LADDER = ("aac", "opus", "lossless")
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "loudness", "target", "true_peak", *LADDER)
+PROTECTION = ("protect", "key_store", "key_rotation")
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "loudness", "target", "true_peak", *LADDER, *PROTECTION)
 EXAMPLE = "segue publish ~/Music --store file:store --jobs 4 --report report.html"
 
 

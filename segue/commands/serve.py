@@ -14,15 +14,16 @@ from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.serve import base_url, serve
 from origin.settings import OriginSettings
+from protection.keys import KeyRing
 from segue.config import Config
 from segue.logs import set_up
 from segue.output import Output
-from segue.wiring import credentials, store_url
+from segue.wiring import credentials, key_ring, store_url
 from segue.workers import Ready, WorkerPolicy, held_port, supervise
 from storage.open import S3Credentials, open_store
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
-SETTINGS = ("store", "host", "port", "workers")
+SETTINGS = ("store", "key_store", "host", "port", "workers")
 EXAMPLE = "segue serve --store file:store --port 8080"
 
 
@@ -33,6 +34,7 @@ class Serving:
     store: str
     s3: S3Credentials | None
     settings: OriginSettings
+    keys: KeyRing
     log_level: str
     log_format: str
 
@@ -46,10 +48,16 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     serving = Serving(
         store=store_url(config),
         s3=credentials(config),
-        settings=OriginSettings(host=config["host"], port=config["port"], player_root=_player_root()),
+        settings=OriginSettings(
+            host=config["host"], port=config["port"], token_keys=config["token_key"], player_root=_player_root()
+        ),
+        keys=key_ring(config),
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
+    if serving.keys and not serving.settings.token_keys:
+        hint = "set SEGUE_TOKEN_KEY: `openssl rand -hex 32` makes one"
+        raise UsageError("keys are for those with a token, and there is no key to check tokens with", hint=hint)
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
@@ -79,7 +87,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None]) -> None:
     try:
         with Catalog() as catalog:  # in memory: an origin keeps no state that matters
             listing = partial(add_routes, catalog=catalog, store=store, settings=DiscoverySettings())
-            await serve(serving.settings, store, ready=ready, extend=[listing])
+            await serve(serving.settings, store, keys=serving.keys, ready=ready, extend=[listing])
     finally:
         await store.close()
 

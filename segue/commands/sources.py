@@ -104,7 +104,8 @@ class _Session:
     async def run(self, sources: Sequence[Source]) -> int:
         """The exit status."""
         progress = Progress(self.output)
-        async with workshop(self.config, progress, sidecar=self.sidecar, again=self.arguments.retry_failed) as shop:
+        again, dry_run = self.arguments.retry_failed, self.arguments.dry_run
+        async with workshop(self.config, progress, sidecar=self.sidecar, again=again, dry_run=dry_run) as shop:
             try:
                 if self.arguments.watch:
                     async with aclosing(watched(self.arguments.sources)) as batches:

@@ -7,15 +7,16 @@ from manifests.rules import Finding, Severity
 from model.errors import PackageError, StorageError, TrackUnknown
 from packager.records import live_package, read_package, read_track
 from packager.verify import verify_art, verify_package
+from protection.keys import KeyRing
 from segue.commands.tracks import add_track_ids, chosen_tracks
 from segue.config import Config
 from segue.loop import run_loop
 from segue.output import Output
-from segue.wiring import opened_store
+from segue.wiring import key_ring, opened_store
 from storage.base import ObjectStore
 
 HELP = "check what is published against the rules and the bytes"
-SETTINGS = ("store", "scratch")
+SETTINGS = ("store", "scratch", "key_store")
 EXAMPLE = "segue verify --store file:store"
 
 
@@ -32,7 +33,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
 async def _run(config: Config, track_ids: list[str], output: Output) -> int:
     broken = verified = 0
     async with opened_store(config) as store:
-        verifier = _Verifier(store, config["scratch"] or None)
+        verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
         for track_id in await chosen_tracks(store, track_ids, live=True):
             verified += 1
             if not await _verify(verifier, track_id, output):
@@ -45,9 +46,10 @@ async def _run(config: Config, track_ids: list[str], output: Output) -> int:
 class _Verifier:
     """Tracks may share a package: each package is looked at once."""
 
-    def __init__(self, store: ObjectStore, scratch_dir: str | None) -> None:
+    def __init__(self, store: ObjectStore, scratch_dir: str | None, keys: KeyRing) -> None:
         self._store = store
         self._scratch_dir = scratch_dir
+        self._keys = keys
         self._findings: dict[tuple[str, str], list[Finding]] = {}
 
     async def verify(self, track_id: str) -> tuple[str, list[Finding]]:
@@ -59,7 +61,9 @@ class _Verifier:
         which = (current.recording_id, current.package_id)
         if which not in self._findings:
             package = await read_package(self._store, *which)
-            self._findings[which] = await verify_package(self._store, package, scratch_dir=self._scratch_dir)
+            self._findings[which] = await verify_package(
+                self._store, package, scratch_dir=self._scratch_dir, keys=self._keys
+            )
         return current.package_id, [*self._findings[which], *art]
 
 

@@ -1,20 +1,25 @@
 """The demo page plays real, published, served tracks in a real browser."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, Route, expect
 
+from origin.tokens import Grant, mint
 from tests.support.browser import chromium
-from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving
+from tests.support.command import environment, segue
+from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving, serving_at
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+TOKEN_KEY = "00112233445566778899aabbccddeeff"
 SEEK_TOLERANCE_S = 0.05
 GAP_MAX_S = 0.1
 GAP_ATTEMPTS = 3  # a busy machine makes the playhead stand now and then; a bad switch makes it stand each time
@@ -306,3 +311,55 @@ async def test_a_track_appears_while_the_page_is_open(browser: Browser, tmp_path
         await listener.play(BAGATELLE.title)
         await context.close()
     assert listener.complaints == []
+
+
+@pytest.fixture(scope="module")
+def protected_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A track whose keys change every two segments, served under tokens."""
+    home = tmp_path_factory.mktemp("protected")
+    make(CODA, home / "album")
+    protect = ("--protect", "aes-128", "--key-store", "file:keys", "--key-rotation", "2")
+    ladder = ("--aac", "64,128", "--opus", "64,96")
+    assert segue("publish", home / "album", "--store", "file:store", *ladder, *protect, cwd=home).status == 0
+    secrets = environment(home, SEGUE_KEY_STORE=f"file:{home / 'keys'}", SEGUE_TOKEN_KEY=TOKEN_KEY)
+    with serving_at(f"file:{home / 'store'}", secrets) as url:
+        yield url
+
+
+@pytest.mark.parametrize("family", ["AAC", "Opus"])
+async def test_a_protected_track_plays_to_its_end_with_a_token(
+    browser: Browser, protected_url: str, family: str
+) -> None:
+    """The token in the page's address goes before every URL of the stream; keys change on the way."""
+    context = await browser.new_context()
+    listener = Listener(await context.new_page())
+    token = mint(Grant(acl=("/*",), expires_s=int(time.time()) + 600), bytes.fromhex(TOKEN_KEY))
+    asked: list[str] = []
+    listener.page.on("request", lambda request: asked.append(request.url))
+    await listener.open(f"{protected_url}?t={quote(token)}")
+    await listener.choose("Codec", family)
+    await listener.play(CODA.title)
+    await listener.until("player.state === 'ended'", CODA.seconds + 10)
+    assert await listener.ask("player.family") == family.lower()
+    assert await listener.ask("player.position") == pytest.approx(CODA.seconds, abs=0.06)
+    assert len({url for url in asked if "/keys/" in url}) >= 2
+    assert not any(
+        url.startswith(f"{protected_url}{part}/") for url in asked for part in ("tracks", "recordings", "keys")
+    )
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+    await context.close()
+
+
+@pytest.mark.parametrize("query", ["", "?t=exp%3D1~acl%3D%2F*~hmac%3D00"])
+async def test_a_protected_track_is_silent_without_a_token_that_fits(
+    browser: Browser, protected_url: str, query: str
+) -> None:
+    """Nothing of it reaches the decoder, and the listener is told."""
+    context = await browser.new_context()
+    listener = Listener(await context.new_page())
+    await listener.page.goto(f"{protected_url}{query}")
+    await listener.page.get_by_role("listitem").filter(has_text=CODA.title).get_by_role("button").click()
+    await expect(listener.page.get_by_role("alert")).to_contain_text("This track is protected", timeout=20_000)
+    assert await listener.ask("[player.position, player.audio.buffered.length]") == [0, 0]
+    await context.close()

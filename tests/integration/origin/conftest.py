@@ -15,11 +15,12 @@ from catalog.store import Catalog
 from origin.app import build_app
 from origin.serve import listening
 from origin.settings import OriginSettings
+from protection.keys import NO_KEYS, KeyRing
 from storage.filesystem import FilesystemStore
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
 
-OURS = ["origin", "discovery", "storage", "manifests", "catalog", "model"]
+OURS = ["origin", "discovery", "storage", "manifests", "catalog", "model", "protection"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +95,11 @@ def start(store: WatchedStore) -> Start:
     """Start an origin over the store, with settings and extensions of one's own."""
 
     @asynccontextmanager
-    async def starting(extend: Extend = lambda _: None, **changes: object) -> AsyncIterator[Running]:
+    async def starting(
+        extend: Extend = lambda _: None, *, keys: KeyRing = NO_KEYS, **changes: object
+    ) -> AsyncIterator[Running]:
         settings = replace(OriginSettings(port=0, drain_s=5.0), **changes)  # type: ignore[arg-type]
-        app = build_app(settings, store)
+        app = build_app(settings, store, keys)
         extend(app)
         async with listening(app, settings) as url, aiohttp.ClientSession(url, auto_decompress=False) as client:
             yield Running(url=url, client=client, store=store, app=app, settings=settings)

@@ -2,10 +2,11 @@
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
 from model.package import Current, Package
+from model.protection import Protection
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
@@ -84,12 +85,19 @@ class Published:
 
 
 async def publish(
-    store: ObjectStore, name: str = "one", *, edition: int = 1, segments: int = 8, release: str = "Album"
+    store: ObjectStore,
+    name: str = "one",
+    *,
+    edition: int = 1,
+    segments: int = 8,
+    release: str = "Album",
+    protection: Protection | None = None,
 ) -> Published:
     """Put a recording and a track of it into a store and make it live. Equal arguments give equal bytes.
 
     The lossless rendition is the mezzanine itself.
-    Two releases of one name are two tracks of one recording; editions are packages of it.
+    Two releases of one name are two tracks of one recording; editions are packages of it. With `protection`
+    the records say that the random bytes are encrypted.
     """
     chance = random.Random(f"{name}-{edition}")
     mezzanine_id = derived_id("mezzanine", name, str(edition))
@@ -106,7 +114,7 @@ async def publish(
         target_duration_s=6,
         true_peak_dbtp=-1.0,
         level_lufs=-14.0,
-        renditions=tuple(rendition for rendition, _ in made.values()),
+        renditions=tuple(replace(rendition, protection=protection) for rendition, _ in made.values()),
         attempts=(),
         tool="test",
     )

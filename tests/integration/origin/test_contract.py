@@ -1,20 +1,29 @@
 """docs/http-contract.md, line by line, against a running origin."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
 
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
+from model.protection import Protection, ProtectionMethod
+from origin.tokens import Grant, mint
+from protection.keys import KeyRing, MasterKey
 from tests.integration.origin.conftest import Running, Start
-from tests.integration.origin.published import Published
+from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
 
 DOCUMENT = Path(__file__).parents[3] / "docs/http-contract.md"
 Row = dict[str, str]
+MASTER, SIGNING = MasterKey(bytes(32)), b"signing key of tokens"
+PROTECTION = Protection(
+    method=ProtectionMethod.AES_128, key_set=MASTER.key_set, key_id=MASTER.key_id_of("00" * 32), rotation_segments=1
+)
 
 
 def _tables() -> list[list[Row]]:
@@ -51,14 +60,20 @@ async def whole(start: Start, store: WatchedStore, catalog: Catalog, tmp_path: P
     def extend(app: web.Application) -> None:
         add_routes(app, catalog=catalog, store=store, settings=DiscoverySettings())
 
-    async with start(extend, player_root=tmp_path) as running:
+    async with start(extend, player_root=tmp_path, keys=KeyRing((MASTER,)), token_keys=(SIGNING,)) as running:
         yield running
 
 
+@pytest.fixture
+async def locked(store: WatchedStore) -> Published:
+    """A protected track: the one whose keys are asked for."""
+    return await publish(store, "locked", protection=PROTECTION)
+
+
 @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row["resource"])
-async def test_a_resource_is_as_documented(whole: Running, track: Published, row: Row) -> None:
+async def test_a_resource_is_as_documented(whole: Running, track: Published, locked: Published, row: Row) -> None:
     """Its type, how long it is kept, and whether it has ranges and codings."""
-    url = _named(row["path"], track)
+    url = _named(row["path"], track, locked)
     async with whole.client.get(url, headers={"Accept-Encoding": "identity"}) as response:
         body = await response.read()
         assert response.status == 200
@@ -78,9 +93,9 @@ async def test_a_resource_is_as_documented(whole: Running, track: Published, row
 
 
 @pytest.mark.parametrize("row", STATUSES, ids=lambda row: f"{row['request']} {row['with']}")
-async def test_a_request_ends_as_documented(whole: Running, track: Published, row: Row) -> None:
+async def test_a_request_ends_as_documented(whole: Running, track: Published, locked: Published, row: Row) -> None:
     """Its status, its error code, and how long the answer is kept."""
-    method, _, url = _named(row["request"], track).partition(" ")
+    method, _, url = _named(row["request"], track, locked).partition(" ")
     asked = dict(re.findall(r"([A-Za-z-]+): ([^;]+)", row["with"])) | {"Accept-Encoding": "gzip"}
     if "{etag}" in row["with"]:
         async with whole.client.head(url, headers={"Accept-Encoding": "gzip"}) as response:
@@ -102,12 +117,14 @@ def test_every_route_is_documented(whole: Running) -> None:
         assert any(pattern.fullmatch(path) for path in [*paths, "/index.html"]), resource.canonical
 
 
-def _named(text: str, track: Published) -> str:
+def _named(text: str, track: Published, locked: Published) -> str:
+    track = locked if "/keys/" in text else track
     ids = {
         "{track_id}": track.track_id,
         "{recording_id}": track.package.recording_id,
         "{package_id}": track.package.package_id,
         "{art_id}": track.track.art_id,
+        "{token}": quote(mint(Grant(acl=("/*",), expires_s=int(time.time()) + 60), SIGNING), safe=""),
     }
     for name, value in ids.items():
         text = text.replace(name, value)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from manifests.build import (
     SESSION_TEXT_MAX,
+    key_base_uri,
     media_playlist,
     multivariant,
     peak_bandwidth_bps,
@@ -19,8 +20,10 @@ from manifests.build import (
     session_data_of,
     target_duration_s,
 )
-from manifests.playlist import FORBIDDEN, AudioGroup, PlaylistByteRange, PlaylistType, SessionData
+from manifests.playlist import FORBIDDEN, AudioGroup, Key, KeyMethod, PlaylistByteRange, PlaylistType, SessionData
+from manifests.render import render
 from model.package import Package
+from model.protection import Protection, ProtectionMethod
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import TrackTags
@@ -37,6 +40,25 @@ from tests.unit.manifests.samples import (
     rendition_of,
     wild_renditions,
 )
+
+
+def test_a_protected_rendition_names_its_keys_alike_in_both_forms() -> None:
+    """One for each period, relative, without IV; what is in the clear has none."""
+    clear = coded(LADDER[2], cut(40 * 48_000))
+    protection = Protection(method=ProtectionMethod.AES_128, key_set="a" * 16, key_id="b" * 26, rotation_segments=4)
+    rendition = replace(clear, protection=protection)
+    package = package_of([rendition])
+    base = key_base_uri(package, rendition)
+    assert base == f"../../../keys/{package.recording_id}/{package.package_id}/aac-128"
+    ranges = media_playlist(rendition, target_duration_s=6, track_file_uri="x.mp4", key_base_uri=base)
+    segments = segment_playlist(rendition, target_duration_s=6, key_base_uri=base)
+    keys = [each.key for each in ranges.segments]
+    assert keys == [each.key for each in segments.segments]
+    assert keys[:5] == [Key(method=KeyMethod.AES_128, uri=f"{base}/{n}") for n in (0, 0, 0, 0, 1)]
+    assert render(ranges).count(b"#EXT-X-KEY:") == render(segments).count(b"#EXT-X-KEY:") == 3
+    assert b"#EXT-X-KEY" not in render(segment_playlist(clear, target_duration_s=6, key_base_uri=base))
+    with pytest.raises(ValueError, match="URI"):
+        segment_playlist(rendition, target_duration_s=6)
 
 
 @given(rendition=wild_renditions())

@@ -10,6 +10,8 @@ from manifests.playlist import (
     FORBIDDEN,
     AudioGroup,
     InitMap,
+    Key,
+    KeyMethod,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -48,12 +50,15 @@ uris = st.from_regex(r"[A-Za-z0-9./_~%?&=é-][A-Za-z0-9./_~%?&=#,:é-]{0,20}", f
 codec_entries = quoted.map(lambda text: text.replace(",", "").strip()).filter(bool)
 numbers = st.integers(1, DECIMAL_INTEGER_MAX)
 byte_ranges = st.builds(PlaylistByteRange, length_bytes=numbers, offset_bytes=st.integers(0, DECIMAL_INTEGER_MAX))
+keys = st.builds(Key, method=st.sampled_from(KeyMethod), uri=uris, iv=st.none() | st.binary(min_size=16, max_size=16))
 media_playlists = st.builds(
     MediaPlaylist,
     version=numbers,
     target_duration_s=numbers,
     segments=st.lists(
-        st.builds(MediaSegment, uri=uris, duration_us=numbers, byte_range=st.none() | byte_ranges),
+        st.builds(
+            MediaSegment, uri=uris, duration_us=numbers, byte_range=st.none() | byte_ranges, key=st.none() | keys
+        ),
         min_size=1,
         max_size=8,
     ).map(tuple),
@@ -133,6 +138,9 @@ tags = st.sampled_from(
         "EXT-X-STREAM-INF:BANDWIDTH=1",
         "EXT-X-STREAM-INF:",
         "EXT-X-KEY:",
+        "EXT-X-KEY:METHOD=NONE",
+        'EXT-X-KEY:METHOD=AES-128,URI="k"',
+        'EXT-X-KEY:METHOD=AES-128,URI="l",IV=0x1F',
         'EXT-X-SESSION-DATA:DATA-ID="a",VALUE="b"',
         "EXT-X-PLAYLIST-TYPE:VOD",
         "EXT-X-MEDIA-SEQUENCE:1",
@@ -229,7 +237,17 @@ GROUP = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="b"'
         (media("#EXT-X-VERSION:six", ONE), 3, "not an integer from 1"),
         (media("#EXT-X-MEDIA-SEQUENCE:-1", ONE), 3, "not an integer from 0"),
         (media("#EXT-X-PLAYLIST-TYPE:vod", ONE), 3, "neither VOD nor EVENT"),
-        (media('#EXT-X-KEY:METHOD=AES-128,URI="k"', ONE), 3, "unsupported tag EXT-X-KEY"),
+        (media('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k"', ONE), 3, "another kind than AES-128"),
+        (media('#EXT-X-KEY:METHOD=AES-128,URI="k",KEYFORMAT="com.apple"', ONE), 3, "another kind than AES-128"),
+        (media("#EXT-X-KEY:METHOD=AES-128", ONE), 3, "without URI"),
+        (media('#EXT-X-KEY:URI="k"', ONE), 3, "without an unquoted METHOD"),
+        (media('#EXT-X-KEY:METHOD="AES-128",URI="k"', ONE), 3, "without an unquoted METHOD"),
+        (media('#EXT-X-KEY:METHOD=NONE,URI="k"', ONE), 3, "NONE with a key"),
+        (media('#EXT-X-KEY:METHOD=AES-128,URI="k",IV=1', ONE), 3, "IV is not 16 bytes"),
+        (media(f'#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x{"0" * 33}', ONE), 3, "IV is not 16 bytes"),
+        (media('#EXT-X-KEY:METHOD=AES-128,URI="k",IV="0x1"', ONE), 3, "IV is not 16 bytes"),
+        (media('#EXT-X-KEY:METHOD=AES-128,URI="k"', '#EXT-X-MAP:URI="a"', ONE), 4, "encrypted map"),
+        (multivariant(STREAM, '#EXT-X-KEY:METHOD=AES-128,URI="k"'), 4, "out of place"),
         (media(ONE, "#EXT-X-DISCONTINUITY", ONE), 5, "unsupported tag EXT-X-DISCONTINUITY"),
         (media('#EXT-X-SESSION-DATA:DATA-ID="a",VALUE="b"', ONE), 3, "out of place"),
         (multivariant(STREAM, "#EXT-X-ENDLIST"), 4, "out of place"),

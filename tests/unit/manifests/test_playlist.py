@@ -8,6 +8,8 @@ import pytest
 from manifests.playlist import (
     AudioGroup,
     InitMap,
+    Key,
+    KeyMethod,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -71,6 +73,8 @@ def test_a_quoted_string_cannot_be_left(text: str) -> None:
         lambda: MediaPlaylist(version=0, target_duration_s=6, segments=(SEGMENT,)),
         lambda: MediaPlaylist(version=6, target_duration_s=0, segments=(SEGMENT,)),
         lambda: MediaPlaylist(version=6, target_duration_s=6, segments=(SEGMENT,), media_sequence=-1),
+        lambda: Key(method=KeyMethod.AES_128, uri=""),
+        lambda: Key(method=KeyMethod.AES_128, uri="k", iv=bytes(15)),
         lambda: VariantStream(uri="a", bandwidth_bps=0),
         lambda: VariantStream(uri="a", bandwidth_bps=1, average_bandwidth_bps=0),
         lambda: VariantStream(uri="a", bandwidth_bps=1, codecs=("",)),

@@ -8,6 +8,8 @@ from manifests.build import media_playlist, multivariant, segment_playlist
 from manifests.playlist import (
     AudioGroup,
     InitMap,
+    Key,
+    KeyMethod,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -21,6 +23,9 @@ from model.package import Package
 from model.rendition import Codec
 from tests.unit.manifests.samples import NAMES, media_uri, packages
 
+KEY = Key(method=KeyMethod.AES_128, uri="../k/0")
+WITH_IV = Key(method=KeyMethod.AES_128, uri="k", iv=b"\x1f" * 16)
+
 
 def test_a_media_playlist_with_everything() -> None:
     """Every tag and attribute, in the one order."""
@@ -31,7 +36,10 @@ def test_a_media_playlist_with_everything() -> None:
             MediaSegment(
                 uri="a.mp4", duration_us=960_000, byte_range=PlaylistByteRange(length_bytes=10, offset_bytes=800)
             ),
-            MediaSegment(uri="b.mp4", duration_us=6_000_001),
+            MediaSegment(uri="b.mp4", duration_us=6_000_001, key=KEY),
+            MediaSegment(uri="c.mp4", duration_us=6_000_000, key=KEY),
+            MediaSegment(uri="d.mp4", duration_us=6_000_000, key=WITH_IV),
+            MediaSegment(uri="e.mp4", duration_us=6_000_000),
         ),
         init_map=InitMap(uri="a.mp4", byte_range=PlaylistByteRange(length_bytes=700, offset_bytes=0)),
         media_sequence=3,
@@ -50,8 +58,17 @@ def test_a_media_playlist_with_everything() -> None:
         "#EXTINF:0.960000,\n"
         "#EXT-X-BYTERANGE:10@800\n"
         "a.mp4\n"
+        '#EXT-X-KEY:METHOD=AES-128,URI="../k/0"\n'
         "#EXTINF:6.000001,\n"
         "b.mp4\n"
+        "#EXTINF:6.000000,\n"
+        "c.mp4\n"
+        '#EXT-X-KEY:METHOD=AES-128,URI="k",IV=0x1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f\n'
+        "#EXTINF:6.000000,\n"
+        "d.mp4\n"
+        "#EXT-X-KEY:METHOD=NONE\n"
+        "#EXTINF:6.000000,\n"
+        "e.mp4\n"
         "#EXT-X-ENDLIST\n"
     )
 

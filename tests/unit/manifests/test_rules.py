@@ -11,6 +11,8 @@ from manifests.build import media_playlist, multivariant, segment_playlist
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import (
     InitMap,
+    Key,
+    KeyMethod,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -39,6 +41,7 @@ from tests.unit.manifests.samples import (
 
 RENDITION = coded(LADDER[2], cut(4 * NOMINAL_TICKS))
 PACKAGE = package_of([coded(rendition, cut(4 * NOMINAL_TICKS)) for rendition in LADDER])
+WITH_IV = MediaSegment(uri="a", duration_us=1_000_000, key=Key(method=KeyMethod.AES_128, uri="k", iv=bytes(16)))
 
 
 def ids(findings: tuple[Finding, ...]) -> set[str]:
@@ -156,13 +159,14 @@ def test_a_breach_in_a_media_playlist_is_found_alone_and_in_its_place(breach: st
 @pytest.mark.parametrize(
     ("playlist", "needed"),
     [
+        (MediaPlaylist(version=1, target_duration_s=6, segments=(WITH_IV,)), 2),
         (MediaPlaylist(version=2, target_duration_s=6, segments=(MediaSegment(uri="a", duration_us=1_000_001),)), 3),
         (replace(MEDIA, version=3, init_map=None), 4),
         (replace(MEDIA, version=5), 6),
     ],
 )
 def test_the_version_covers_every_tag(playlist: MediaPlaylist, needed: int) -> None:
-    """Decimal EXTINF 3, BYTERANGE 4, MAP 6 (RFC 8216 §7)."""
+    """IV 2, decimal EXTINF 3, BYTERANGE 4, MAP 6 (RFC 8216 §7)."""
     assert "RFC8216-7" in ids(check_media(playlist))
     assert "RFC8216-7" not in ids(check_media(replace(playlist, version=needed)))
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
 from model.package import Attempt, Package
+from model.protection import Protection, ProtectionMethod
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
 from model.track import AlbumLoudness, Mezzanine, SourceInfo, Track, TrackTags
@@ -83,8 +84,10 @@ TRACKS = st.builds(
 
 
 @st.composite
-def segmented_renditions(draw: st.DrawFn, rendition_id: str = "aac-128") -> SegmentedRendition:
-    """A rendition of any segments without holes."""
+def segmented_renditions(
+    draw: st.DrawFn, rendition_id: str = "aac-128", *, rotation_segments: int | None = None
+) -> SegmentedRendition:
+    """A rendition of any segments without holes, in the clear or with keys that rotate."""
     init, index = draw(st.integers(1, 2_000)), draw(st.integers(0, 2_000))
     cuts = draw(st.lists(st.tuples(st.integers(1, 400_000), st.integers(1, 10**7)), min_size=1, max_size=8))
     offsets = accumulate((size for _, size in cuts), initial=init + index)
@@ -102,12 +105,21 @@ def segmented_renditions(draw: st.DrawFn, rendition_id: str = "aac-128") -> Segm
         sha256=draw(HASHES),
         loudness=draw(REPORTS),
         trim_db=draw(DECIBELS),
+        protection=None
+        if rotation_segments is None
+        else Protection(
+            method=ProtectionMethod.AES_128,
+            key_set="a" * 16,
+            key_id=draw(IDS),
+            rotation_segments=rotation_segments,
+        ),
     )
 
 
 @st.composite
 def packages(draw: st.DrawFn) -> Package:
     """A package of one to three renditions."""
+    rotation = draw(st.none() | st.integers(0, 100))
     ids = draw(st.lists(st.sampled_from(["aac-64", "aac-128", "x-1"]), min_size=1, max_size=3, unique=True))
     return Package(
         recording_id=draw(IDS),
@@ -117,7 +129,7 @@ def packages(draw: st.DrawFn) -> Package:
         target_duration_s=draw(st.integers(1, 30)),
         true_peak_dbtp=draw(st.none() | st.floats(-20, 0)),
         level_lufs=draw(st.none() | DECIBELS),
-        renditions=tuple(draw(segmented_renditions(each)) for each in ids),
+        renditions=tuple(draw(segmented_renditions(each, rotation_segments=rotation)) for each in ids),
         attempts=tuple(draw(st.lists(ATTEMPTS, max_size=3))),
         tool=draw(TEXT),
     )

@@ -24,7 +24,11 @@ def test_exit_statuses_are_the_contract_of_the_command_line() -> None:
     """2 usage, 3 environment, 130 interrupted, 1 everything else."""
     ours = [kind for kind in _kinds() if kind.__module__ == errors.__name__]  # others may come with what is imported
     special = {kind.code: kind.exit_status for kind in ours if kind.exit_status != 1}
-    assert special == {"usage": 2, "tool-missing": 3, "interrupted": 130}
+    assert special == {
+        "usage": 2,
+        "interrupted": 130,
+        **dict.fromkeys(("tool-missing", "key-missing", "key-malformed", "key-store-unsafe"), 3),
+    }
 
 
 def test_only_what_may_pass_by_itself_is_retryable() -> None:

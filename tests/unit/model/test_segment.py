@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from model.package import Current, Package
+from model.protection import Protection, ProtectionMethod
 from model.rendition import Codec, Ladder, Rendition
 from model.segment import Segment, SegmentedRendition
 from tests.unit.model.builders import packages, segmented_renditions
@@ -72,12 +73,13 @@ def test_a_track_file_lies_in_the_package_or_is_the_mezzanine(made: SegmentedRen
         {"track_file": MEZZANINE.replace("mp4", "json")},
         {"rendition": AAC},
         {"trim_db": -0.5},
+        {"protection": Protection(method=ProtectionMethod.AES_128, key_set="a" * 16, key_id="b" * 26)},
     ],
 )
 @given(made=segmented_renditions())
 def test_nothing_else_can_be_shown_as_a_track_file(made: SegmentedRendition, change: dict[str, Any]) -> None:
     """The origin serves what this path names: no other object of the recording, and no lossy or softer rendition."""
-    shared = replace(made, rendition=FLAC, trim_db=0.0, track_file=MEZZANINE)
+    shared = replace(made, rendition=FLAC, trim_db=0.0, track_file=MEZZANINE, protection=None)
     with pytest.raises(ValueError, match=r"track file|mezzanine"):
         replace(shared, **change)
 
@@ -85,7 +87,7 @@ def test_nothing_else_can_be_shown_as_a_track_file(made: SegmentedRendition, cha
 @given(packages())
 def test_a_package_shares_no_mezzanine_but_its_own(made: Package) -> None:
     """Another one is of another level, or of another recording's."""
-    shared = replace(made.renditions[0], rendition=FLAC, trim_db=0.0, track_file=MEZZANINE)
+    shared = replace(made.renditions[0], rendition=FLAC, trim_db=0.0, track_file=MEZZANINE, protection=None)
     own = replace(made, mezzanine_id="abcdefghijklmnop", renditions=(shared,))
     with pytest.raises(ValueError, match="no mezzanine but its own"):
         replace(own, mezzanine_id="abcdefghijklmnoq")

@@ -22,6 +22,7 @@ PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
         (f"{TRACK}/art-1280.jpg", ResourceClass.ART),
         (f"{TRACK}/track.json", ResourceClass.OTHER),
         ("/art/qrstuvwxyz234567/160.jpg", ResourceClass.PICTURE),
+        ("/keys/abcdefghijklmnop2345/qrstuvwxyz234567/aac-64/0", ResourceClass.KEY),
         (f"{RECORDING}/analysis.json", ResourceClass.OTHER),
         (f"{PACKAGE}/aac-64.m3u8", ResourceClass.PLAYLIST),
         (f"{PACKAGE}/aac-64.mp4", ResourceClass.MEDIA),

@@ -13,6 +13,7 @@ from segue.config import SETTINGS, Config, load
 from segue.output import Output
 
 SECRETS = tuple(setting.key for setting in SETTINGS if setting.secret)
+HUSH = "0123456789abcdef" * 4  # fits every secret's form
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +143,16 @@ def test_secrets_come_from_environment_or_file_but_not_from_flags() -> None:
     assert _load(file='s3_secret_key = "hush"')["s3_secret_key"] == "hush"
 
 
+def test_keys_of_tokens_are_hexadecimal_and_long_enough() -> None:
+    """The first signs; what is refused is not repeated."""
+    both = _load(environ={"SEGUE_TOKEN_KEY": f"{HUSH}, {'ff' * 16}"})
+    assert both["token_key"] == (bytes.fromhex(HUSH), b"\xff" * 16)
+    for bad in ("hush-hush" * 4, HUSH[:30], f"{HUSH},", HUSH[:-1]):
+        with pytest.raises(UsageError, match="bad value for SEGUE_TOKEN_KEY") as caught:
+            _load(environ={"SEGUE_TOKEN_KEY": bad})
+        assert bad not in str(caught.value) + caught.value.hint
+
+
 def test_names_of_aws_tools_are_understood_after_our_own() -> None:
     """For keys only."""
     aws = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "theirs too"}
@@ -152,10 +163,11 @@ def test_names_of_aws_tools_are_understood_after_our_own() -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_secrets_are_never_shown(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
     """`segue config` says whether they are set; no text that a config makes of itself holds them."""
-    config = _load(environ={f"SEGUE_{key.upper()}": "hush-hush" for key in SECRETS})
+    config = _load(environ={f"SEGUE_{key.upper()}": HUSH for key in SECRETS})
     assert command.run(config, argparse.Namespace(), Output(as_json=as_json)) == 0
     shown = capsys.readouterr().out
-    assert "hush-hush" not in shown + repr(config) + str(config) + repr(config.values)
+    said = shown + repr(config) + str(config) + repr(config.values)
+    assert HUSH not in said and repr(bytes.fromhex(HUSH)) not in said
     assert shown.count("(set)") == len(SECRETS)
     assert "(not set)" in _shown(_load(), capsys)
 

@@ -1,0 +1,198 @@
+"""Protected by the command line, served by the origin, heard by ffmpeg: with a token all of it, without one nothing."""
+
+import asyncio
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+import imageio_ffmpeg
+import m3u8
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from origin.tokens import Grant, mint, path_prefix
+from protection.key_store import load_keys
+from tests.support.command import SHORT_LADDER, environment, segue
+from tests.support.served_album import CODA, make, serving_at
+
+TOKEN_KEY = "00112233445566778899aabbccddeeff"
+RATE_HZ = 48_000
+FRAME_BYTES = 4  # 16 bit, stereo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """A protected track that is served, and the package in the clear that it was made from."""
+
+    url: str
+    home: Path
+    track_id: str
+    clear: str  # keys of the packages
+    package: str
+
+    def playlist(self, prefix: str, family: str = "index") -> str:
+        """Where a listener begins."""
+        return f"{self.url.rstrip('/')}{prefix}/tracks/{self.track_id}/{family}.m3u8"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
+    home = tmp_path_factory.mktemp("locked")
+    make(CODA, home / "album")
+    publish = ("publish", home / "album", "--store", "file:store", *SHORT_LADDER)
+    made = []
+    for more in ((), ("--protect", "aes-128", "--key-store", "file:keys", "--key-rotation", "2")):
+        done = segue(*publish, *more, cwd=home)
+        assert done.status == 0, done.stderr
+        track_id = done.outcomes["Coda.flac"]["track_id"]
+        shown = segue("show", track_id, "--store", "file:store", cwd=home).lines[0]["package"]
+        made.append(f"recordings/{shown['recording_id']}/{shown['package_id']}")
+    secrets = environment(home, SEGUE_KEY_STORE=f"file:{home / 'keys'}", SEGUE_TOKEN_KEY=TOKEN_KEY)
+    with serving_at(f"file:{home / 'store'}", secrets) as url:
+        yield Locked(url=url, home=home, track_id=track_id, clear=made[0], package=made[1])
+
+
+def _token(locked: Locked, *arguments: str, key: str = TOKEN_KEY) -> str:
+    """The path prefix of a token that the command line makes."""
+    return str(segue("token", *arguments, cwd=locked.home, SEGUE_TOKEN_KEY=key).lines[0]["path_prefix"])
+
+
+def _heard(url: str) -> tuple[int, int]:
+    """How a plain ffmpeg ends, and how many frames of sound it gave."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", url, "-f", "s16le", "-ac", "2", "-"]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    return done.returncode, len(done.stdout) // FRAME_BYTES
+
+
+@pytest.mark.parametrize("family", ["index", "opus"])
+def test_with_a_token_all_of_it_is_heard(locked: Locked, family: str) -> None:
+    """As much as of the package in the clear, across changes of keys."""
+    status, frames = _heard(locked.playlist(_token(locked), family))
+    assert (status, frames) == _heard(f"{locked.home}/store/{locked.clear}/{family}.m3u8")
+    assert frames >= CODA.seconds * RATE_HZ
+
+
+@pytest.mark.parametrize("name", ["none", "junk", "forged", "expired", "not for keys"])
+def test_without_a_token_that_fits_nothing_is_heard(locked: Locked, name: str) -> None:
+    """Not a sample, and the player is told that it failed."""
+    now_s, key = int(time.time()), bytes.fromhex(TOKEN_KEY)
+    prefix = {
+        "none": "",
+        "junk": "/t/junk",
+        "forged": _token(locked, key="ff" * 16),
+        "expired": path_prefix(mint(Grant(acl=("/*",), expires_s=now_s - 1), key)),
+        "not for keys": _token(locked, "--acl", "/tracks/*", "--acl", "/recordings/*"),
+    }[name]
+    status, frames = _heard(locked.playlist(prefix))
+    assert status != 0 and frames == 0
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        return bytes(answer.read())
+
+
+def test_each_segment_opens_by_hand_to_the_clear_one(locked: Locked) -> None:
+    """Key and IV as the playlist says them to any client: AES-CBC, PKCS#7, the number of the segment."""
+    url = locked.playlist(_token(locked))
+    media_url = urljoin(url, m3u8.loads(_get(url).decode()).playlists[0].uri)
+    media = m3u8.loads(_get(media_url).decode())
+    base = urljoin(locked.url, locked.clear)
+    assert len({each.key.uri for each in media.segments if each.key}) == 2 == (len(media.segments) + 1) // 2
+    for number, segment in enumerate(media.segments):
+        assert segment.key is not None and segment.key.method == "AES-128" and segment.key.iv is None
+        key = _get(urljoin(media_url, segment.key.uri))
+        cipher = Cipher(AES(key), CBC(number.to_bytes(16, "big"))).decryptor()
+        padded = cipher.update(_get(urljoin(media_url, segment.uri))) + cipher.finalize()
+        assert padded[-padded[-1] :] == bytes([padded[-1]]) * padded[-1]
+        assert padded[: -padded[-1]] == _get(f"{base}/aac-64/{number}.mp4")
+    (section,) = media.segment_map
+    assert _get(urljoin(media_url, section.uri)) == _get(f"{base}/aac-64/init.mp4")
+
+
+async def test_the_byte_range_form_plays_where_one_host_has_bucket_and_keys(locked: Locked) -> None:
+    """A bucket behind a CDN that sends `/keys/` to the origin: the same URIs of keys, ranges of one file."""
+    ring = load_keys(locked.home / "keys")
+    shown = segue("show", locked.track_id, "--store", "file:store", cwd=locked.home).lines[0]["package"]
+    key_ids = {each["rendition"]["rendition_id"]: each["protection"] for each in shown["renditions"]}
+
+    async def get_key(request: web.Request) -> web.Response:
+        protection = key_ids[request.match_info["rendition"]]
+        master = ring.master(protection["key_set"])
+        return web.Response(body=master.content_key(protection["key_id"], int(request.match_info["period"])))
+
+    app = web.Application()
+    app.router.add_get("/keys/{recording}/{package}/{rendition}/{period}", get_key)
+    app.router.add_static("/", locked.home / "store")
+    async with TestServer(app) as server:
+        url = str(server.make_url(f"/{locked.package}/aac-64.m3u8"))
+        heard = await asyncio.to_thread(_heard, url)
+    assert heard == _heard(f"{locked.home}/store/{locked.clear}/aac-64.m3u8")
+
+
+def test_verify_says_whether_it_looked_inside(locked: Locked) -> None:
+    """Sound either way; without keys it says what was left out."""
+    said = []
+    for more in ((), ("--key-store", "file:keys")):
+        done = segue("verify", "--store", "file:store", *more, cwd=locked.home)
+        assert done.status == 0
+        said.append([each["rule"] for each in done.lines[0]["findings"]])
+    assert said == [["SEGUE-unseen"], []]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "status"),
+    [
+        (("publish", "album", "--protect", "aes-128"), {}, "usage", 2),
+        (("publish", "album", "--protect", "aes-128", "--key-store", "file:store/keys"), {}, "key-store-unsafe", 3),
+        (("verify", "--key-store", "file:no-keys"), {}, "key-missing", 3),
+        (("verify", "--key-store", "file:cut"), {}, "key-malformed", 3),
+        (("serve", "--key-store", "file:keys"), {}, "usage", 2),
+        (("serve",), {"SEGUE_TOKEN_KEY": "secret-that-is-no-hex"}, "usage", 2),
+        (("serve",), {"SEGUE_TOKEN_KEY": "abcd"}, "usage", 2),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_done(
+    locked: Locked, arguments: tuple[str, ...], variables: dict[str, str], code: str, status: int
+) -> None:
+    """One line with a code and a hint, and no secret in it."""
+    cut = locked.home / "cut"
+    cut.mkdir(mode=0o700, exist_ok=True)
+    (cut / "0001.key").touch(mode=0o600)
+    (cut / "0001.key").write_text((locked.home / "keys" / "0001.key").read_text()[:31])
+    done = segue(*arguments, "--store", "file:store", cwd=locked.home, **variables)
+    (error,) = done.lines
+    assert (error["event"], error["code"], done.status) == ("error", code, status)
+    assert error["hint"]
+    secrets = [*variables.values(), (locked.home / "keys" / "0001.key").read_text()[:31]]
+    assert not any(each in done.stderr + str(done.lines) for each in secrets)
+
+
+def test_a_dry_run_makes_no_key_store(locked: Locked) -> None:
+    """It tells that there is none."""
+    done = segue(
+        *("publish", "album", "--dry-run", "--store", "file:store", "--protect", "aes-128", "--key-store", "file:new"),
+        cwd=locked.home,
+    )
+    assert (done.status, done.lines[0]["code"]) == (3, "key-missing")
+    assert not (locked.home / "new").exists()
+
+
+def test_a_dry_run_knows_what_is_protected_in_another_manner(locked: Locked) -> None:
+    """It is a new package; and nothing to do where it is as wanted."""
+    asked = ("publish", "album", "--dry-run", "--store", "file:store", *SHORT_LADDER, "--key-store", "file:keys")
+    for more, need in (
+        (("--protect", "aes-128", "--key-rotation", "2"), "known"),
+        (("--protect", "aes-128"), "new ladder"),
+        ((), "new ladder"),
+    ):
+        done = segue(*asked, *more, cwd=locked.home)
+        assert [each["need"] for each in done.lines if each["event"] == "planned"] == [need]
