@@ -3,12 +3,17 @@
 The case of a CODECS string matters: Safari's MSE refuses `opus`, Apple's validator refuses `flac`.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from model.rendition import Codec
 
 CODECS: Mapping[Codec, str] = MappingProxyType({Codec.AAC: "mp4a.40.2", Codec.OPUS: "Opus", Codec.FLAC: "fLaC"})
+# RFC 6381, and what Apple's authoring specification lists: AAC-LC, HE-AAC and its second version, xHE-AAC, MP3, …
+_AUDIO = (*CODECS.values(), "mp4a.40.5", "mp4a.40.29", "mp4a.40.42", "mp4a.40.34", "alac", "ac-3", "ec-3")
+_VIDEO = re.compile(r"(avc[13]|hvc1|hev1|dvh1|dvhe|av01|dav1|vp09|vp08|mp4v|stpp|wvtt)(\.|\Z)")
+_ZEROS = re.compile(r"\.0+(?=\d)")
 MULTIVARIANT_NAMES: Mapping[Codec, str] = MappingProxyType(
     {Codec.AAC: "index.m3u8", Codec.OPUS: "opus.m3u8", Codec.FLAC: "lossless.m3u8"}
 )
@@ -42,6 +47,9 @@ def media_type_of(name: str) -> str:
     return MEDIA_TYPES[name[name.rindex(".") :] if "." in name else name]
 
 
-def family_of(codecs: str) -> Codec | None:
-    """The codec family that one CODECS entry names, in exactly our spelling; None for every other."""
-    return next((codec for codec, spelling in CODECS.items() if spelling == codecs), None)
+def spelling_of(entry: str) -> str:
+    """One CODECS entry as it must be spelled; empty for what is no codec of HLS. Video codecs are taken as they are."""
+    if _VIDEO.match(entry):
+        return entry
+    wanted = _ZEROS.sub(".", entry).casefold()
+    return next((each for each in _AUDIO if each.casefold() == wanted), entry if wanted.startswith("apac.") else "")

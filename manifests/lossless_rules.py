@@ -1,11 +1,12 @@
 """The rules for SCORE, audio groups and a lossless rendition with AAC rungs under it."""
 
-from manifests.codecs import CODECS
+from manifests.codecs import CODECS, spelling_of
 from manifests.presentation_rules import Multivariant
-from manifests.rule import Breaches, Rule, Severity
 from model.rendition import Codec
+from model.rule import Breaches, Rule, Severity
 
-_LOSSLESS, _AAC = CODECS[Codec.FLAC], CODECS[Codec.AAC]
+_LOSSLESS = CODECS[Codec.FLAC]
+_LOSSY = frozenset({CODECS[Codec.AAC], "mp4a.40.5", "mp4a.40.29"})  # what Apple 2.3 takes
 
 
 def _nothing_lossless(it: Multivariant) -> Breaches:
@@ -14,8 +15,8 @@ def _nothing_lossless(it: Multivariant) -> Breaches:
 
 
 def _nothing_under_lossless(it: Multivariant) -> Breaches:
-    entries = {entry for variant in it.playlist.variants for entry in variant.codecs}
-    if _LOSSLESS in entries and _AAC not in entries:
+    entries = {spelling_of(entry) for variant in it.playlist.variants for entry in variant.codecs}
+    if _LOSSLESS in entries and not entries & _LOSSY:
         yield 0, "a lossless variant, but none in AAC for lines that are too slow for it"
 
 
@@ -31,7 +32,8 @@ def _lossless_not_best(it: Multivariant) -> Breaches:
     others = [each for each in it.playlist.variants if each not in lossless]
     best = max((each.score for each in others if each.score is not None), default=None)
     for variant in lossless if others else []:
-        if variant.score is None or (best is not None and variant.score <= best):
+        unsaid = variant.score is None and (it.codec is Codec.FLAC or best is not None)
+        if unsaid or (variant.score is not None and best is not None and variant.score <= best):
             yield variant.line, f"SCORE does not place the lossless variant above the others: {variant.uri}"
 
 

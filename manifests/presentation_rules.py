@@ -2,17 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 
-from manifests.codecs import CODECS, family_of
+from manifests.codecs import CODECS, spelling_of
 from manifests.playlist import MediaPlaylist, MultivariantPlaylist, VariantStream
 from manifests.rates import average_rate_bps, peak_rate_bps
-from manifests.rule import Breaches, Rule, Severity
 from model.rendition import Codec
+from model.rule import Breaches, Rule, Severity
 from model.timebase import decimal_seconds
 
 CELLULAR_PEAK_BPS = 192_000
+ROUNDING = 1_000  # of the peak: EXTINFs in milliseconds move it by so little, and no client by any
 SAME_DURATION_US = 42_668  # two AAC frames of 1024 / 48000 s: what a piece of a run may have for priming
 _WITH_LOSSLESS = frozenset({CODECS[Codec.FLAC], CODECS[Codec.AAC]})  # Apple's players move between these two
 
@@ -29,16 +30,50 @@ class Multivariant:
 class Presentation:
     """A multivariant playlist with the media playlists of its variants, and their segment sizes, both by URI.
 
-    Sizes may be left out where the segments are byte ranges.
+    Sizes may be left out where the segments are byte ranges. `alternates` are the URIs of the members of each variant's
+    audio group that have media of their own, by the variant's line; their media playlists are in `media`, too.
     """
 
     multivariant: MultivariantPlaylist
     media: Mapping[str, MediaPlaylist]
     segment_sizes: Mapping[str, Sequence[int]]
+    alternates: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    _measured: dict[str, tuple[int, int] | None] = field(default_factory=dict, init=False, compare=False, repr=False)
 
-    def pairs(self) -> list[tuple[VariantStream, MediaPlaylist]]:
-        """Each variant that has its media playlist, with it."""
-        return [(each, self.media[each.uri]) for each in self.multivariant.variants if each.uri in self.media]
+    def all_media(self) -> list[tuple[str, MediaPlaylist]]:
+        """Every media playlist once, with its URI: those of the variants in order, then those of audio groups."""
+        others = [uri for uris in self.alternates.values() for uri in uris]
+        uris = dict.fromkeys([*(each.uri for each in self.multivariant.variants), *others])
+        return [(uri, self.media[uri]) for uri in uris if uri in self.media]
+
+    def rates_of(self, variant: VariantStream) -> tuple[int, int] | None:
+        """The measured peak and average of a variant, with the dearest member of its audio group (Apple 9.13).
+
+        A group that holds the variant's own playlist is an alternative to it, not an addition. None if not all of the
+        sizes are known.
+        """
+        own = self._rates(variant.uri)
+        others = self.alternates.get(variant.line, ())
+        if own is None or not others or variant.uri in others:
+            return own
+        rates = [self._rates(uri) for uri in others]
+        known = [each for each in rates if each is not None]
+        if len(known) != len(rates):
+            return None
+        return own[0] + max(peak for peak, _ in known), own[1] + max(average for _, average in known)
+
+    def _rates(self, uri: str) -> tuple[int, int] | None:
+        if uri not in self._measured:  # strangers may name one playlist a thousand times
+            self._measured[uri] = self._measure(uri)
+        return self._measured[uri]
+
+    def _measure(self, uri: str) -> tuple[int, int] | None:
+        sizes = self.sizes_of(uri) if uri in self.media else None
+        if sizes is None:
+            return None
+        durations_us = [segment.duration_us for segment in self.media[uri].segments]
+        peak_bps = peak_rate_bps(sizes, durations_us, self.media[uri].target_duration_s)
+        return peak_bps, average_rate_bps(sizes, durations_us)
 
     def sizes_of(self, uri: str) -> Sequence[int] | None:
         """The segment sizes of one media playlist; None where not all are known."""
@@ -54,11 +89,13 @@ def _no_codecs(it: Multivariant) -> Breaches:
             yield variant.line, f"no CODECS: {variant.uri}"
 
 
-def _unknown_codec(it: Multivariant) -> Breaches:
+def _misspelled_codec(it: Multivariant) -> Breaches:
     for variant in it.playlist.variants:
         for entry in variant.codecs:
-            if family_of(entry) is None:
-                yield variant.line, f"CODECS has {entry!a}, not one of {', '.join(CODECS.values())}: {variant.uri}"
+            spelling = spelling_of(entry)
+            if spelling != entry:
+                right = f"spelled {spelling}" if spelling else "no codec that HLS clients are known to have"
+                yield variant.line, f"CODECS has {entry!a}, which is {right}: {variant.uri}"
 
 
 def _mixed_families(it: Multivariant) -> Breaches:
@@ -124,50 +161,49 @@ def _incomplete(it: Presentation) -> Breaches:
 
 
 def _other_target(it: Presentation) -> Breaches:
-    pairs = it.pairs()
-    for variant, media in pairs[1:]:
-        if media.target_duration_s != pairs[0][1].target_duration_s:
-            yield 0, f"EXT-X-TARGETDURATION differs from that of {pairs[0][0].uri}: {variant.uri}"
+    playlists = it.all_media()
+    for uri, media in playlists[1:]:
+        if media.target_duration_s != playlists[0][1].target_duration_s:
+            yield 0, f"EXT-X-TARGETDURATION differs from that of {playlists[0][0]}: {uri}"
 
 
 def _other_total(it: Presentation) -> Breaches:
-    pairs = it.pairs()
-    for variant, media in pairs[1:]:
-        if abs(media.duration_us - pairs[0][1].duration_us) > SAME_DURATION_US:
+    playlists = it.all_media()
+    for uri, media in playlists[1:]:
+        if abs(media.duration_us - playlists[0][1].duration_us) > SAME_DURATION_US:
             seconds = decimal_seconds(media.duration_us)
-            yield 0, f"the total duration, {seconds} s, differs from that of {pairs[0][0].uri}: {variant.uri}"
+            yield 0, f"the total duration, {seconds} s, differs from that of {playlists[0][0]}: {uri}"
 
 
 def _other_boundaries(it: Presentation) -> Breaches:
     """Codecs differ in priming, so their last segments do too, and with them the place of a short tail."""
-    first: dict[tuple[str, ...], tuple[str, list[int]]] = {}
-    for variant, media in it.pairs():
+    codecs = {variant.uri: variant.codecs for variant in it.multivariant.variants}
+    first: dict[tuple[str, ...], tuple[str, list[int]]] = {}  # players change between variants of one codec only
+    for uri, media in it.all_media():
         these = list(accumulate(segment.duration_us for segment in media.segments))
-        uri, ends = first.setdefault(variant.codecs, (variant.uri, these))
-        if len(these) != len(ends) or any(abs(a - b) > 1 for a, b in zip(these, ends, strict=True)):
-            yield 0, f"the segment boundaries differ from those of {uri}: {variant.uri}"
+        other_uri, others = first.setdefault(codecs.get(uri, ()), (uri, these))
+        if len(these) != len(others) or any(abs(a - b) > 1 for a, b in zip(these, others, strict=True)):
+            yield 0, f"the segment boundaries differ from those of {other_uri}: {uri}"
 
 
 def _wrong_bandwidth(it: Presentation) -> Breaches:
-    for variant, media in it.pairs():
-        sizes = it.sizes_of(variant.uri)
-        if sizes is None:
+    for variant in it.multivariant.variants:
+        rates = it.rates_of(variant)
+        if rates is None:
             continue
-        durations_us = [segment.duration_us for segment in media.segments]
-        peak_bps = peak_rate_bps(sizes, durations_us, media.target_duration_s)
-        highest_bps = max(peak_bps, average_rate_bps(sizes, durations_us)) * 11 // 10
-        if not peak_bps <= variant.bandwidth_bps <= highest_bps:
+        peak_bps, average_bps = rates
+        least_bps = peak_bps - peak_bps // ROUNDING
+        if not least_bps <= variant.bandwidth_bps <= max(peak_bps, average_bps) * 11 // 10:
             yield variant.line, f"BANDWIDTH is {variant.bandwidth_bps}, the measured peak {peak_bps}: {variant.uri}"
 
 
 def _wrong_average(it: Presentation) -> Breaches:
-    for variant, media in it.pairs():
-        sizes, said_bps = it.sizes_of(variant.uri), variant.average_bandwidth_bps
-        if sizes is None or said_bps is None:
+    for variant in it.multivariant.variants:
+        rates, said_bps = it.rates_of(variant), variant.average_bandwidth_bps
+        if rates is None or said_bps is None:
             continue
-        average_bps = average_rate_bps(sizes, [segment.duration_us for segment in media.segments])
-        if abs(said_bps - average_bps) * 10 > average_bps:
-            yield variant.line, f"AVERAGE-BANDWIDTH is {said_bps}, the measured average {average_bps}: {variant.uri}"
+        if abs(said_bps - rates[1]) * 10 > rates[1]:
+            yield variant.line, f"AVERAGE-BANDWIDTH is {said_bps}, the measured average {rates[1]}: {variant.uri}"
 
 
 MULTIVARIANT_RULES: tuple[Rule[Multivariant], ...] = (
@@ -182,7 +218,7 @@ MULTIVARIANT_RULES: tuple[Rule[Multivariant], ...] = (
         "CLIENT-codecs",
         "Apple HLS authoring appendix, Safari's MSE",
         Severity.MUST,
-        _unknown_codec,
+        _misspelled_codec,
         "spell it as in the decoder configuration; the case counts",
     ),
     Rule(
@@ -225,7 +261,7 @@ MULTIVARIANT_RULES: tuple[Rule[Multivariant], ...] = (
         "Apple HLS authoring 9.11, 9.12",
         Severity.SHOULD,
         _not_independent,
-        "write #EXT-X-INDEPENDENT-SEGMENTS: every fragment of ours can be decoded alone",
+        "write #EXT-X-INDEPENDENT-SEGMENTS: every audio frame can be decoded alone",
     ),
     Rule(
         "RFC8216BIS-4.4.6.2",

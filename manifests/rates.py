@@ -12,10 +12,16 @@ def peak_rate_bps(sizes_bytes: Sequence[int], durations_us: Sequence[int], targe
     Where no run does (a track shorter than half a second), the rate over everything. Costs one step for each run
     that is short enough: a few per segment at any sane segment length.
     """
+    first, end = peak_run(sizes_bytes, durations_us, target_duration_s)
+    return _rate_bps(sum(sizes_bytes[first:end]), sum(durations_us[first:end]))
+
+
+def peak_run(sizes_bytes: Sequence[int], durations_us: Sequence[int], target_duration_s: int) -> tuple[int, int]:
+    """The run that `peak_rate_bps` is the rate of: its first segment, and the one after its last."""
     shortest, longest = target_duration_s * MICROSECONDS // 2, target_duration_s * MICROSECONDS * 3 // 2
     ends_bytes = [0, *accumulate(sizes_bytes)]
     ends_us = [0, *accumulate(durations_us)]
-    peak_bytes, peak_us = 0, 1
+    peak_bytes, peak_us, peak = 0, 1, (0, len(durations_us))
     for first in range(len(durations_us)):
         for end in range(first + 1, len(ends_us)):
             run_us = ends_us[end] - ends_us[first]
@@ -23,10 +29,8 @@ def peak_rate_bps(sizes_bytes: Sequence[int], durations_us: Sequence[int], targe
                 break
             run_bytes = ends_bytes[end] - ends_bytes[first]
             if run_us >= shortest and run_bytes * peak_us > peak_bytes * run_us:
-                peak_bytes, peak_us = run_bytes, run_us
-    if not peak_bytes:
-        peak_bytes, peak_us = ends_bytes[-1], ends_us[-1]
-    return _rate_bps(peak_bytes, peak_us)
+                peak_bytes, peak_us, peak = run_bytes, run_us, (first, end)
+    return peak
 
 
 def average_rate_bps(sizes_bytes: Sequence[int], durations_us: Sequence[int]) -> int:

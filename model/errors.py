@@ -291,3 +291,27 @@ class CatalogError(PipelineError):
     """The catalog, an index that can be rebuilt, could not be opened, read or written."""
 
     code = "catalog-error"
+
+
+class InspectionError(PipelineError):
+    """Something of another's stream could not be looked at; the inspection goes on with the rest."""
+
+    code = "inspection-error"
+
+
+class ResourceUnavailable(InspectionError):
+    """A resource that a playlist names cannot be had."""
+
+    code = "resource-unavailable"
+
+
+class OutOfReach(InspectionError):
+    """A URI leads where an inspection does not go: another scheme, or out of the folder."""
+
+    code = "out-of-reach"
+
+
+class InspectionLimit(InspectionError):
+    """There is more than one inspection reads: bytes, requests, time."""
+
+    code = "inspection-limit"

@@ -18,7 +18,11 @@ _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 
 def second_opinion(data: bytes, ours: MediaPlaylist) -> Iterator[str]:
     """On a media playlist: the segments, their places and their keys."""
-    theirs = m3u8.loads(data.decode())
+    try:
+        theirs = m3u8.loads(data.decode())
+    except (ValueError, TypeError, LookupError) as error:  # it has no errors of its own
+        yield f"another reader fails: {type(error).__name__}"
+        return
     durations = [round(segment.duration * MICROSECONDS) for segment in theirs.segments]
     if (
         durations != [segment.duration_us for segment in ours.segments]

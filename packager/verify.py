@@ -13,10 +13,11 @@ from tempfile import TemporaryFile
 from avtool.scratch import scratch_folder
 from cmaf.codec_config import decoder_config
 from cmaf.read import ParsedTrack, read_track_file
-from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES
+from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES, PLAYLIST_SUFFIX
+from manifests.listing_reader import read_listing
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist
-from manifests.rules import Finding, Severity, check_media, check_multivariant, check_presentation
+from manifests.rules import Finding, Severity, check_listing, check_media, check_multivariant, check_presentation
 from model.errors import KeyMissing, KeyWrong, MediaError, ObjectNotFound, PlaylistError
 from model.loudness import LoudnessReport
 from model.package import Package
@@ -256,15 +257,21 @@ async def _verify_playlists(store: ObjectStore, package: Package) -> list[Findin
             continue
         if stored[name] != expected:
             findings.append(_finding("SEGUE-playlist", "package.json", f"{name} is not the playlist of this package"))
-    if findings:
-        return findings
+    return findings or check_playlists(package, stored)
+
+
+def check_playlists(package: Package, stored: dict[str, bytes]) -> list[Finding]:
+    """Everything that is wrong with the playlists of a package, which are given by their names."""
     try:
-        return list(_check_playlists(package, stored))
+        return list(_playlist_findings(package, stored))
     except PlaylistError as error:
         return [_finding("RFC8216-4.1", "RFC 8216 §4.1", str(error))]
 
 
-def _check_playlists(package: Package, stored: dict[str, bytes]) -> Iterator[Finding]:
+def _playlist_findings(package: Package, stored: dict[str, bytes]) -> Iterator[Finding]:
+    for name, data in stored.items():  # as anybody's; what is only advised, we have decided on
+        if name.endswith(PLAYLIST_SUFFIX):
+            yield from (each for each in check_listing(read_listing(data)) if each.severity is Severity.MUST)
     media: dict[str, MediaPlaylist] = {}
     for each in package.renditions:
         name = f"{each.rendition.rendition_id}.m3u8"

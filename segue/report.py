@@ -7,7 +7,6 @@ forbids itself to: it works from `file:`, and tags from strangers stay text.
 import base64
 import hashlib
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +19,7 @@ from model.errors import UsageError
 from model.events import Status, TrackOutcome
 from model.package import Package
 from model.track import Track, TrackTags
+from segue.page_file import unwritable, write_page
 from segue.report_plots import as_url, axes
 from segue.report_rows import Album, Entry, album_head, escaped, failure_row, plain_row, track_row
 from segue.report_summary import ReportSummary, Tally, summary_html, title
@@ -112,24 +112,10 @@ class ReportWriter:
 
     def write(self, summary: ReportSummary) -> None:
         """Write the page, all or nothing; later calls replace it. Raises UsageError if it cannot be written."""
-        part = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
-        try:
-            try:
-                with part.open("xb") as page:
-                    for piece in self._page(summary):
-                        page.write(piece)
-                    page.flush()
-                    os.fsync(page.fileno())
-                part.replace(self._target)
-            finally:
-                part.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        write_page(self._target, self._page(summary))
 
     def _unwritable(self, error: OSError) -> UsageError:
-        reason = (error.strerror or "unknown error").lower()
-        hint = "name a file in a folder that is there, may be written to and has room"
-        return UsageError(f"cannot write the report ({reason})", subject=str(self._target), hint=hint)
+        return unwritable(self._target, error)
 
     def _keep(self, rows: list[_Row], most: int, order: tuple[str, str, str, int, int, str], fragment: str) -> None:
         if len(rows) >= most:

@@ -1,46 +1,79 @@
-"""`segue verify`: check what is published against the rules and the bytes."""
+"""`segue verify`: check tracks of ours, or anybody's HLS streams, against the rules and the bytes."""
 
 import argparse
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict
+from pathlib import Path
 
-from manifests.rules import Finding, Severity
-from model.errors import PackageError, StorageError, TrackUnknown
+from inspector.judge import Inspection, inspected, is_foreign
+from inspector.limits import Limits
+from manifests.rules import Finding
+from model.errors import PackageError, StorageError, TrackUnknown, UsageError
+from model.track import is_id
 from packager.records import live_package, read_package, read_track
 from packager.verify import verify_art, verify_package
 from protection.keys import KeyRing
-from segue.commands.tracks import add_track_ids, chosen_tracks
+from segue.commands.tracks import chosen_tracks
 from segue.config import Config
 from segue.loop import run_loop
 from segue.output import Output
+from segue.verify_lanes import Group, grouped, lanes_of
+from segue.verify_page import Verdict, where, write_verify_page
 from segue.wiring import key_ring, opened_store
 from storage.base import ObjectStore
 
-HELP = "check what is published against the rules and the bytes"
+HELP = "check tracks of ours, or anybody's HLS streams, against the rules and the bytes"
 SETTINGS = ("store", "scratch", "key_store")
-EXAMPLE = "segue verify --store file:store"
+EXAMPLE = "segue verify https://example.com/album/master.m3u8 --html found.html"
+PLACES_SHOWN = 5  # of one rule, on a terminal
+UNSEEN_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own arguments."""
-    add_track_ids(parser, default="all that are live")
+    parser.add_argument(
+        "targets",
+        nargs="*",
+        metavar="WHAT",
+        help="track ids (default: all that are live); or the URL of a playlist, a playlist file, a folder",
+    )
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write one page with all findings and a timeline")
 
 
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
-    """Verify the tracks; 1 if anything that players need is wrong."""
-    return run_loop(_run(config, arguments.track_ids, output))
+    """Verify what was named; 1 if anything that players need is wrong."""
+    if arguments.html is not None and arguments.html.is_dir():
+        raise UsageError("the page must be a file", subject=str(arguments.html), hint="say --html found.html")
+    return run_loop(_run(config, arguments.targets, arguments.html, output))
 
 
-async def _run(config: Config, track_ids: list[str], output: Output) -> int:
-    broken = verified = 0
-    async with opened_store(config) as store:
-        verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
-        for track_id in await chosen_tracks(store, track_ids, live=True):
-            verified += 1
-            if not await _verify(verifier, track_id, output):
-                broken += 1
-    output.data({"event": "summary", "verified": verified, "broken": broken})
-    output.say(f"{verified} verified, {broken} broken")
+async def _run(config: Config, targets: list[str], html: Path | None, output: Output) -> int:
+    foreign = [each for each in dict.fromkeys(targets) if is_foreign(each)]
+    track_ids = [_checked(each) for each in targets if each not in foreign]
+    verdicts: list[Verdict] = []
+    for target in foreign:
+        async with aclosing(_streams(target, output)) as found:
+            verdicts += [verdict async for verdict in found]
+    if track_ids or not foreign:
+        async with opened_store(config) as store:
+            verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
+            for track_id in await chosen_tracks(store, track_ids, live=True):
+                verdicts.append(await _verify(verifier, track_id, output))
+    if html is not None:
+        write_verify_page(html, verdicts)
+    broken = sum(not each.sound for each in verdicts)
+    output.data({"event": "summary", "verified": len(verdicts), "broken": broken})
+    output.say(f"{len(verdicts)} verified, {broken} broken")
     return 1 if broken else 0
+
+
+def _checked(target: str) -> str:
+    """A track id. Raises UsageError for what cannot be one: a path, most likely, that is not there."""
+    if not is_id(target):
+        hint = "name a track id (`segue ls` shows them), the URL of a playlist, or a file or folder that is there"
+        raise UsageError("neither a track id nor a stream", subject=ascii(target), hint=hint)
+    return target
 
 
 class _Verifier:
@@ -67,21 +100,76 @@ class _Verifier:
         return current.package_id, [*self._findings[which], *art]
 
 
-async def _verify(verifier: _Verifier, track_id: str, output: Output) -> bool:
+async def _verify(verifier: _Verifier, track_id: str, output: Output) -> Verdict:
     """Whether a track is as it must be; everything found is told."""
     try:
         package_id, findings = await verifier.verify(track_id)
     except (PackageError, StorageError) as error:
         output.data({"event": "verify", "track_id": track_id, "status": "broken", "code": error.code, "findings": []})
         output.text(f"broken  {track_id}  {error}")
-        return False
-    sound = not any(each.severity is Severity.MUST for each in findings)
-    status = "sound" if sound else "broken"
+        return Verdict(name=track_id, findings=(), trouble=str(error))
+    verdict = Verdict(name=track_id, findings=findings)
+    status = "sound" if verdict.sound else "broken"
     told = [asdict(each) for each in findings]
     output.data({"event": "verify", "track_id": track_id, "package_id": package_id, "status": status, "findings": told})
     output.text(f"{status:8}{track_id}  {package_id}")
-    for finding in findings:
-        place = f"line {finding.line}: " if finding.line else ""
-        output.text(f"        {finding.severity}: {finding.section}: {place}{finding.message}")
-        output.text(f"        fix: {finding.how_to_fix}")
-    return sound
+    _tell(grouped(findings), output)
+    return verdict
+
+
+async def _streams(target: str, output: Output) -> AsyncGenerator[Verdict, None]:
+    """Every stream that a URL, a file or a folder leads to; everything found is told."""
+    async with aclosing(inspected(target, Limits())) as found:
+        async for inspection in found:
+            groups = grouped(inspection.findings)
+            _tell_stream(target, inspection, groups, output)
+            yield Verdict(
+                name=_name(target, inspection),
+                findings=inspection.findings,
+                unseen=inspection.unseen,
+                lanes=lanes_of(inspection, groups),
+            )
+
+
+def _tell_stream(target: str, inspection: Inspection, groups: list[Group], output: Output) -> None:
+    stream, status = inspection.stream, "sound" if inspection.sound else "broken"
+    segments = sum(len(track.listing.segments) for track in stream.tracks)
+    output.data(
+        {
+            "event": "verify",
+            "target": target,
+            "location": stream.location,
+            "status": status,
+            "playlists": len(stream.tracks) + (stream.multivariant is not None),
+            "segments": segments,
+            "findings": [asdict(each) for each in inspection.findings],
+            "not_looked_into": [asdict(each) for each in inspection.unseen],
+        }
+    )
+    output.text(f"{status:8}{_name(target, inspection)}  {len(stream.tracks)} media playlists, {segments} segments")
+    _tell(groups, output)
+    for unseen in inspection.unseen[:UNSEEN_SHOWN]:
+        output.text(f"        not looked into: {unseen.resource}: {unseen.reason}")
+    if len(inspection.unseen) > UNSEEN_SHOWN:
+        output.text(f"        and {len(inspection.unseen) - UNSEEN_SHOWN} more not looked into")
+
+
+def _name(target: str, inspection: Inspection) -> str:
+    """What people call a stream: its URL, or its path as seen from here."""
+    location = inspection.stream.location
+    if inspection.stream.remote:
+        return location
+    path = Path(target)
+    return str(path / location if path.is_dir() else path)
+
+
+def _tell(groups: list[Group], output: Output) -> None:
+    for group in groups:
+        first = group.first
+        output.text(f"        {first.severity}: {first.rule} ({first.section})")
+        for finding in group.findings[:PLACES_SHOWN]:
+            place = where(finding)
+            output.text(f"          {place}: {finding.message}" if place else f"          {finding.message}")
+        if len(group.findings) > PLACES_SHOWN:
+            output.text(f"          and {len(group.findings) - PLACES_SHOWN} more")
+        output.text(f"          fix: {first.how_to_fix}")

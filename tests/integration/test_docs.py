@@ -11,11 +11,14 @@ import pytest
 
 import catalog.store  # noqa: F401 - every error class must be known
 import discovery.web  # noqa: F401
+from inspector.judge import RULES
+from manifests.rules import PLAIN_RULES
 from model.errors import PipelineError
 from segue.config import SETTINGS, Setting
 from segue.main import COMMANDS, parser
 
 ROOT = Path(__file__).resolve().parents[2]
+RULE_ID = re.compile(r'"((?:SEGUE|CMAF|OPUS|APPLE|RFC8216)-[A-Za-z0-9.-]+)"')
 EVENT = re.compile(r'"event": "([a-z]+)"')
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -104,6 +107,30 @@ def test_cli_json_has_every_event() -> None:
     printed = {event for file in (ROOT / "segue").rglob("*.py") for event in EVENT.findall(file.read_text("utf-8"))}
     rows = re.findall(r"^\| [^|]+ \| `([a-z]+)`", _text("docs/cli-json.md"), re.MULTILINE)
     assert printed == set(rows) - {"event"}  # the head of the table
+
+
+def test_verify_has_every_rule_as_it_is() -> None:
+    """The tables of rules: each id once, in order, with its section, its severity and its fix."""
+    rows = re.findall(
+        r"^\| `([^`]+)` \| (.+?) \| (must|should) \| (.+?) \| (.+?) \|$", _text("docs/verify.md"), re.MULTILINE
+    )
+    told = [(rule, section, severity, fix) for rule, section, severity, _, fix in rows]
+    assert told == [(each.rule, each.section, str(each.severity), each.how_to_fix) for each in RULES]
+
+
+def test_verify_has_every_rule_of_our_packages() -> None:
+    """What only the packager and our own decisions know."""
+    page = _text("docs/verify.md")
+    known = {each.rule for each in PLAIN_RULES if each.rule.startswith("SEGUE-")}
+    known |= set(RULE_ID.findall(_text("packager/verify.py")))
+    listed = re.findall(r"^\| `([^`]+)` \| must \| [^|]+ \|$", page, re.MULTILINE)
+    assert sorted(listed) == sorted(known - {each.rule for each in RULES})
+
+
+def test_every_rule_of_our_packages_is_triggered() -> None:
+    """Each id of the packager's stands in a test of the packager's."""
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("packager/test_*.py"))
+    assert set(RULE_ID.findall(_text("packager/verify.py"))) - set(RULE_ID.findall(tests)) == set()
 
 
 def test_architecture_has_every_folder() -> None:

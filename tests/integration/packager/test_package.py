@@ -1,5 +1,6 @@
 """A package is live whole or not at all, whatever fails on the way; and damage in the store is found."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from model.errors import (
 from model.events import Event, Stage, StageProgress, StageStarted
 from model.package import Package
 from packager.pipeline import package
+from packager.publish import playlists
 from packager.records import live_package, read_package, read_track
 from packager.settings import PackageSettings
-from packager.verify import verify_art, verify_package
+from packager.verify import check_playlists, verify_art, verify_package
 from storage.base import ObjectInfo, ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.keys import art_key, current_key, mezzanine_key, package_key, track_key
@@ -212,6 +214,39 @@ async def test_a_changed_playlist_is_found(live: FilesystemStore, ingested: Shel
     path = tmp_path / "live" / package_key(made.recording_id, made.package_id, name)
     path.write_text(path.read_text().replace("#EXTM3U\n", "#EXTM3U\n# a comment\n"))
     assert [each.rule for each in await verify_package(live, made)] == ["SEGUE-playlist"]
+
+
+async def test_a_described_file_that_has_no_boxes_is_found(
+    live: FilesystemStore, ingested: Shelf, tmp_path: Path
+) -> None:
+    """Its hash and size are right, and it is no CMAF."""
+    made = await _package(live, ingested.track.track_id)
+    first, *others = made.renditions
+    name = f"{first.rendition.rendition_id}.mp4"
+    junk = bytes(first.size_bytes)
+    (tmp_path / "live" / package_key(made.recording_id, made.package_id, name)).write_bytes(junk)
+    described = replace(first, sha256=hashlib.sha256(junk).hexdigest())
+    findings = await verify_package(live, replace(made, renditions=(described, *others)))
+    assert {each.rule for each in findings} == {"CMAF-boxes"}
+
+
+@pytest.mark.parametrize(
+    ("added", "rule"),
+    [
+        ("#EXTINF:x,\n", "RFC8216-4.1"),
+        ("#EXTINFO:9,\n", "SEGUE-second-reader"),
+        ("#EXT-X-DEFINE:NAME=v\n", "RFC8216-4.1"),
+    ],
+)
+async def test_playlists_that_read_otherwise_are_found(
+    live: FilesystemStore, ingested: Shelf, added: str, rule: str
+) -> None:
+    """Not by us, or by the second reader."""
+    made = await _package(live, ingested.track.track_id)
+    stored = playlists(made)
+    assert check_playlists(made, stored) == []
+    changed = stored["aac-64.m3u8"].decode().replace("#EXT-X-BYTERANGE", f"{added}#EXT-X-BYTERANGE", 1)
+    assert rule in {each.rule for each in check_playlists(made, stored | {"aac-64.m3u8": changed.encode()})}
 
 
 async def test_a_description_of_another_length_is_found(live: FilesystemStore, ingested: Shelf) -> None:

@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 Subject = TypeVar("Subject")
-Breaches = Iterator[tuple[int, str]]  # the line (0: the playlist as a whole) and the message of each
 
 
 class Severity(StrEnum):
@@ -17,8 +16,25 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a breach is: a line of a playlist, or a box of the init section or of a segment.
+
+    `line` counts from 1, 0 means the resource as a whole; `segment` counts from 0 in the order of the playlist.
+    `resource` is empty where whoever asked knows it.
+    """
+
+    line: int = 0
+    box: str = ""
+    segment: int | None = None
+    resource: str = ""
+
+
+Breaches = Iterator[tuple[int | Place, str]]  # the line or the place, and the message, of each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One breach of one rule. `line` counts from 1; 0 means the playlist as a whole."""
+    """One breach of one rule. `line` counts from 1; 0 means the resource as a whole."""
 
     rule: str
     section: str
@@ -26,6 +42,9 @@ class Finding:
     message: str
     how_to_fix: str
     severity: Severity
+    resource: str = ""
+    box: str = ""
+    segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +59,16 @@ class Rule(Generic[Subject]):
 
     def findings(self, subject: Subject) -> Iterator[Finding]:
         """Every breach of this rule, in the order of lines."""
-        for line, message in self.check(subject):
+        for where, message in self.check(subject):
+            place = where if isinstance(where, Place) else Place(line=where)
             yield Finding(
                 rule=self.rule,
                 section=self.section,
-                line=line,
+                line=place.line,
                 message=message,
                 how_to_fix=self.how_to_fix,
                 severity=self.severity,
+                resource=place.resource,
+                box=place.box,
+                segment=place.segment,
             )

@@ -1,0 +1,127 @@
+"""What the muxers of others write: their real faults are found, and no others."""
+
+import subprocess
+from contextlib import aclosing
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from inspector.judge import Inspection, inspected
+from inspector.limits import Limits
+from model.rule import Severity
+from tests.integration.inspector.conftest import written
+from tests.support.audio import music_like
+from tests.unit.inspector.streams import Files, in_ranges
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+HLS = ("-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod", "-master_pl_name", "master.m3u8")
+FMP4 = ("-hls_segment_type", "fmp4")
+# What its muxer leaves out or gets wrong in fMP4, whatever the codec. BANDWIDTH is its own arithmetic: under the peak
+# or not, by the music.
+ALWAYS = {"APPLE-9.11", "APPLE-7.5", "CLIENT-tail", "APPLE-2.19", "CMAF-language"}
+SOMETIMES = {"APPLE-1.27", "APPLE-1.26"}
+
+
+def mux(folder: Path, *arguments: str) -> Path:
+    """A stream of 24 s and a little, as ffmpeg's HLS muxer writes it."""
+    source = music_like(24, rate=48_000)
+    command = [FFMPEG, "-nostdin", "-v", "error", "-i", str(source), *arguments]
+    subprocess.run(command, cwd=folder, check=True, timeout=60)
+    return folder
+
+
+async def looked_at(folder: Path) -> Inspection:
+    """The one stream of a folder."""
+    async with aclosing(inspected(str(folder), Limits())) as found:
+        (inspection,) = [each async for each in found]
+    return inspection
+
+
+def rules(inspection: Inspection) -> set[str]:
+    """What was broken, but for what depends on the music."""
+    return {each.rule for each in inspection.findings} - SOMETIMES
+
+
+async def test_aac_of_ffmpeg(tmp_path: Path) -> None:
+    """Its priming is heard: an edit list that skips nothing."""
+    mux(tmp_path, "-c:a", "aac", "-b:a", "128k", *HLS, *FMP4, "a.m3u8")
+    assert rules(await looked_at(tmp_path)) == ALWAYS | {"APPLE-priming"}
+
+
+async def test_opus_of_ffmpeg(tmp_path: Path) -> None:
+    """No pre-roll, the wrong case, and nothing for Apple."""
+    mux(tmp_path, "-c:a", "libopus", "-b:a", "96k", *HLS, *FMP4, "a.m3u8")
+    assert rules(await looked_at(tmp_path)) == ALWAYS | {"OPUS-roll", "CLIENT-codecs", "APPLE-2.2"}
+
+
+async def test_flac_of_ffmpeg(tmp_path: Path) -> None:
+    """An empty last segment, on which hls.js never ends."""
+    mux(tmp_path, "-c:a", "flac", *HLS, *FMP4, "a.m3u8")
+    inspection = await looked_at(tmp_path)
+    assert rules(inspection) - {"APPLE-9.21"} == ALWAYS | {"RFC8216-3.3-moof", "CLIENT-codecs", "APPLE-2.3"}
+    (empty,) = [each for each in inspection.findings if each.rule == "RFC8216-3.3-moof"]
+    assert (empty.segment, empty.severity) == (len(inspection.stream.tracks[0].parts) - 1, Severity.MUST)
+
+
+async def test_a_ladder_of_ffmpeg(tmp_path: Path) -> None:
+    """Three rates in one go: what is wrong is wrong in each, and they fit together."""
+    rates = ("-map", "0:a", "-map", "0:a", "-map", "0:a", "-c:a", "aac", "-b:a:0", "64k", "-b:a:1", "128k")
+    mux(tmp_path, *rates, "-b:a:2", "256k", *HLS, *FMP4, "-var_stream_map", "a:0 a:1 a:2", "v%v/a.m3u8")
+    inspection = await looked_at(tmp_path)
+    assert rules(inspection) == ALWAYS | {"APPLE-priming"}
+    assert sum(each.rule == "APPLE-priming" for each in inspection.findings) == 3
+
+
+async def test_a_single_file_of_ffmpeg(tmp_path: Path) -> None:
+    """Byte ranges."""
+    mux(tmp_path, "-c:a", "aac", "-b:a", "128k", *HLS, *FMP4, "-hls_flags", "single_file", "a.m3u8")
+    assert rules(await looked_at(tmp_path)) == ALWAYS | {"APPLE-priming"}
+
+
+async def test_transport_streams_of_ffmpeg(tmp_path: Path) -> None:
+    """Sound as far as it is looked into, which is said."""
+    mux(tmp_path, "-c:a", "aac", "-b:a", "128k", *HLS, "a.m3u8")
+    inspection = await looked_at(tmp_path)
+    assert rules(inspection) - {"CLIENT-tail"} == {"APPLE-9.11", "APPLE-7.5"}
+    assert [each.reason for each in inspection.unseen] == ["MPEG-TS segments: their insides are not looked into"]
+
+
+async def test_encrypted_transport_streams_of_ffmpeg(tmp_path: Path) -> None:
+    """The key is nobody's business; nothing is made up about what cannot be read."""
+    (tmp_path / "key").write_bytes(bytes(16))
+    (tmp_path / "key.info").write_text("key\nkey\n000102030405060708090a0b0c0d0e0f\n")
+    mux(tmp_path, "-c:a", "aac", *HLS, "-hls_key_info_file", "key.info", "a.m3u8")
+    inspection = await looked_at(tmp_path)
+    assert rules(inspection) - {"CLIENT-tail"} == {"APPLE-9.11", "APPLE-7.5"}
+    assert "encrypted" in inspection.unseen[0].reason
+
+
+def shaka(names: tuple[str, ...]) -> Files:
+    """Two of our renditions behind playlists of the shape that Shaka Packager 3.4 writes: one audio group over all bit
+    rates, no LANGUAGE, no version in the multivariant playlist, ranges without offsets, milliseconds rounded up."""
+    files = in_ranges()
+    group = "".join(
+        f'#EXT-X-MEDIA:TYPE=AUDIO,URI="aac-{number}.m3u8",GROUP-ID="audio",NAME="{name}",DEFAULT=NO,CHANNELS="2"\n'
+        for number, name in enumerate(names, start=1)
+    )
+    lines = [line for line in files["index.m3u8"].decode().splitlines() if "VERSION" not in line]
+    variants = [f'{line},AUDIO="audio"' if line.startswith("#EXT-X-STREAM-INF") else line for line in lines[2:]]
+    files["index.m3u8"] = "\n".join([*lines[:2], "", group, *variants, ""]).encode()
+    for name in ("aac-1.m3u8", "aac-2.m3u8"):
+        text = files[name].decode().replace("TARGETDURATION:6", "TARGETDURATION:7")
+        head, *rest = text.split("#EXT-X-BYTERANGE:")
+        kept = [rest[0], *(each.partition("@")[0] + "\n" + each.partition("\n")[2] for each in rest[1:])]
+        files[name] = "#EXT-X-BYTERANGE:".join([head, *kept]).encode()
+    return files
+
+
+@pytest.mark.parametrize(
+    ("names", "more"),
+    [(("English", "English"), {"RFC8216-4.3.4.1.1-name"}), (("stream_0", "stream_1"), set())],
+    ids=["one name", "names of its own"],
+)
+async def test_playlists_as_of_shaka_packager(tmp_path: Path, names: tuple[str, ...], more: set[str]) -> None:
+    """All bit rates in one group: no client adapts between them."""
+    inspection = await looked_at(written(shaka(names), tmp_path))
+    assert rules(inspection) == {"CLIENT-group", "APPLE-8.10", "APPLE-7.5"} | more

@@ -1,0 +1,55 @@
+"""Every rule finds its breach in a stream of anybody, and only that; a sound stream breaks none."""
+
+import pytest
+
+from inspector.gather import gather
+from inspector.judge import RULE_IDS, RULES, Inspection, judged
+from inspector.limits import Limits
+from model.rendition import Codec
+from tests.support.held import BASE, Held
+from tests.unit.inspector.breaches import ALL, OF_BOXES, OF_PLAYLISTS, OF_STREAMS, OF_TEXT, Breach
+from tests.unit.inspector.streams import Files, in_ranges, in_segments
+
+
+async def looked_at(breach: Breach) -> Inspection:
+    """What is found in it."""
+    source = Held(breach.files, headers=breach.headers, redirects=breach.redirects, no_ranges=breach.no_ranges)
+    return judged(await gather(source, BASE + breach.entry, Limits()))
+
+
+@pytest.mark.parametrize("files", [in_segments(), in_ranges()], ids=["segments", "ranges"])
+async def test_a_sound_stream_breaks_no_rule(files: Files) -> None:
+    """Ours, in both forms: nothing is found, nothing is left out."""
+    inspection = await looked_at(Breach(found=set(), files=files))
+    assert (inspection.findings, inspection.unseen, inspection.sound) == ((), (), True)
+
+
+@pytest.mark.parametrize(("codec", "told"), [(Codec.OPUS, {"APPLE-2.2"}), (Codec.FLAC, {"APPLE-2.3"})])
+async def test_the_other_families_only_miss_apples_devices(codec: Codec, told: set[str]) -> None:
+    """Both forms."""
+    for files in (in_segments(codec), in_ranges(codec)):
+        inspection = await looked_at(Breach(found=told, files=files))
+        assert {each.rule for each in inspection.findings} == told
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_breach_is_found_and_nothing_else(name: str) -> None:
+    """The rules that are broken, each with where, what and how to mend it."""
+    breach = ALL[name]
+    inspection = await looked_at(breach)
+    assert {each.rule for each in inspection.findings} == breach.found
+    for each in inspection.findings:
+        assert each.resource.startswith(BASE)
+        assert each.section and each.message and each.how_to_fix
+
+
+def test_every_rule_is_broken_somewhere() -> None:
+    """A rule without a stream that breaks it does not count; ids are unique."""
+    assert set().union(*(breach.found for breach in ALL.values())) == set(RULE_IDS)
+    assert len(set(RULE_IDS)) == len(RULE_IDS)
+    assert len(ALL) == sum(map(len, (OF_TEXT, OF_PLAYLISTS, OF_BOXES, OF_STREAMS)))
+
+
+def test_every_rule_says_where_it_is_written_and_what_to_do() -> None:
+    """Nobody is told off without a reason."""
+    assert all(each.section and each.how_to_fix for each in RULES)

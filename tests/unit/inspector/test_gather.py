@@ -1,0 +1,108 @@
+"""What cannot be looked at is told and is no fault; what is too much is left."""
+
+from dataclasses import replace
+
+import pytest
+
+from inspector.gather import gather
+from inspector.gathered import ENCRYPTED, FMP4, PACKED, TEXT, TS, UNKNOWN, kind_of
+from inspector.judge import Inspection, judged
+from inspector.limits import Limits
+from tests.support.held import BASE, Held
+from tests.unit.inspector.streams import Files, in_segments, media_text, text
+
+FIRST = "aac-1.m3u8"
+
+
+async def looked_at(files: Files, *, entry: str = "index.m3u8", limits: Limits | None = None) -> Inspection:
+    """What is found from the entry down."""
+    return judged(await gather(Held(files), BASE + entry, limits or Limits()))
+
+
+async def test_encrypted_segments_are_not_looked_into() -> None:
+    """Their sizes count, their boxes do not, the map in the clear does."""
+    key = '#EXT-X-KEY:METHOD=AES-128,URI="key",IV=0x00000000000000000000000000000001\n#EXTINF'
+    files = media_text(in_segments(), "#EXTINF", key)
+    files |= {name: bytes(len(data)) for name, data in files.items() if "/" in name and "init" not in name}
+    inspection = await looked_at(files)
+    assert inspection.findings == ()
+    assert {part.kind for track in inspection.stream.tracks for part in track.parts} == {ENCRYPTED}
+    assert [each.reason for each in inspection.unseen] == [
+        "encrypted segments: without keys their boxes are not looked into"
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"), [(b"\x47" + bytes(187) + b"\x47", TS), (b"ID3\x04", PACKED), (b"\xff\xf1\x50", PACKED)]
+)
+async def test_other_segments_are_told_and_are_no_fault(head: bytes, kind: str) -> None:
+    """MPEG-TS and packed audio; only what the playlists say is judged."""
+    files = media_text(in_segments(), "#EXT-X-MAP", "#X-NO-MAP")
+    files |= {name: head.ljust(16, b"\0") + data[max(16, len(head)) :] for name, data in files.items() if "/" in name}
+    inspection = await looked_at(files)
+    assert inspection.findings == ()
+    assert {each.reason for each in inspection.unseen} == {f"{kind} segments: their insides are not looked into"}
+
+
+async def test_a_live_stream_is_no_broken_vod() -> None:
+    """No end, no type: one moment of it is judged, and only by what holds at any moment."""
+    files = media_text(in_segments(), "#EXT-X-ENDLIST\n", "")
+    inspection = await looked_at(media_text(files, "#EXT-X-PLAYLIST-TYPE:VOD\n", ""))
+    assert inspection.findings == ()
+    assert len(inspection.unseen) == 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (Limits(segments_max=3), "more than 3 segments"),
+        (Limits(playlists_max=1), "more than 1 playlists"),
+        (Limits(segment_bytes_max=3_000), "larger than 3000 bytes"),
+    ],
+)
+async def test_what_is_past_a_limit_is_told_and_is_no_fault(limits: Limits, said: str) -> None:
+    """Less is known, nothing is made up."""
+    inspection = await looked_at(in_segments(), limits=limits)
+    assert [each for each in inspection.findings if each.severity == "must"] == []
+    assert said in " ".join(each.reason for each in inspection.unseen)
+
+
+async def test_a_playlist_with_far_too_many_faults_is_cut_short() -> None:
+    """The page and the JSON stay readable."""
+    files = text(in_segments(), FIRST, "#EXTINF", "stray\n" * 5_000 + "#EXTINF")
+    inspection = await looked_at(files, entry=FIRST)
+    assert len(inspection.findings) == 100
+
+
+async def test_segments_that_cannot_all_be_had_are_each_told() -> None:
+    """With the line that names them."""
+    files = {name: data for name, data in in_segments().items() if not name.startswith("aac-1/")}
+    inspection = await looked_at(files, entry=FIRST)
+    missing = [each for each in inspection.findings if each.rule == "RFC8216-6.2.1"]
+    assert [each.line for each in missing] == [7, 8, 10, 12, 14, 16, 18]
+
+
+async def test_a_playlist_of_endless_runs_keeps_nobody_busy() -> None:
+    """20,000 segments of a millisecond under a target of a day: no peak is looked for."""
+    lines = "#EXTINF:0.001,\nx.mp4\n" * 20_000
+    media = f"#EXTM3U\n#EXT-X-TARGETDURATION:86400\n{lines}#EXT-X-ENDLIST\n".encode()
+    files = {"m.m3u8": media, "x.mp4": b"\x47", "index.m3u8": b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nm.m3u8\n"}
+    inspection = await looked_at(files)
+    assert inspection.stream.tracks[0].sizes() is None
+    assert "APPLE-1.27" not in {each.rule for each in inspection.findings}
+
+
+def test_kinds_are_told_by_the_first_bytes() -> None:
+    """Whatever the name says."""
+    assert [kind_of(each) for each in (b"\0\0\0\x18styp", b"WEBVTT\n", b"<html>", b"")] == [
+        FMP4,
+        TEXT,
+        UNKNOWN,
+        UNKNOWN,
+    ]
+
+
+def test_limits_have_no_zero() -> None:
+    """Each of them lets something through."""
+    limits = Limits()
+    assert all(getattr(limits, name) > 0 for name in limits.__slots__) and replace(limits) == limits
