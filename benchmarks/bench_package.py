@@ -314,7 +314,8 @@ def sources(folder: Path, seconds: int) -> list[Path]:
     made = [computed]
     for track in sorted(ALBUM.glob("*/*.ogg")):
         made.append(folder / f"{track.stem}.flac")
-        run(FFMPEG, "-nostdin", "-v", "error", "-t", str(seconds), "-i", str(track), "-vn", str(made[-1]))
+        steady = ("-af", "asetpts=N/SR/TB")
+        run(FFMPEG, "-nostdin", "-v", "error", "-t", str(seconds), "-i", str(track), "-vn", *steady, str(made[-1]))
     return made
 
 
