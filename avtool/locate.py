@@ -68,5 +68,7 @@ def _bundled() -> str:
 
 
 def _lacking(listing: bytes, wanted: tuple[str, ...]) -> list[str]:
-    present = {row.split()[1].decode("ascii", "replace") for row in listing.splitlines() if len(row.split()) > 1}
+    rows = [row.decode("ascii", "replace").split() for row in listing.splitlines()]
+    # After a column of letters comes the name; a device (lavfi) has a column more, with a `d`.
+    present = {row[2] if row[1] == "d" and len(row) > 2 else row[1] for row in rows if len(row) > 1}
     return [name for name in wanted if name not in present]

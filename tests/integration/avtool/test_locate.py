@@ -41,7 +41,7 @@ def _answers(
     """A script that answers as an ffmpeg of these abilities does."""
     shown = "; ".join(f"echo ' A....D {name} words'" for name in encoders)
     offered = "; ".join(f"echo ' ... {name} A->A words'" for name in filters)
-    opened = "; ".join(f"echo ' D   {name} words'" for name in demuxers)
+    opened = "; ".join(f"echo ' D {'d' if name == 'lavfi' else ' '} {name} words'" for name in demuxers)
     answers = {"version": f"echo '{version}'", "encoders": shown, "filters": offered, "demuxers": opened}
     return f"case $2 in {' '.join(f'-{word}) {answer};;' for word, answer in answers.items())} esac"
 
