@@ -72,7 +72,7 @@ def until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
-    """A second run skips, and a dry run says so; a new rung alone is encoded; a lost file is made again, as it was."""
+    """A second run skips, and a dry run says so; the report has all tracks of the run."""
     album(tmp_path)
     ran = segue(*PUBLISH, "--report", "report.html", cwd=tmp_path)
     assert ran.summary == {"done": 3, "skipped": 0, "failed": 0}
@@ -84,6 +84,12 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert segue(*PUBLISH, cwd=tmp_path).summary == {"done": 0, "skipped": 3, "failed": 0}
     assert segue("package", *STORE, *SHORT_LADDER, cwd=tmp_path).summary == {"done": 0, "skipped": 3, "failed": 0}
     assert (objects(tmp_path / "store"), written_at(tmp_path)) == (first, before)
+
+
+def test_a_new_rung_alone_is_encoded_and_a_lost_file_is_made_again(tmp_path: Path) -> None:
+    """What was there stays to the byte; a repair leaves the run as it was."""
+    album(tmp_path)
+    assert segue(*PUBLISH, cwd=tmp_path).status == 0
     old = live(tmp_path)
     wider = ("--aac", "64,96", "--opus", "64", "--jobs", "2")
     with_rung = segue("publish", "music", *STORE, *wider, "--log-level", "debug", cwd=tmp_path)
