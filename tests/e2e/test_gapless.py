@@ -84,6 +84,17 @@ def test_an_album_that_runs_on_is_whole(tmp_path: Path, rate: int, arguments: tu
             exact_alone(one, mezzanine)
         for which in ((0, 1), (1, 2), (0, 1, 2)):
             exact_together([frames[at] for at in which], [album.mezzanines[at] for at in which])
+    for track, mezzanine in zip(album.tracks, album.mezzanines, strict=True):
+        exact_lossless(track, mezzanine)
+
+
+def exact_lossless(track: PublishedTrack, mezzanine: Any) -> None:
+    """FLAC needs neither priming nor neighbours: it is the mezzanine, or that with the trim that all of the run have."""
+    told = track.package["renditions"][-1]
+    assert (told["rendition"]["codec"], told["priming_ticks"]) == ("flac", 0)
+    heard = decoded_file(track.folder / (told["track_file"] or "flac.mp4"))
+    assert len(heard) == len(mezzanine)
+    assert np.abs(heard - mezzanine * 10 ** (told["trim_db"] / 20)).max() < 2**-22
 
 
 def exact_alone(frames: Frames, mezzanine: Any) -> None:
