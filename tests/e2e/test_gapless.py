@@ -3,7 +3,8 @@
 Heard by a reader and decoders that share no code with us; see `tests.support.plain_decode`.
 """
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from tests.support.audio import music_like
 from tests.support.command import SHORT_LADDER, segue
 from tests.support.cut_album import PublishedTrack, decoded_file, music, resampled, tracks_in, write_track, write_tracks
-from tests.support.plain_decode import alone, frames_of, joined
+from tests.support.plain_decode import Frames, alone, frames_of, joined
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
 RENDITIONS = ("aac-64", "opus-64")
@@ -29,11 +30,6 @@ class Album:
     tracks: list[PublishedTrack]
     mezzanines: list[Any]
     reference: Any
-
-    @property
-    def borders(self) -> list[int]:
-        """Where its tracks meet, in samples at 48 kHz."""
-        return list(np.cumsum([len(each) for each in self.mezzanines])[:-1])
 
 
 def published(folder: Path, *arguments: str) -> list[PublishedTrack]:
@@ -57,23 +53,6 @@ def three_parts(folder: Path, rate: int, *arguments: str, pure: bool = False) ->
     )
 
 
-Made = Callable[..., Album]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Albums by what they are made with; equal ones are published once."""
-    known: dict[tuple[Any, ...], Album] = {}
-
-    def make(rate: int, *arguments: str, pure: bool = False) -> Album:
-        which = (rate, *arguments, pure)
-        if which not in known:
-            known[which] = three_parts(tmp_path_factory.mktemp("album"), rate, *arguments, pure=pure)
-        return known[which]
-
-    return make
-
-
 def level_db(signal: Any) -> float:
     """RMS over all channels, in dB."""
     return float(20 * np.log10(np.sqrt(np.mean(np.square(signal))) + 1e-12))
@@ -87,84 +66,84 @@ def lag(heard: Any, wanted: Any) -> int:
     return found - size if found > size // 2 else found
 
 
-SOURCES = [(44_100, ()), (48_000, ()), (44_100, ("--loudness", "off")), (96_000, ())]
-
-
-@pytest.mark.parametrize(("rate", "arguments"), SOURCES)
-def test_the_mezzanines_are_one_signal(made: Made, rate: int, arguments: tuple[str, ...]) -> None:
-    """Joined they are the whole album resampled in one pass, with one gain: no sample more, less, or heard wrongly."""
-    album = made(rate, *arguments)
+@pytest.mark.parametrize(
+    ("rate", "arguments"), [(44_100, ()), (48_000, ()), (96_000, ()), (44_100, ("--loudness", "off"))]
+)
+def test_an_album_that_runs_on_is_whole(tmp_path: Path, rate: int, arguments: tuple[str, ...]) -> None:
+    """One signal in the mezzanines, one encoding in each rendition; and each track is exact by itself, too."""
+    album = three_parts(tmp_path, rate, *arguments)
     assert [track.position for track in album.tracks] == [0, 1, 2]
     assert len({track.record["mezzanine"]["gain_db"] for track in album.tracks}) == 1
     whole = np.concatenate(album.mezzanines)
     assert len(whole) == len(album.reference)
     assert 20 * np.log10(np.abs(whole - album.reference).max()) < -110
-
-
-def test_alone_they_would_not_be(tmp_path: Path) -> None:
-    """What the test above measures is heard where each track is resampled by itself."""
-    album = three_parts(tmp_path, 44_100, "--loudness", "track")
-    assert [track.position for track in album.tracks] == [None, None, None]
-    border = album.borders[0]
-    gains = [10 ** (track.record["mezzanine"]["gain_db"] / 20) for track in album.tracks]
-    flat = np.concatenate([mezzanine / gain for mezzanine, gain in zip(album.mezzanines, gains, strict=True)])
-    error = np.abs(flat - album.reference[: len(flat)] / gains[0])[border - 100 : border + 100]
-    assert 20 * np.log10(error.max()) > -60
-
-
-@pytest.mark.parametrize("rendition", RENDITIONS)
-@pytest.mark.parametrize(("rate", "arguments"), SOURCES)
-def test_each_track_is_exact_by_itself(made: Made, rate: int, arguments: tuple[str, ...], rendition: str) -> None:
-    """As many samples as its mezzanine, none of them early or late, and its first as good as the others."""
-    album = made(rate, *arguments)
+    for at, rendition in enumerate(RENDITIONS):
+        assert len({track.package["renditions"][at]["trim_db"] for track in album.tracks}) == 1
+        frames = [frames_of(track.folder / f"{rendition}.mp4") for track in album.tracks]
+        for one, mezzanine in zip(frames, album.mezzanines, strict=True):
+            exact_alone(one, mezzanine)
+        for which in ((0, 1), (1, 2), (0, 1, 2)):
+            exact_together([frames[at] for at in which], [album.mezzanines[at] for at in which])
     for track, mezzanine in zip(album.tracks, album.mezzanines, strict=True):
-        frames = frames_of(track.folder / f"{rendition}.mp4")
-        heard = alone(frames)
-        assert len(heard) == frames.samples == track.package["media_samples"] == len(mezzanine)
-        assert lag(heard, mezzanine) == 0
-        error = heard - mezzanine
-        assert level_db(error[:AROUND]) < level_db(mezzanine[:AROUND]) - 6
+        exact_lossless(track, mezzanine)
 
 
-@pytest.mark.parametrize("rendition", RENDITIONS)
-@pytest.mark.parametrize("which", [(0, 1), (1, 2), (0, 1, 2)])
-@pytest.mark.parametrize(("rate", "arguments"), SOURCES)
-def test_joined_on_one_timeline_nothing_is_missed(
-    made: Made, rate: int, arguments: tuple[str, ...], which: Sequence[int], rendition: str
-) -> None:
-    """The count is exact, and around a joint the music is as near to its mezzanine as everywhere else."""
-    album = made(rate, *arguments)
-    heard = joined([frames_of(album.tracks[at].folder / f"{rendition}.mp4") for at in which])
-    wanted = np.concatenate([album.mezzanines[at] for at in which])
+def exact_lossless(track: PublishedTrack, mezzanine: Any) -> None:
+    """FLAC needs neither priming nor neighbours: it is the mezzanine, or that with the trim of its run."""
+    told = track.package["renditions"][-1]
+    assert (told["rendition"]["codec"], told["priming_ticks"]) == ("flac", 0)
+    heard = decoded_file(track.folder / (told["track_file"] or "flac.mp4"))
+    assert len(heard) == len(mezzanine)
+    assert np.abs(heard - mezzanine * 10 ** (told["trim_db"] / 20)).max() < 2**-22
+
+
+def exact_alone(frames: Frames, mezzanine: Any) -> None:
+    """As many samples as the mezzanine has, none of them early or late, and the first as good as the others."""
+    heard = alone(frames)
+    assert len(heard) == frames.samples == len(mezzanine)
+    assert lag(heard, mezzanine) == 0
+    assert level_db((heard - mezzanine)[:AROUND]) < level_db(mezzanine[:AROUND]) - 6
+
+
+def exact_together(frames: Sequence[Frames], mezzanines: Sequence[Any]) -> None:
+    """The count is exact, and around a joint the music is as near to the mezzanines as everywhere else."""
+    heard, wanted = joined(frames), np.concatenate(mezzanines)
     assert len(heard) == len(wanted)
     error = heard - wanted
-    for border in np.cumsum([len(album.mezzanines[at]) for at in which])[:-1]:
+    for border in borders(mezzanines):
         assert level_db(error[border - AROUND : border + AROUND]) < level_db(error[AROUND:-AROUND]) + 4
 
 
-@pytest.mark.parametrize("rendition", RENDITIONS)
-@pytest.mark.parametrize("rate", [44_100, 48_000])
-def test_a_tone_goes_through_the_cuts_without_a_click(made: Made, rate: int, rendition: str) -> None:
+def borders(mezzanines: Sequence[Any]) -> list[int]:
+    """Where tracks meet, in samples at 48 kHz."""
+    return [int(sum(len(each) for each in mezzanines[:count])) for count in range(1, len(mezzanines))]
+
+
+def test_each_by_itself_would_not_be_whole(tmp_path: Path) -> None:
+    """In track mode there are no runs; and what the test above measures is heard then."""
+    album = three_parts(tmp_path, 44_100, "--loudness", "track")
+    assert [track.position for track in album.tracks] == [None, None, None]
+    gains = [10 ** (track.record["mezzanine"]["gain_db"] / 20) for track in album.tracks]
+    flat = np.concatenate([each / gain * gains[0] for each, gain in zip(album.mezzanines, gains, strict=True)])
+    border = len(album.mezzanines[0])
+    error = np.abs(flat - album.reference[: len(flat)])[border - 100 : border + 100]
+    assert 20 * np.log10(error.max()) > -60
+
+
+def test_a_tone_goes_through_the_cuts_without_a_click(tmp_path: Path) -> None:
     """A jump of the signal would stand out in its second difference."""
-    album = made(rate, pure=True)
-    heard = joined([frames_of(track.folder / f"{rendition}.mp4") for track in album.tracks])
-    bend = np.abs(np.diff(heard, n=2, axis=0)).max(axis=1)
-    at_rest = bend[AROUND : len(album.mezzanines[0]) - AROUND].max()
-    for border in album.borders:
-        assert bend[border - AROUND : border + AROUND].max() < 1.5 * at_rest
-    amplitude = np.abs(album.reference).max()
-    assert at_rest < 0.02 * amplitude  # a step of a tenth of the amplitude would be far above
-
-
-def test_the_renditions_of_a_run_have_one_trim(made: Made) -> None:
-    """Another gain in the middle of the music would be heard."""
-    album = made(44_100)
-    for rendition in range(len(RENDITIONS)):
-        assert len({track.package["renditions"][rendition]["trim_db"] for track in album.tracks}) == 1
+    album = three_parts(tmp_path, 44_100, pure=True)
+    for rendition in RENDITIONS:
+        heard = joined([frames_of(track.folder / f"{rendition}.mp4") for track in album.tracks])
+        bend = np.abs(np.diff(heard, n=2, axis=0)).max(axis=1)
+        at_rest = bend[AROUND : len(album.mezzanines[0]) - AROUND].max()
+        assert at_rest < 0.02 * np.abs(album.reference).max()  # a step of a tenth of the tone would be far above
+        for border in borders(album.mezzanines):
+            assert bend[border - AROUND : border + AROUND].max() < 1.5 * at_rest
 
 
 def test_tracks_that_end_are_left_alone(tmp_path: Path) -> None:
-    """Silence at the joint; another disc; a hole in the numbers; another form; a track of a second: no run."""
+    """Silence at a joint; a hole in the numbers; another form; a short track; another disc; no album: no run."""
     rate = 44_100
     wave = music(rate * 13, rate=rate)
     part = int(rate * 2.1)
@@ -178,9 +157,11 @@ def test_tracks_that_end_are_left_alone(tmp_path: Path) -> None:
     write_track(folder / "5.wav", parts[3], rate=rate, track="5")
     write_track(folder / "6.wav", parts[4][: rate // 2], rate=rate, track="6")
     write_track(folder / "7.flac", parts[5], rate=rate, track="7", disc="2")
+    for number in (1, 2):
+        shutil.copy(music_like(2.5, seed=number), folder / f"loose{number}.flac")
     tracks = published(tmp_path)
-    assert [track.position for track in tracks] == [None] * 6
-    assert [track.package["run"] for track in tracks] == [[]] * 6
+    assert [track.position for track in tracks] == [None] * 8
+    assert [track.package["run"] for track in tracks] == [[]] * 8
 
 
 def test_two_discs_are_two_runs(tmp_path: Path) -> None:
@@ -194,13 +175,3 @@ def test_two_discs_are_two_runs(tmp_path: Path) -> None:
     tracks = published(tmp_path)
     assert [track.position for track in tracks] == [0, 1, 0, 1]
     assert tracks[0].run == tracks[1].run != tracks[2].run == tracks[3].run
-
-
-def test_a_file_without_an_album_is_alone(tmp_path: Path) -> None:
-    """Numbers alone make no neighbours."""
-    folder = tmp_path / "music"
-    folder.mkdir()
-    for number in (1, 2):
-        path = folder / f"{number}.flac"
-        path.write_bytes(music_like(2.5, seed=number).read_bytes())
-    assert [track.position for track in published(tmp_path)] == [None, None]

@@ -1,18 +1,20 @@
 """What ffmpeg is told, option by option. `make golden` rewrites the lists; review the diff."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from avtool import argv
-from avtool.argv import EncodeOutput
+from avtool.argv import EncodeOutput, Surroundings
 from model.rendition import Codec, Rendition
 
 FOLDER = Path(__file__).parent / "argv"
 UPDATE = os.environ.get("GOLDEN_UPDATE") == "1"
 SOURCE = "-odd: 'name'.flac"
 MEZZANINE = "scratch/mezzanine.mp4"
+AROUND = Surroundings(before="1.flac", before_from=95_400, after="3.flac", after_until=4_410, skip=4_935, keep=123_456)
 AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
 OPUS = Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000)
 FLAC = Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0)
@@ -36,6 +38,18 @@ def lists() -> dict[str, list[str]]:
         "normalise-mono.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=1.0, dither=True, mono=True),
         "normalise-untouched.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=0.0, dither=False),
         "encode-three.txt": argv.encode("ffmpeg", MEZZANINE, outputs),
+        "normalise-among.txt": argv.normalise(
+            "ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True, around=AROUND
+        ),
+        "normalise-last.txt": argv.normalise(
+            "ffmpeg",
+            SOURCE,
+            "scratch/flac.mp4",
+            gain_db=-4.5,
+            dither=True,
+            around=replace(AROUND, after=None, after_until=0, keep=None),
+        ),
+        "encode-joined.txt": argv.encode("ffmpeg", "scratch/run.ffconcat", outputs, joined=True),
         "encode-one.txt": argv.encode("ffmpeg", MEZZANINE, outputs[:1]),
     }
 
@@ -65,3 +79,24 @@ def test_a_source_is_opened_with_care(name: str) -> None:
     assert told[told.index("-protocol_whitelist") + 1] == "file"
     assert "hls" not in told[told.index("-format_whitelist") + 1].split(",")
     assert max(told.index("-protocol_whitelist"), told.index("-format_whitelist")) < at
+
+
+def test_neighbours_are_opened_with_the_same_care() -> None:
+    """Three sources, three times the same options before their names."""
+    told = lists()["normalise-among.txt"]
+    inputs = [at for at, word in enumerate(told) if word == "-i"]
+    assert [told[at + 1] for at in inputs] == ["file:1.flac", f"file:{SOURCE}", "file:3.flac"]
+    options = [
+        told[start:end] for start, end in zip([inputs[0] - 6, *[at + 2 for at in inputs[:-1]]], inputs, strict=True)
+    ]
+    assert options[0][-6:] == options[1] == options[2]
+
+
+def test_a_run_is_a_list_of_files_beside_it() -> None:
+    """In their order; nothing else can be named."""
+    assert argv.joined_list(["a.mp4", "b.mp4"]) == b"ffconcat version 1.0\nfile a.mp4\nfile b.mp4\n"
+    told = lists()["encode-joined.txt"]
+    before = told[: told.index("-i")]
+    assert before[before.index("-protocol_whitelist") + 1] == "file"
+    assert before[before.index("-safe") + 1] == "1"
+    assert before[before.index("-format_whitelist") + 1] == "concat,mov"

@@ -29,6 +29,7 @@ from packager.level import (
     next_level,
     next_trim,
     settle,
+    together,
 )
 
 AIM = Aim(level_lufs=-14.0, ceiling_dbtp=-1.0)
@@ -295,3 +296,48 @@ def test_a_trim_has_one_spelling() -> None:
     report = LoudnessReport(integrated_lufs=-14.2, true_peak_dbtp=-6.0)
     assert str(next_trim(_standing(report, trim_db=-0.2004), AIM)) == "0.0"
     assert str(_settled(Encoder(_linear(NONE, NONE)), trim_db=-0.0).trims[LADDER.renditions[0]]) == "0.0"
+
+
+def _report(level: float | None, peak: float | None) -> LoudnessReport:
+    return LoudnessReport(integrated_lufs=level, true_peak_dbtp=peak)
+
+
+def test_a_recording_that_is_alone_is_levelled_by_its_own_report() -> None:
+    """All of it."""
+    report = LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-1.0, range_lu=5.0)
+    assert together([report], [48_000]) is report
+
+
+def test_tracks_that_share_a_gain_are_levelled_by_the_mean_of_their_powers() -> None:
+    """Each counts by its length; the peak is the highest."""
+    assert together([_report(-14.0, -3.0), _report(-14.0, -1.5)], [1, 99]).integrated_lufs == pytest.approx(-14.0)
+    halves = together([_report(-10.0, -3.0), _report(-70.0, None)], [48_000, 48_000])
+    assert halves.integrated_lufs == pytest.approx(-13.01, abs=0.01)
+    assert halves.true_peak_dbtp == -3.0
+    assert together([_report(-10.0, -3.0), _report(-20.0, -1.0)], [1, 3]).true_peak_dbtp == -1.0
+    assert together([_report(-10.0, 0.0), _report(-20.0, 0.0)], [1, 3]).integrated_lufs == pytest.approx(
+        -14.88, abs=0.01
+    )
+
+
+@given(
+    st.lists(st.tuples(st.floats(-60, -5), st.integers(96_000, 10**8)), min_size=2, max_size=12),
+    st.floats(-20, 20),
+)
+def test_a_gain_shows_in_the_level_of_all_as_it_is(tracks: list[tuple[float, int]], gain_db: float) -> None:
+    """So one trim brings all tracks of a run to the level."""
+    lengths = [length for _, length in tracks]
+    before = together([_report(level, -1.0) for level, _ in tracks], lengths).integrated_lufs
+    after = together([_report(level + gain_db, -1.0) for level, _ in tracks], lengths).integrated_lufs
+    assert before is not None
+    assert after is not None
+    assert after - before == pytest.approx(gain_db, abs=1e-6)
+    assert min(level for level, _ in tracks) - 1e-6 <= before <= max(level for level, _ in tracks) + 1e-6
+
+
+def test_what_is_too_soft_or_short_to_have_a_level_has_no_part_in_it() -> None:
+    """Of silence alone there is no level."""
+    assert together([_report(None, None), _report(-14.0, -2.0)], [10**9, 48_000]).integrated_lufs == pytest.approx(
+        -14.0
+    )
+    assert together([_report(None, None), _report(None, -80.0)], [1, 1]) == _report(None, -80.0)
