@@ -14,7 +14,8 @@ from meter.meter import LoudnessMeter
 from model.loudness import LoudnessReport
 from model.package import Attempt
 from model.rendition import Ladder, Rendition
-from packager.level import Aim, Settled, settle, together
+from packager.level import Settled, settle, together
+from packager.order import Order
 
 _SAMPLE_BYTES = 4
 
@@ -46,13 +47,14 @@ class Encoder:
         self._held: dict[tuple[Rendition, float], tuple[LoudnessReport, ...]] = {}
         self._mezzanines: list[Path] = []
 
-    async def settle(self, ladder: Ladder, aim: Aim | None, known: list[Attempt], *, trim_db: float = 0.0) -> Settled:
+    async def settle(self, order: Order, ladder: Ladder, known: list[Attempt]) -> Settled:
         """Encode what is not `known` until all renditions are at one level, as `packager.level.settle` finds it.
 
         Raises ToolError, or what bringing the mezzanine raises.
         """
         attempts = {(each.rendition_id, each.trim_db): each for each in known}
-        while (settled := settle(ladder, aim, attempts, trim_db=trim_db)).missing:
+        start = {"trim_db": -order.lower_db, "room_db": order.room_db}
+        while (settled := settle(ladder, order.aim, attempts, **start)).missing:
             await self.encode(settled.missing)
             for rendition, trim in settled.missing.items():
                 which = (rendition.rendition_id, trim)
@@ -117,24 +119,29 @@ class _Meters:
     """A meter for each of several recordings that come as one stream."""
 
     def __init__(self, lengths: Sequence[int]) -> None:
-        self._meters = [LoudnessMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS) for _ in lengths]
-        self._lengths_bytes = [length * argv.CHANNELS * _SAMPLE_BYTES for length in lengths]
-        self._at = self._taken = 0  # which recording it is, and how much of it was heard
+        *self._borders_bytes, _ = (length * argv.CHANNELS * _SAMPLE_BYTES for length in lengths)
+        self._heard: list[LoudnessReport] = []
+        self._meter, self._taken_bytes = _meter(), 0  # of the recording that is heard now
 
     def take_bytes(self, data: bytes) -> None:
         """The next of the stream; what an encoder pads at the end counts to the last recording."""
-        while self._at < len(self._meters) - 1:
-            left = self._lengths_bytes[self._at] - self._taken
+        while len(self._heard) < len(self._borders_bytes):
+            left = self._borders_bytes[len(self._heard)] - self._taken_bytes
             if len(data) < left:
                 break
-            self._meters[self._at].take_bytes(data[:left])
-            data, self._taken, self._at = data[left:], 0, self._at + 1
-        self._meters[self._at].take_bytes(data)
-        self._taken += len(data)
+            self._meter.take_bytes(data[:left])
+            self._heard.append(self._meter.loudness())
+            data, self._meter, self._taken_bytes = data[left:], _meter(), 0
+        self._meter.take_bytes(data)
+        self._taken_bytes += len(data)
 
     def reports(self) -> tuple[LoudnessReport, ...]:
-        """The loudness of each recording."""
-        return tuple(meter.loudness() for meter in self._meters)
+        """The loudness of each recording. Ask once, at the end."""
+        return (*self._heard, self._meter.loudness())
+
+
+def _meter() -> LoudnessMeter:
+    return LoudnessMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS)
 
 
 def _as_one(mezzanines: Sequence[Path]) -> Path:

@@ -6,6 +6,9 @@ a little is made softer inside the tolerance. Part of an AAC encoder's overshoot
 gone with 0.1 dB less at the input. So a few outliers are tried again a little softer; only when more overshoot, or one
 keeps to it, the level of all goes down, by what the tolerance does not cover.
 
+Where there is little room under the ceiling from the start, that is as good as sure. Then the lowest rung of each codec
+goes ahead, for low rungs overshoot most, and the others begin at the level that it found.
+
 What comes out depends on nothing but what the encoders make of each trim: `settle` begins anew each time, with all
 that is known, and says what it has to know next. Attempts that were made for another ladder are as good as new ones.
 """
@@ -13,11 +16,12 @@ that is known, and says what it has to know next. Attempts that were made for an
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from model.errors import LoudnessMissed
 from model.loudness import LoudnessReport
 from model.package import Attempt
-from model.rendition import Ladder, Rendition
+from model.rendition import Codec, Ladder, Rendition
 
 PASSES_MAX = 16
 PATIENCE_PASSES = 6  # from then on no peak is taken for an outlier
@@ -27,9 +31,20 @@ SLACK_DB = 0.15  # how much softer than its level a rendition is made to stay un
 OUTLIERS_MAX = 2
 TRIES_MAX = 3  # encodings of an outlier at one level
 SOFTER_DB = 0.06  # from one of them to the next
+SCOUTED_ROOM_DB = 1.0  # below this, peaks most likely take the level down: the lowest rungs go ahead
+SCOUT_TRIES_MAX = 2
+CHANCE_DB = 1.0  # what an encoder adds to peaks beyond this is seldom there again with another trim
 _MARGIN_DB = 0.03
 
 Known = Mapping[tuple[str, float], Attempt]  # by rendition id and trim
+
+
+class NextLevel(Protocol):
+    """Says at which level to go on."""
+
+    def __call__(self, aim: "Aim", standings: Collection["Standing"], /, *, passes: int) -> float:
+        """This level, or a lower one, after so many passes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +86,32 @@ class Settled:
     missing: Mapping[Rendition, float]
 
 
-def settle(ladder: Ladder, aim: Aim | None, known: Known, *, trim_db: float = 0.0) -> Settled:
+def settle(
+    ladder: Ladder, aim: Aim | None, known: Known, *, trim_db: float = 0.0, room_db: float = math.inf
+) -> Settled:
     """The trims that bring all renditions to one level, as far as they are `known`; each is tried with `trim_db` first.
+
+    `room_db` is how far the true peak that the encoders are given then is below the ceiling. Where it is little, the
+    lowest rung of each codec, which overshoots most, finds the level for all.
 
     Without an aim (silence, loudness off) all keep that trim. Ends after `PASSES_MAX` passes: see `check_kept`.
     """
-    wanted = dict.fromkeys(ladder.renditions, _whole(trim_db))
-    standings = dict.fromkeys(ladder.renditions, Standing())
+    trims = dict.fromkeys(ladder.renditions, _whole(trim_db))
+    if aim is None or room_db >= SCOUTED_ROOM_DB:
+        return _settled(trims, aim, known, next_level)
+    scouts = [min(ladder.of(codec), key=lambda each: each.bitrate_bps) for codec in Codec if ladder.of(codec)]
+    scouted = _settled({each: trims[each] for each in scouts}, aim, known, scouted_level)
+    if scouted.missing or scouted.aim is None:
+        return scouted
+    lower = dict.fromkeys(trims, _whole(trim_db + scouted.aim.level_lufs - aim.level_lufs))
+    whole = _settled(lower | dict(scouted.trims), scouted.aim, known, next_level)
+    return replace(whole, attempts=tuple(dict.fromkeys((*scouted.attempts, *whole.attempts))))
+
+
+def _settled(first: Mapping[Rendition, float], aim: Aim | None, known: Known, next_level: NextLevel) -> Settled:
+    """As `settle`, from these trims on; `next_level` says when the level goes down."""
+    wanted = dict(first)
+    standings = dict.fromkeys(first, Standing())
     attempts: dict[Attempt, None] = {}
     for passes in range(1, PASSES_MAX + 1):
         missing = {each: trim for each, trim in wanted.items() if (each.rendition_id, trim) not in known}
@@ -120,7 +154,22 @@ def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) ->
     tried = [each.least_overshoot(aim) for each in again if each.tries >= TRIES_MAX]
     stubborn = [max(least - SLACK_DB, SOFTER_DB) for least in tried if least]
     outliers = OUTLIERS_MAX if passes < PATIENCE_PASSES else 0
-    drop = max([0.0, *over[outliers:], *stubborn])
+    return _lowered(aim, [*over[outliers:], *stubborn], passes=passes)
+
+
+def scouted_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) -> float:
+    """As `next_level`, for the few that find the level for all: what they overshoot is taken off at once.
+
+    But an overshoot as high as only chance makes it is not believed before the second try.
+    """
+    again = [each for each in standings if next_trim(each, aim) is not None]
+    least = [(each.least_overshoot(aim), each.tries) for each in again]
+    believed = [over - SLACK_DB for over, tries in least if over <= CHANCE_DB or tries >= SCOUT_TRIES_MAX]
+    return _lowered(aim, believed, passes=passes)
+
+
+def _lowered(aim: Aim, drops_db: Sequence[float], *, passes: int) -> float:
+    drop = max([0.0, *drops_db])
     if not drop:
         return aim.level_lufs
     return math.floor(100 * (aim.level_lufs - drop - _MARGIN_DB * passes)) / 100
@@ -135,7 +184,7 @@ def next_trim(standing: Standing, aim: Aim) -> float | None:
     if _overshoot(aim, last.loudness):
         enough = overshoot_at(aim, last.loudness) + _MARGIN_DB
         softer = SOFTER_DB * standing.tries
-        if enough <= SLACK_DB:
+        if enough <= SLACK_DB + 1e-6:  # the level goes down to just there
             softer = min(SLACK_DB, max(softer, enough))
     trim = _whole(last.trim_db - off_by(last.loudness, aim) - softer)
     while any(abs(trim - each.trim_db) < SOFTER_DB / 2 for each in standing.attempts):  # it would tell little new

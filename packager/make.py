@@ -39,7 +39,7 @@ async def make_packages(work: Packaging, order: Order, past: Sequence[Sequence[P
         work.observer.notify(StageStarted(subject=order.subject, stage=Stage.ENCODE))
         encoder = Encoder(_job(work, order, scratch))
         known = [attempt for each in past[order.position] for attempt in _attempts_of(each, work.ladder)]
-        settled = await encoder.settle(work.ladder, order.aim, known, trim_db=-order.lower_db)
+        settled = await encoder.settle(order, work.ladder, known)
         check_kept(settled, subject=order.subject)
         making = _Making(work=work, order=order, past=past, scratch=scratch, encoder=encoder, settled=settled)
         made = await making.packages()

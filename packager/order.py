@@ -1,6 +1,7 @@
 """What is asked for: the package of a recording, or those of all recordings of a run, and what they are called."""
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 
 from avtool.locate import Ffmpeg
@@ -80,6 +81,14 @@ class Order:
     def level_lufs(self) -> float | None:
         """The level that the mezzanines have together, see `packager.level.together`."""
         return together([each.loudness for each in self.mezzanines], self.lengths).integrated_lufs
+
+    @property
+    def room_db(self) -> float:
+        """How far the highest true peak of the mezzanines is below the ceiling, once they are as soft as is asked."""
+        peak = together([each.loudness for each in self.mezzanines], self.lengths).true_peak_dbtp
+        if peak is None or self.track.target is None:
+            return math.inf
+        return self.track.target.true_peak_dbtp - (peak - self.lower_db)
 
     @property
     def aim(self) -> Aim | None:

@@ -1,5 +1,6 @@
 """Levelling against encoders that lose loudness and overshoot: it settles, or says that it could not."""
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -55,8 +56,15 @@ class Encoder:
             self.known[name, trim] = Attempt(rendition_id=name, trim_db=trim, loudness=self.behaviour(name, trim))
 
 
-def _settled(encoder: Encoder, aim: Aim | None = AIM, *, ladder: Ladder = LADDER, trim_db: float = 0.0) -> Settled:
-    while (done := settle(ladder, aim, encoder.known, trim_db=trim_db)).missing:
+def _settled(
+    encoder: Encoder,
+    aim: Aim | None = AIM,
+    *,
+    ladder: Ladder = LADDER,
+    trim_db: float = 0.0,
+    room_db: float = math.inf,
+) -> Settled:
+    while (done := settle(ladder, aim, encoder.known, trim_db=trim_db, room_db=room_db)).missing:
         encoder.encode(done.missing)
     return done
 
@@ -97,17 +105,19 @@ def _each(values: st.SearchStrategy[float]) -> st.SearchStrategy[Losses]:
 
 
 NONE = dict.fromkeys(NAMES, 0.0)
+ROOMS = st.sampled_from([math.inf, 0.0])  # enough, or none: then the lowest rungs go ahead
 
 
 @given(
     peak=st.floats(-20, -1),
     losses=_each(st.floats(-0.3, 1.0)),
     overshoots=_each(st.floats(-0.5, 1.6)),
+    room_db=ROOMS,
 )
-def test_a_steady_encoder_settles(peak: float, losses: Losses, overshoots: Losses) -> None:
+def test_a_steady_encoder_settles(peak: float, losses: Losses, overshoots: Losses, room_db: float) -> None:
     """Every rendition within the tolerance of one level, none above the ceiling, and not needlessly low."""
     encoder = Encoder(_linear(losses, overshoots, peak))
-    done = _settled(encoder)
+    done = _settled(encoder, room_db=room_db)
     assert len(encoder.passes) <= PASSES_MAX
     assert list(done.trims) == list(LADDER.renditions)
     assert all(_kept(encoder, done))
@@ -118,12 +128,12 @@ def test_a_steady_encoder_settles(peak: float, losses: Losses, overshoots: Losse
     assert possible - 0.45 <= done.aim.level_lufs <= -14.0
 
 
-@given(peak=st.floats(-20, -1), seed=st.integers(0, 10_000), spread=st.floats(0, 1.5))
-def test_an_encoder_with_moods_is_levelled_or_refused(peak: float, seed: int, spread: float) -> None:
+@given(peak=st.floats(-20, -1), seed=st.integers(0, 10_000), spread=st.floats(0, 1.5), room_db=ROOMS)
+def test_an_encoder_with_moods_is_levelled_or_refused(peak: float, seed: int, spread: float, room_db: float) -> None:
     """Overshoot by chance: what is called kept is kept, what is not is known, and the passes are bounded."""
     encoder = Encoder(_moody(seed, peak, spread))
-    done = _settled(encoder)
-    assert len(encoder.passes) <= PASSES_MAX
+    done = _settled(encoder, room_db=room_db)
+    assert len(encoder.passes) <= PASSES_MAX * (1 if room_db else 2)
     assert done.aim is not None
     for report, good in zip(_reports(encoder, done), _kept(encoder, done), strict=True):
         if good:
@@ -139,18 +149,20 @@ def test_an_encoder_with_moods_is_levelled_or_refused(peak: float, seed: int, sp
     seed=st.integers(0, 10_000),
     spread=st.floats(0, 1.0),
     before=st.sets(st.sampled_from(LADDER.renditions), min_size=1),
+    room_db=ROOMS,
 )
 def test_what_another_ladder_learnt_changes_nothing(
-    peak: float, seed: int, spread: float, before: set[Rendition]
+    peak: float, seed: int, spread: float, before: set[Rendition], room_db: float
 ) -> None:
     """With the attempts of an earlier ladder: the same trims, level and attempts as from scratch; fewer encodings."""
     afresh = Encoder(_moody(seed, peak, spread))
-    expected = _settled(afresh)
+    expected = _settled(afresh, room_db=room_db)
     small = Encoder(_moody(seed, peak, spread))
-    earlier = _settled(small, ladder=Ladder(renditions=tuple(each for each in LADDER.renditions if each in before)))
+    part = Ladder(renditions=tuple(each for each in LADDER.renditions if each in before))
+    earlier = _settled(small, ladder=part, room_db=room_db)
     grown = Encoder(_moody(seed, peak, spread))
     grown.known |= {(each.rendition_id, each.trim_db): each for each in earlier.attempts}
-    assert _settled(grown) == expected
+    assert _settled(grown, room_db=room_db) == expected
     assert sum(map(len, grown.passes)) < sum(map(len, afresh.passes))
 
 
@@ -208,6 +220,34 @@ def test_a_stubborn_peak_takes_all_down_but_for_the_slack() -> None:
     assert done.aim is not None
     assert -14.5 <= done.aim.level_lufs <= -14.0 - 0.5 + SLACK_DB
     assert all(_kept(encoder, done))
+
+
+def test_where_there_is_no_room_the_lowest_rungs_find_the_level() -> None:
+    """What they overshoot is taken off at once; the others begin there, and each is encoded once."""
+    encoder = Encoder(_linear(NONE, NONE | {"aac-64": 0.8, "opus-64": 0.5, "aac-96": 0.4}, peak=-1.0))
+    done = _settled(encoder, room_db=0.0)
+    assert done.aim is not None
+    assert done.aim.level_lufs == pytest.approx(-14.0 - 0.8 + SLACK_DB, abs=0.05)
+    assert all(_kept(encoder, done))
+    assert [sorted(each) for each in encoder.passes] == [
+        ["aac-64", "opus-64"],
+        ["aac-64", "opus-64"],
+        ["aac-128", "aac-96", "opus-96"],
+    ]
+
+
+def test_one_high_peak_of_a_scout_is_not_believed_at_once() -> None:
+    """1.6 dB that are gone with another trim take nothing from the level."""
+
+    def behave(name: str, trim: float) -> LoudnessReport:
+        odd = name == "aac-64" and trim == 0.0
+        return LoudnessReport(integrated_lufs=-14.0 + trim, true_peak_dbtp=0.6 if odd else -1.2 + trim)
+
+    encoder = Encoder(behave)
+    done = _settled(encoder, room_db=0.2)
+    assert done.aim == AIM
+    assert all(_kept(encoder, done))
+    assert encoder.passes[1] == {"aac-64": -SOFTER_DB}
 
 
 def test_a_lower_start_is_where_all_begin() -> None:
