@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from origin.tokens import Grant, mint, path_prefix
 from protection.key_store import load_keys
 from tests.support.command import SHORT_LADDER, environment, segue
-from tests.support.served_album import CODA, make, serving_at
+from tests.support.served_album import BAGATELLE, make, serving_at
 
 TOKEN_KEY = "00112233445566778899aabbccddeeff"
 RATE_HZ = 48_000
@@ -46,13 +46,13 @@ class Locked:
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
     home = tmp_path_factory.mktemp("locked")
-    make(CODA, home / "album")
+    make(BAGATELLE, home / "album")
     publish = ("publish", home / "album", "--store", "file:store", *SHORT_LADDER)
     made = []
     for more in ((), ("--protect", "aes-128", "--key-store", "file:keys", "--key-rotation", "2")):
         done = segue(*publish, *more, cwd=home)
         assert done.status == 0, done.stderr
-        track_id = done.outcomes["Coda.flac"]["track_id"]
+        track_id = done.outcomes["Bagatelle.flac"]["track_id"]
         shown = segue("show", track_id, "--store", "file:store", cwd=home).lines[0]["package"]
         made.append(f"recordings/{shown['recording_id']}/{shown['package_id']}")
     secrets = environment(home, SEGUE_KEY_STORE=f"file:{home / 'keys'}", SEGUE_TOKEN_KEY=TOKEN_KEY)
@@ -77,7 +77,7 @@ def test_with_a_token_all_of_it_is_heard(locked: Locked, family: str) -> None:
     """As much as of the package in the clear, across changes of keys."""
     status, frames = _heard(locked.playlist(_token(locked), family))
     assert (status, frames) == _heard(f"{locked.home}/store/{locked.clear}/{family}.m3u8")
-    assert frames >= CODA.seconds * RATE_HZ
+    assert frames >= BAGATELLE.seconds * RATE_HZ
 
 
 @pytest.mark.parametrize("name", ["none", "junk", "forged", "expired", "not for keys"])
