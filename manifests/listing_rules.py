@@ -9,6 +9,7 @@ from manifests import listing_text as reader
 from manifests.listing import ListedRendition, ListedVariant, Listing, MediaListing, MultivariantListing
 from manifests.playlist import PlaylistByteRange
 from model.rule import Breaches, Rule, Severity
+from model.timebase import MICROSECONDS
 
 APPLE_TARGET_S = 6
 HE_AAC_BPS_MAX = 64_000
@@ -60,7 +61,8 @@ def _overlap(it: MediaListing) -> Breaches:
 
 
 def _other_than_6_s(it: MediaListing) -> Breaches:
-    if it.target_duration_s and it.target_duration_s != APPLE_TARGET_S:
+    long_enough = sum(each.duration_us for each in it.segments) >= 2 * APPLE_TARGET_S * MICROSECONDS
+    if long_enough and it.target_duration_s and it.target_duration_s != APPLE_TARGET_S:
         yield 0, f"the target duration is {it.target_duration_s} s"
 
 
