@@ -1,50 +1,41 @@
-"""What the quality study found: tables on standard output, pictures and the raw results as files.
+"""What the quality study found: tables on standard output, pictures into docs/images.
 
-    python -m scripts.quality_report [--folder FOLDER] > tables.md
+    python -m scripts.quality_report [--results FILE] > tables.md
 
 Every statement is about tracks: the two windows of a passage are averaged first, for they are not independent.
 """
 
 import argparse
-import csv
 import itertools
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from scripts.quality_numbers import Estimate, estimate
 from scripts.quality_plots import Axes, Dots, Line, dots_panel, lines_panel, picture
+from scripts.quality_results import RESULTS, Result, read
 
-FOLDER = Path(".cache/study")
-RESULTS_CSV = Path("benchmarks/quality_results.csv")
 IMAGES = Path("docs/images")
 AAC_KBPS = (64, 96, 128, 192, 256)
 METRICS = {"visqol_mos": "ViSQOL", "zimtohrli_mos": "Zimtohrli"}
 _SERIES = (("AAC twoloop", "aac-twoloop", "#3b75af"), ("AAC fast", "aac-fast", "#c33"), ("Opus", "opus", "#3a8f3a"))
 _EVERY_KBPS = (48, 64, 80, 96, 128, 160, 192, 256, 320)
 
-Row = dict[str, Any]
-
 
 class Results:
-    """All rows, by track and setting. Of a row that is there twice the last counts."""
+    """All results, by track and setting. Of one that is there twice the last counts."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = {(row["track"], row["setting"]): row for row in rows}
+    def __init__(self, results: Sequence[Result]) -> None:
+        self._results = {(result.track, result.setting): result for result in results}
 
     def tracks(self, *settings: str, origins: Sequence[str] = ("lossless", "vorbis")) -> list[str]:
         """The tracks that have all of these settings, in alphabetical order."""
-        names = {name for name, _ in self._rows}
+        names = {name for name, _ in self._results}
         return sorted(name for name in names if self._has(name, settings, origins))
 
     def value(self, track: str, setting: str, what: str) -> float:
-        """A number of a row, or the mean of its windows' scores."""
-        row = self._rows[track, setting]
-        if what in row:
-            return float(row[what])
-        return sum(float(window[what]) for window in row["windows"]) / len(row["windows"])
+        """A cost of an encoding, or the mean of its windows' scores."""
+        return self._results[track, setting].value(what)
 
     def of(self, setting: str, what: str, origins: Sequence[str] = ("lossless", "vorbis")) -> Estimate | None:
         """The mean over the tracks that have this setting, or None."""
@@ -56,23 +47,16 @@ class Results:
         names = self.tracks(setting, other, origins=origins)
         return {name: self.value(name, setting, what) - self.value(name, other, what) for name in names}
 
-    def rows(self) -> Iterator[Row]:
-        """All rows in one order."""
-        return iter(sorted(self._rows.values(), key=lambda row: (row["track"], row["setting"])))
-
     def _has(self, name: str, settings: Sequence[str], origins: Sequence[str]) -> bool:
-        found = [self._rows.get((name, setting)) for setting in settings]
-        return all(row is not None and row["origin"] in origins for row in found)
+        found = [self._results.get((name, setting)) for setting in settings]
+        return all(result is not None and result.origin in origins for result in found)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="quality_report", description="tables and pictures of the quality study")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where the results are (default: {FOLDER})")
-    lines = (parser.parse_args(arguments).folder / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    results = Results([json.loads(line) for line in lines])
-    write_csv(results, RESULTS_CSV)
-    IMAGES.mkdir(exist_ok=True)
+    parser.add_argument("--results", type=Path, default=RESULTS, help=f"default: {RESULTS}")
+    results = Results(read(parser.parse_args(arguments).results))
     (IMAGES / "quality-ladder.svg").write_text(ladder_picture(results), encoding="utf-8")
     (IMAGES / "quality-coders.svg").write_text(coders_picture(results), encoding="utf-8")
     print("\n\n".join("\n".join(table) for table in tables(results)))
@@ -199,17 +183,6 @@ def coders_picture(results: Results) -> str:
     return picture(panels)
 
 
-def write_csv(results: Results, target: Path) -> None:
-    """One line per encoding, the scores of its windows beside each other."""
-    with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        scores = [f"{what}_{window}" for window in (1, 2) for what in _SCORES]
-        writer.writerow([*_COLUMNS, *scores])
-        for row in results.rows():
-            heard = [window[what] for window in row["windows"] for what in _SCORES]
-            writer.writerow([*(row[name] for name in _COLUMNS), *(f"{value:.6g}" for value in heard)])
-
-
 def shown(value: Estimate, *, signed: bool = True) -> str:
     """A mean and its interval, like `-0.12 (-0.15 … -0.09)`."""
     form: Callable[[float], str] = (lambda number: f"{number:+.2f}") if signed else (lambda number: f"{number:.2f}")
@@ -229,8 +202,6 @@ def _points(results: Results, prefix: str, metric: str) -> Iterator[tuple[float,
 
 
 _COSTS = ("real_kbps", "cpu_s", "overshoot_db")
-_COLUMNS = ("track", "origin", "setting", "rate_bps", "real_kbps", "cpu_s", "gain_db", "overshoot_db")
-_SCORES = ("visqol_mos", "zimtohrli_mos", "zimtohrli_distance")
 
 if __name__ == "__main__":
     sys.exit(main())
