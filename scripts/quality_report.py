@@ -6,7 +6,6 @@ Every statement is about tracks: the two windows of a passage are averaged first
 """
 
 import argparse
-import itertools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,12 @@ IMAGES = Path("docs/images")
 AAC_KBPS = (64, 96, 128, 192, 256)
 METRICS = {"visqol_mos": "ViSQOL", "zimtohrli_mos": "Zimtohrli"}
 _SERIES = (("AAC twoloop", "aac-twoloop", "#3b75af"), ("AAC fast", "aac-fast", "#c33"), ("Opus", "opus", "#3a8f3a"))
+_STEPS = (
+    *(("AAC", "aac-twoloop", low, high) for low, high in ((64, 96), (96, 128), (128, 192), (192, 256))),
+    *(("Opus", "opus", low, high) for low, high in ((64, 96), (96, 128), (128, 160))),
+    *(("AAC", "aac-twoloop", low, high) for low, high in ((48, 64), (64, 80), (80, 96), (128, 160), (256, 320))),
+    *(("Opus", "opus", low, high) for low, high in ((48, 64), (64, 80), (160, 192))),
+)
 _EVERY_KBPS = (48, 64, 80, 96, 128, 160, 192, 256, 320)
 
 
@@ -131,16 +136,14 @@ def ladder_table(results: Results) -> list[str]:
 
 
 def steps_table(results: Results) -> list[str]:
-    """What each step up buys, on the tracks that have both rungs."""
-    rows = ["| step | " + " | ".join(METRICS.values()) + " |", "|---|" + "---|" * len(METRICS)]
-    for name, prefix, _ in (_SERIES[0], _SERIES[2]):
-        rungs = [kbps for kbps in _EVERY_KBPS if results.tracks(f"{prefix}-{kbps}")]
-        for low, high in itertools.pairwise(rungs):
-            pair = (f"{prefix}-{high}", f"{prefix}-{low}")
-            gains = [results.differences(*pair, metric, ("lossless", "vorbis")) for metric in METRICS]
-            if gains[0]:
-                cells = [shown(estimate([*gain.values()])) for gain in gains]
-                rows.append(f"| {name} {low} → {high} | " + " | ".join(cells) + " |")
+    """What each step up buys, on the tracks that have both rungs: the ladder's, then some that it does not have."""
+    rows = ["| step | tracks | " + " | ".join(METRICS.values()) + " |", "|---|---|" + "---|" * len(METRICS)]
+    for name, prefix, low, high in _STEPS:
+        pair = (f"{prefix}-{high}", f"{prefix}-{low}")
+        gains = [results.differences(*pair, metric, ("lossless", "vorbis")) for metric in METRICS]
+        if gains[0]:
+            cells = [shown(estimate([*gain.values()])) for gain in gains]
+            rows.append(f"| {name} {low} → {high} | {len(gains[0])} | " + " | ".join(cells) + " |")
     return ["steps, real music:", "", *rows]
 
 
@@ -166,7 +169,7 @@ def ladder_picture(results: Results) -> str:
 def coders_picture(results: Results) -> str:
     """Fast less twoloop for every track: scores, and overshoot of the true peak."""
     wanted = (
-        ("visqol_mos", "ViSQOL: fast less twoloop", (-1.0, -0.75, -0.5, -0.25, 0.0, 0.25)),
+        ("visqol_mos", "ViSQOL: fast less twoloop", (-1.25, -1.0, -0.75, -0.5, -0.25, 0.0, 0.25)),
         ("zimtohrli_mos", "Zimtohrli: fast less twoloop", (-1.5, -1.0, -0.5, 0.0, 0.5)),
         ("overshoot_db", "overshoot in dB: fast less twoloop", (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)),
     )

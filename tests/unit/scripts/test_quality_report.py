@@ -71,7 +71,7 @@ def test_the_worst_track_is_named_and_those_behind_are_counted() -> None:
 def test_a_step_says_what_it_buys() -> None:
     """From one rung to the next, by the tracks that have both."""
     lines = steps_table(Results(ladder("one", 0.0)))
-    assert any(line.startswith("| Opus 64 → 96 | +0.25") for line in lines)
+    assert any(line.startswith("| Opus 64 → 96 | 1 | +0.25") for line in lines)
 
 
 def test_a_study_that_has_just_begun_can_be_reported() -> None:
