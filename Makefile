@@ -22,8 +22,9 @@ DEV := .venv/.dev
 HLS := player_demo/vendor/hls.mjs
 DASH := tests/players/node_modules/.fetched
 NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+STUDY := .cache/study-venv
 
-.PHONY: help setup lint unit test check golden bench smoke demo album lock clean browser
+.PHONY: help setup lint unit test check golden bench study smoke demo album lock clean browser
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -56,6 +57,10 @@ bench: $(DEV) $(HLS)  ## run every benchmark; results in .cache/bench/*.json
 	    $(BIN)/python -m "benchmarks.$$name" > ".cache/bench/$$name.json"; \
 	    cat ".cache/bench/$$name.json"; \
 	done
+
+study: $(STUDY)/.run  ## score the ladder and both AAC coders on real music (half an hour of CPU; goes on where it was stopped)
+	NUMBA_NUM_THREADS=1 $(STUDY)/bin/python -m scripts.quality_study
+	$(STUDY)/bin/python -m scripts.quality_report
 
 smoke: $(DEV) $(HLS)  ## install the wheel alone and use it: doctor, publish, verify, serve
 	$(BIN)/python -m scripts.smoke
@@ -90,6 +95,15 @@ $(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/pyth
 # The locked setuptools builds what comes as source; nothing unlocked is fetched to build with.
 $(DEV): requirements/dev.txt $(RUN)
 	$(INSTALL) --no-build-isolation --use-pep517 -r requirements/dev.txt
+	@touch $@
+
+# An environment of its own: nothing that scores music gets near the product or its tests.
+$(STUDY)/.run: requirements/study.txt | $(BIN)/python
+	$(BIN)/python -m venv $(STUDY)
+	$(STUDY)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --require-hashes \
+	    --no-build-isolation --use-pep517 -r requirements/build.txt
+	$(STUDY)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --require-hashes \
+	    --no-build-isolation --use-pep517 -r requirements/study.txt
 	@touch $@
 
 $(HLS): player_demo/package-lock.json | $(RUN)

@@ -15,4 +15,5 @@ lock run pyproject.toml
 lock build --group build
 lock dev pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt
 lock node --group node
+lock study pyproject.toml --group study --constraint requirements/run.txt --constraint requirements/build.txt
 lock lock --group lock

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("run", "build", "dev", "node", "lock")
+LOCKS = ("run", "build", "dev", "node", "study", "lock")
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -35,7 +35,7 @@ def pins(name: str) -> dict[NormalizedName, str]:
 def declared(name: str) -> list[Requirement]:
     """What pyproject.toml asks for in this lock, included groups too."""
     groups = PYPROJECT["dependency-groups"]
-    written = [*PYPROJECT["project"]["dependencies"]] if name in ("run", "dev") else []
+    written = [*PYPROJECT["project"]["dependencies"]] if name in ("run", "dev", "study") else []
     pending = [] if name == "run" else [*groups[name]]
     while pending:
         entry = pending.pop()
@@ -68,12 +68,13 @@ def test_what_dependencies_need_is_pinned_too(name: str) -> None:
                 assert version is not None and requirement.specifier.contains(version), f"{package} needs {text}"
 
 
-def test_development_uses_what_is_shipped() -> None:
-    """Tests run against the versions that an installation gets."""
-    development = pins("dev")
+@pytest.mark.parametrize("name", ["dev", "study"])
+def test_development_uses_what_is_shipped(name: str) -> None:
+    """Tests run, and the study measures, with the versions that an installation gets."""
+    ours = pins(name)
     for lock in ("run", "build"):
         for package, version in pins(lock).items():
-            assert development[package] == version
+            assert ours[package] == version
 
 
 @pytest.mark.parametrize("name", LOCKS)
