@@ -172,7 +172,9 @@ class Library:
         return self._document((live, label, codec), build, media_type=PLAYLIST_TYPE, modified_s=modified_s)
 
     def mpd(self, stored: StoredPackage, live: Live, label: Label) -> Document:
-        """All families as a DASH presentation, at the place of a track."""
+        """All families as a DASH presentation, at the place of a track; a protected package has none."""
+        if stored.package.protection is not None:
+            raise ObjectNotFound("no DASH of a protected package", subject=live.track_id)
 
         def uri_of(rendition: SegmentedRendition) -> str:
             return f"{stored.uri}/{rendition.rendition.rendition_id}{MEDIA_SUFFIX}"

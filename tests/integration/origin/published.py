@@ -114,7 +114,7 @@ async def publish(
         target_duration_s=6,
         true_peak_dbtp=-1.0,
         level_lufs=-14.0,
-        renditions=tuple(replace(rendition, protection=protection) for rendition, _ in made.values()),
+        renditions=tuple(_protected(rendition, protection) for rendition, _ in made.values()),
         attempts=(),
         tool="test",
     )
@@ -169,6 +169,12 @@ def _objects(published: Published) -> dict[str, bytes]:
         **{package_key(recording_id, package.package_id, name): data for name, data in files.items()},
         current_key(track.track_id): to_json(pointer),
     }
+
+
+def _protected(rendition: SegmentedRendition, protection: Protection | None) -> SegmentedRendition:
+    """A protected rendition has a file of its own: the mezzanine is in the clear."""
+    track_file = "" if protection else rendition.track_file
+    return replace(rendition, track_file=track_file, protection=protection)
 
 
 async def put(store: ObjectStore, key: str, data: bytes) -> None:
