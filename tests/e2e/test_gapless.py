@@ -89,7 +89,7 @@ def test_an_album_that_runs_on_is_whole(tmp_path: Path, rate: int, arguments: tu
 
 
 def exact_lossless(track: PublishedTrack, mezzanine: Any) -> None:
-    """FLAC needs neither priming nor neighbours: it is the mezzanine, or that with the trim that all of the run have."""
+    """FLAC needs neither priming nor neighbours: it is the mezzanine, or that with the trim of the run."""
     told = track.package["renditions"][-1]
     assert (told["rendition"]["codec"], told["priming_ticks"]) == ("flac", 0)
     heard = decoded_file(track.folder / (told["track_file"] or "flac.mp4"))
