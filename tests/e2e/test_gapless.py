@@ -3,6 +3,7 @@
 Heard by a reader and decoders that share no code with us; see `tests.support.plain_decode`.
 """
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,16 @@ import pytest
 
 from tests.support.audio import music_like
 from tests.support.command import SHORT_LADDER, segue
-from tests.support.cut_album import PublishedTrack, decoded_file, music, resampled, tracks_in, write_track, write_tracks
+from tests.support.cut_album import (
+    PublishedTrack,
+    decoded_file,
+    joined_sources,
+    music,
+    resampled,
+    tracks_in,
+    write_track,
+    write_tracks,
+)
 from tests.support.plain_decode import Frames, alone, frames_of, joined
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
@@ -88,8 +98,28 @@ def test_an_album_that_runs_on_is_whole(tmp_path: Path, rate: int, arguments: tu
         exact_lossless(track, mezzanine)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "channels", "rate"), [(".mp3", 2, 44_100), (".flac", 6, 44_100), (".wav", 1, 22_050)]
+)
+def test_sources_of_any_form_are_one_signal(tmp_path: Path, suffix: str, channels: int, rate: int) -> None:
+    """Lossy ones, mixed down or doubled: what a plain ffmpeg makes of all files in one pass, with the gain."""
+    wave = np.tile(music(rate * 7, rate=rate), 3)[:, :channels]
+    cuts = [rate * 2 + 7_777, rate * 4 + 9_001]
+    paths = write_tracks(tmp_path / "music", np.ascontiguousarray(wave), cuts, rate=rate, suffix=suffix)
+    ran = segue("ingest", "music", *STORE, "--jobs", "2", cwd=tmp_path)
+    assert ran.status == 0, ran.stderr
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("store/tracks/*/track.json")]
+    records.sort(key=lambda record: record["tags"]["track_number"])
+    assert [record["run"]["position"] for record in records] == [0, 1, 2]
+    made = [record["mezzanine"] for record in records]
+    folder = tmp_path / "store" / "recordings"
+    whole = [decoded_file(folder / each["recording_id"] / "mezzanine" / f"{each['mezzanine_id']}.mp4") for each in made]
+    error = np.concatenate(whole) - joined_sources(paths, channels) * 10 ** (made[0]["gain_db"] / 20)
+    assert 20 * np.log10(np.abs(error).max()) < -110
+
+
 def exact_lossless(track: PublishedTrack, mezzanine: Any) -> None:
-    """FLAC needs neither priming nor neighbours: it is the mezzanine, or that with the trim of its run."""
+    """FLAC needs neither priming nor neighbours: it is the mezzanine, or that with the trim of the run."""
     told = track.package["renditions"][-1]
     assert (told["rendition"]["codec"], told["priming_ticks"]) == ("flac", 0)
     heard = decoded_file(track.folder / (told["track_file"] or "flac.mp4"))

@@ -59,6 +59,18 @@ def resampled(wave: Any, *, rate: int) -> Any:
     return np.frombuffer(done.stdout, "<f8").reshape(-1, 2)
 
 
+def joined_sources(paths: Sequence[Path], channels: int) -> Any:
+    """Files played as one and brought to 48 kHz stereo in one pass, as floats; mono is doubled."""
+    inputs = [word for path in paths for word in ("-i", str(path))]
+    each = "".join(f"[{at}:a]aformat=sample_fmts=dbl[a{at}];" for at in range(len(paths)))
+    names = "".join(f"[a{at}]" for at in range(len(paths)))
+    mix = "ochl=mono,pan=stereo|c0=c0|c1=c0" if channels == 1 else "ochl=stereo:rematrix_maxval=1.0"
+    graph = f"{each}{names}concat=n={len(paths)}:v=0:a=1,aresample=48000:resampler=soxr:precision=28:osf=dbl:{mix}"
+    command = [FFMPEG, "-v", "error", "-nostdin", *inputs, "-filter_complex", graph, "-f", "f64le", "pipe:1"]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=TIMEOUT_S)
+    return np.frombuffer(done.stdout, "<f8").reshape(-1, 2)
+
+
 def decoded_file(path: Path) -> Any:
     """What a plain ffmpeg hears in a file of 48 kHz stereo, as floats."""
     command = [FFMPEG, "-v", "error", "-nostdin", "-i", str(path), "-f", "f64le", "pipe:1"]
