@@ -8,6 +8,8 @@ const RECOVERIES_MAX = 2;
 const RECOVERY_WINDOW_MS = 30_000;
 const RECOVERY_PAUSE_MS = 700;
 const GRACE_S = 1; // with less than this in the buffer, a lost line is about to be heard
+const NEAR_END_S = 0.6; // "timeupdate" comes four times a second
+const SILENCE_S = 0.02; // at the end, a shorter one is a frame's padding
 const UNDERRUN_S = 0.25; // a stop with more than this in the buffer is the machine's doing, not the stream's
 const LOADING = retrying(10_000);
 const CODEC_NAMES = { "mp4a.40.2": "AAC-LC", opus: "Opus", flac: "FLAC" };
@@ -85,6 +87,7 @@ export class Deck extends EventTarget {
   #recoveries = [];
   #running = false;
   #lost = null;
+  #ending = null;
 
   constructor() {
     super();
@@ -95,6 +98,7 @@ export class Deck extends EventTarget {
     }
     this.audio.addEventListener("playing", () => this.#onPlaying());
     this.audio.addEventListener("waiting", () => this.#onWaiting());
+    for (const type of ["timeupdate", "pause", "seeking"]) this.audio.addEventListener(type, () => this.#awaitEnd());
     this.audio.addEventListener("ended", () => this.#onEnded());
     this.audio.addEventListener("error", () => this.#onNativeError());
   }
@@ -116,6 +120,7 @@ export class Deck extends EventTarget {
   }
 
   unload() {
+    clearTimeout(this.#ending);
     this.#running = false;
     this.#lost = null;
     this.#recoveries = [];
@@ -146,8 +151,10 @@ export class Deck extends EventTarget {
     return this.audio.currentTime;
   }
 
+  /** The length of the music. What is buffered may be longer: pre-roll counts in it, where a track begins inside a run. */
   get duration() {
-    return Number.isFinite(this.audio.duration) ? this.audio.duration : (this.track?.duration_s ?? 0);
+    const length = this.track?.duration_s ?? 0;
+    return Number.isFinite(this.audio.duration) ? Math.min(this.audio.duration, length || Infinity) : length;
   }
 
   /** Seconds of music after the playhead that need no network. */
@@ -228,7 +235,19 @@ export class Deck extends EventTarget {
     this.#tell("state");
   }
 
+  /** Ends the track with the music where only silence would follow. */
+  #awaitEnd() {
+    clearTimeout(this.#ending);
+    const { audio, duration, position } = this;
+    if (audio.paused || audio.seeking || audio.duration - duration < SILENCE_S || duration - position > NEAR_END_S) return;
+    this.#ending = setTimeout(() => {
+      audio.pause();
+      this.#onEnded();
+    }, Math.max(0, duration - position) * 1000);
+  }
+
   #onEnded() {
+    clearTimeout(this.#ending);
     this.#trace("ENDED");
     this.#tell("ended");
   }
