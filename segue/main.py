@@ -3,27 +3,34 @@
 import argparse
 import logging
 import sys
-from importlib import metadata
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module, metadata
 from types import ModuleType
 
 from model.errors import Interrupted, PipelineError
 from segue import config as settings
-from segue.commands import config, doctor, ingest, ls, package, publish, serve, show, token, verify
 from segue.logs import set_up
 from segue.output import Output
 
-COMMANDS: dict[str, ModuleType] = {
-    "publish": publish,
-    "ingest": ingest,
-    "package": package,
-    "serve": serve,
-    "verify": verify,
-    "ls": ls,
-    "show": show,
-    "token": token,
-    "doctor": doctor,
-    "config": config,
-}
+_NAMES = ("publish", "ingest", "package", "serve", "verify", "ls", "show", "token", "doctor", "config")
+
+
+class Commands(Mapping[str, ModuleType]):
+    """The commands by name. Each is loaded when it is asked for: to load all takes longer than most work."""
+
+    def __getitem__(self, name: str) -> ModuleType:
+        if name not in _NAMES:
+            raise KeyError(name)
+        return import_module(f"segue.commands.{name}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+COMMANDS = Commands()
 LOGGING = ("log_level", "log_format")
 _USAGE = """\
 examples:
@@ -37,8 +44,8 @@ Every command takes --json: one JSON object a line on stdout, words for people o
 exit status: 0 nothing failed, 1 something failed, 2 usage, 3 environment, 130 interrupted"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The whole command line, or as much of it as these commands need."""
     top = argparse.ArgumentParser(
         prog="segue",
         description="Masters in, equally loud multi-bitrate HLS out, served for players and CDNs.",
@@ -47,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"segue {metadata.version('segue')}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, module in COMMANDS.items():
+    for name in names:
+        module = COMMANDS[name]
         sub = commands.add_parser(
             name,
             help=module.HELP,
@@ -74,7 +82,8 @@ def _add_settings(sub: argparse.ArgumentParser, keys: tuple[str, ...]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; its exit status."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS).parse_args(words)
     output = Output(as_json=arguments.json)
     try:
         values = settings.load(vars(arguments))
