@@ -42,18 +42,25 @@ async def write_runs(work: Ingest, members: Sequence[Member], each: Each) -> Non
             for run in runs:
                 _tell(run)
             return
-    _formed([])
+    _forget(members)
 
 
 def _formed(members: Sequence[Member]) -> list[list[Member]]:
     """The members that run into each other; each knows its place and its gain, and nothing of an earlier run."""
+    _forget(members)
     runs = [[members[at] for at in run] for run in runs_of([member.heard for member in members if member.heard])]
     for run in runs:
         places = places_of([member.heard for member in run if member.heard])
         for member, place in zip(run, places, strict=True):
             assert member.level is not None
-            member.place, member.gain_db, member.mezzanine = place, member.level.gain.applied_db, None
+            member.place, member.gain_db = place, member.level.gain.applied_db
     return runs
+
+
+def _forget(members: Sequence[Member]) -> None:
+    """A mezzanine that heard neighbours which are not there any more is nobody's."""
+    for member in members:
+        member.mezzanine = None
 
 
 async def _write(work: Ingest, member: Member) -> None:

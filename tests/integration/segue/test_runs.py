@@ -45,11 +45,12 @@ class Watcher:
         return {name: outcome.code for name, outcome in self.outcomes.items() if outcome.code}
 
 
-async def publish(folder: Path, watcher: Watcher, *, jobs: int = 2) -> list[PublishedTrack]:
+async def publish(folder: Path, watcher: Watcher, *, jobs: int = 2, loudness: str = "album") -> list[PublishedTrack]:
     """Publish `music` in the folder; what is live afterwards."""
     store = folder / "store"
     flags: dict[str, Any] = {
         "store": f"file:{store}", "catalog": str(folder / "catalog.sqlite3"), "aac": "64", "opus": "", "jobs": jobs,
+        "loudness": loudness,
     }  # fmt: skip
 
     async def finished(_: Finished) -> None:
@@ -102,13 +103,13 @@ async def test_what_is_left_is_as_if_the_lost_one_had_never_been_there(tmp_path:
     for folder in (calm, wild):
         paths = album(folder)
     (calm / "music" / "2.flac").unlink()
-    flags = Watcher(stage=Stage.NORMALISE, name="3.flac", action=paths[1].unlink)
-    left = await publish(wild, flags)
-    again = await publish(wild, Watcher(stage=Stage.NORMALISE, name="", action=nothing))
-    wanted = await publish(calm, Watcher(stage=Stage.NORMALISE, name="", action=nothing))
-    assert numbers(left) == numbers(again) == numbers(wanted)
-    assert [track.record for track in again] == [track.record for track in wanted]
-    assert [track.package for track in again] == [track.package for track in wanted]
+    losing = Watcher(stage=Stage.NORMALISE, name="3.flac", action=paths[1].unlink)
+    left = await publish(wild, losing, loudness="off", jobs=1)
+    wanted = await publish(calm, Watcher(stage=Stage.NORMALISE, name="", action=nothing), loudness="off")
+    assert losing.codes == {"2.flac": "source-vanished"}
+    assert numbers(left) == numbers(wanted) == [(1, None, 0), (3, 0, 3), (4, 1, 3), (5, 2, 3)]
+    assert [track.record for track in left] == [track.record for track in wanted]
+    assert [track.package for track in left] == [track.package for track in wanted]
 
 
 async def test_a_neighbour_that_was_lost_at_the_last_moment_is_not_needed_any_more(tmp_path: Path) -> None:
