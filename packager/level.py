@@ -33,6 +33,7 @@ TRIES_MAX = 3  # encodings of an outlier at one level
 SOFTER_DB = 0.06  # from one of them to the next
 SCOUTED_ROOM_DB = 1.0  # below this, peaks most likely take the level down: the lowest rungs go ahead
 SCOUT_TRIES_MAX = 2
+CAUTION_DB = 0.1  # the others begin softer by this: most keep their peaks then, and all are inside the tolerance
 CHANCE_DB = 1.0  # what an encoder adds to peaks beyond this is seldom there again with another trim
 _MARGIN_DB = 0.03
 
@@ -103,7 +104,7 @@ def settle(
     scouted = _settled({each: trims[each] for each in scouts}, aim, known, scouted_level)
     if scouted.missing or scouted.aim is None:
         return scouted
-    lower = dict.fromkeys(trims, _whole(trim_db + scouted.aim.level_lufs - aim.level_lufs))
+    lower = dict.fromkeys(trims, _whole(trim_db + scouted.aim.level_lufs - aim.level_lufs - CAUTION_DB))
     whole = _settled(lower | dict(scouted.trims), scouted.aim, known, next_level)
     return replace(whole, attempts=tuple(dict.fromkeys((*scouted.attempts, *whole.attempts))))
 

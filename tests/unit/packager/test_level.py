@@ -16,6 +16,7 @@ from model.rendition import Ladder, Rendition
 from packager.ladder import ladder_of
 from packager.level import (
     AIM_LU,
+    CAUTION_DB,
     OUTLIERS_MAX,
     PASSES_MAX,
     SLACK_DB,
@@ -154,7 +155,10 @@ def test_an_encoder_with_moods_is_levelled_or_refused(peak: float, seed: int, sp
 def test_what_another_ladder_learnt_changes_nothing(
     peak: float, seed: int, spread: float, before: set[Rendition], room_db: float
 ) -> None:
-    """With the attempts of an earlier ladder: the same trims, level and attempts as from scratch; fewer encodings."""
+    """With the attempts of an earlier ladder: the same trims, level and attempts as from scratch; fewer encodings.
+
+    Where other rungs went ahead then, the same rungs may have been tried with other trims.
+    """
     afresh = Encoder(_moody(seed, peak, spread))
     expected = _settled(afresh, room_db=room_db)
     small = Encoder(_moody(seed, peak, spread))
@@ -163,7 +167,9 @@ def test_what_another_ladder_learnt_changes_nothing(
     grown = Encoder(_moody(seed, peak, spread))
     grown.known |= {(each.rendition_id, each.trim_db): each for each in earlier.attempts}
     assert _settled(grown, room_db=room_db) == expected
-    assert sum(map(len, grown.passes)) < sum(map(len, afresh.passes))
+    made, needed = sum(map(len, grown.passes)), sum(map(len, afresh.passes))
+    same_scouts = {"aac-64", "opus-64"} <= {each.rendition_id for each in before}
+    assert made < needed if room_db or same_scouts else made <= needed
 
 
 def test_all_attempts_are_told_in_their_order() -> None:
@@ -234,6 +240,16 @@ def test_where_there_is_no_room_the_lowest_rungs_find_the_level() -> None:
         ["aac-64", "opus-64"],
         ["aac-128", "aac-96", "opus-96"],
     ]
+
+
+def test_after_the_lowest_rungs_the_others_begin_a_little_softer() -> None:
+    """So that what they overshoot by chance stays below the ceiling, inside the tolerance: each is encoded once."""
+    encoder = Encoder(_linear(NONE, NONE | {"aac-128": 0.08, "opus-96": 0.05}, peak=-1.0))
+    done = _settled(encoder, room_db=0.0)
+    assert done.aim == AIM
+    assert all(_kept(encoder, done))
+    assert sum(map(len, encoder.passes)) == len(NAMES)
+    assert encoder.passes[-1] == dict.fromkeys(("aac-96", "aac-128", "opus-96"), -CAUTION_DB)
 
 
 def test_one_high_peak_of_a_scout_is_not_believed_at_once() -> None:
