@@ -53,7 +53,7 @@ async def lossless_rendition(source: LosslessSource, trim_db: float) -> Segmente
         target = source.folder / track_file_name(LOSSLESS.rendition_id)
         target.unlink(missing_ok=True)
         target.hardlink_to(source.path)
-        return _mezzanine_itself(source)
+        return await asyncio.to_thread(_mezzanine_itself, source)
     job, encoded_path = source.job, source.folder / "flac.encoded.mp4"
     output = argv.EncodeOutput(rendition=LOSSLESS, path=str(encoded_path), gain_db=trim_db)
     async with job.slots:
