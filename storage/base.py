@@ -1,6 +1,7 @@
 """What an object store promises. Every promise is tested on every implementation."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +59,21 @@ class ObjectBody:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectStream:
+    """Bytes `start` up to, not including, `end` of one version of an object, on their way; all of that version's info.
+
+    `chunks` gives them once, in order, each when it has come and none of them empty; the last one only when all of
+    them are of one version. It raises StorageUnavailable if they end early, stall or are replaced meanwhile.
+    `start` and `end` are equal only for an empty object.
+    """
+
+    info: ObjectInfo
+    start: int
+    end: int
+    chunks: AsyncIterator[bytes]
+
+
 class ObjectStore(Protocol):
     """Objects under keys. Keys are as storage.keys makes them; anything else raises UsageError.
 
@@ -72,6 +88,15 @@ class ObjectStore(Protocol):
     async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
         """Info and bytes of one version. A range that passes the end is cut there; one that starts at or past the
         end raises RangeNotSatisfiable. Refuses to hold more than the store's `read_bytes_max` (StorageError)."""
+        ...
+
+    def open(self, key: str, byte_range: ByteRange | None = None) -> AbstractAsyncContextManager[ObjectStream]:
+        """Info at once and the bytes as they come, of one version and of any size; ranges as in `read`.
+
+        Entering is tried again as `read` is; once it gives bytes nothing is, for they may have been passed on. How long
+        the whole may take is the caller's business; the store bounds the wait for each chunk. Leaving gives back
+        connection or file at once, also before the end and when cancelled; `chunks` must not be used afterwards.
+        """
         ...
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:

@@ -9,14 +9,15 @@ import hashlib
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
-from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo
+from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import absent, local_error, read_error, write_error
 from storage.file_io import CHUNK_BYTES, new_file, prune, sha256_of, sweep, sync_folder, write_all
@@ -28,6 +29,7 @@ from storage.workers import CancelFlag, Workers
 READ_BYTES_MAX = 64 << 20
 THREADS = 16
 WALK_BATCH = 256  # entries per hop
+STREAM_CHUNK_BYTES = 256 << 10
 ATTEMPTS = 3  # at a file that somebody writes in place
 UNRECORDED_MAX = 4096  # versions whose record could not be written, kept in memory
 
@@ -53,6 +55,15 @@ class FilesystemStore:
         """Info and bytes of one version; see ObjectStore."""
         checked(key)
         return await self._workers.run(lambda _: self._read(key, byte_range))
+
+    @contextlib.asynccontextmanager
+    async def open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[ObjectStream]:
+        """Info at once and the bytes as they are asked for: one hop each; see ObjectStore."""
+        checked(key)
+        with contextlib.ExitStack() as stack:  # settled, so no worker uses the file when it is closed here
+            span = await self._workers.settle(lambda _: self._open_span(key, byte_range, stack))
+            chunks = self._chunks(span)
+            yield ObjectStream(info=_info(key, span.version), start=span.start, end=span.end, chunks=chunks)
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:
         """Copy an object to the file `target`, all or nothing."""
@@ -85,13 +96,20 @@ class FilesystemStore:
         with self._opened(key) as (_, version):
             return _info(key, version)
 
+    def _open_span(self, key: str, byte_range: ByteRange | None, stack: contextlib.ExitStack) -> "_Span":
+        descriptor, version = stack.enter_context(self._opened(key))
+        start, end = _resolved(key, byte_range, version)
+        return _Span(key, descriptor, version, start, end)
+
+    async def _chunks(self, span: "_Span") -> AsyncGenerator[bytes, None]:
+        for at in range(span.start, span.end, STREAM_CHUNK_BYTES):
+            end = min(at + STREAM_CHUNK_BYTES, span.end)
+            yield await self._workers.settle(partial(_chunk, span, at, end))
+
     def _read(self, key: str, byte_range: ByteRange | None) -> ObjectBody:
         for _ in range(ATTEMPTS):
             with self._opened(key) as (descriptor, version):
-                size = version.identity.size_bytes
-                start, end = (byte_range.start, min(byte_range.end, size)) if byte_range else (0, size)
-                if byte_range and start >= size:
-                    raise RangeNotSatisfiable(f"the object has {size} bytes, asked from {start}", subject=key)
+                start, end = _resolved(key, byte_range, version)
                 if end - start > self._read_bytes_max:
                     hint = "read a range, or fetch the object to a file"
                     raise StorageError(f"more than {self._read_bytes_max} bytes at once", subject=key, hint=hint)
@@ -222,6 +240,34 @@ class FilesystemStore:
             except OSError:
                 writable = False
             yield writable
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Bytes `start` to `end` of the open file of a key."""
+
+    key: str
+    descriptor: int
+    version: FileVersion
+    start: int
+    end: int
+
+
+def _resolved(key: str, byte_range: ByteRange | None, version: FileVersion) -> tuple[int, int]:
+    size = version.identity.size_bytes
+    if byte_range is None:
+        return 0, size
+    if byte_range.start >= size:
+        raise RangeNotSatisfiable(f"the object has {size} bytes, asked from {byte_range.start}", subject=key)
+    return byte_range.start, min(byte_range.end, size)
+
+
+def _chunk(span: _Span, start: int, end: int, _: CancelFlag) -> bytes:
+    with _mapped(read_error, span.key):
+        data = _read_span(span.descriptor, start, end)
+        if _identity(span.descriptor) != span.version.identity:
+            raise _in_flux(span.key)
+    return data
 
 
 @contextlib.contextmanager

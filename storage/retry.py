@@ -1,14 +1,13 @@
 """Trying again: only what may help, a bounded number of times, within a bounded time, not in step with others."""
 
+import asyncio
 import logging
 import random
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from model.errors import StorageError
-from storage.workers import CancelFlag
 
 log = logging.getLogger(__name__)
 
@@ -36,21 +35,21 @@ class RetryPolicy:
         return random.uniform(0, min(self.pause_max_s, self.first_pause_s * 2 ** (failures - 1)))
 
 
-def retrying(call: Callable[[], Result], policy: RetryPolicy, flag: CancelFlag) -> Result:
-    """What `call` returns, after as many attempts as the policy allows. Blocks; stops early when cancelled.
+async def retrying(attempt: Callable[[], Awaitable[Result]], policy: RetryPolicy) -> Result:
+    """What `attempt` returns, after as many attempts as the policy allows.
 
     Raises what the last attempt raised. What is not retryable is raised at once.
     """
-    deadline = time.monotonic() + policy.total_s
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + policy.total_s
     failures = 0
     while True:
-        flag.check()
         try:
-            return call()
+            return await attempt()
         except StorageError as error:
             failures += 1
             pause = policy.pause_s(failures)
-            if not error.retryable or failures >= policy.attempts or time.monotonic() + pause > deadline:
+            if not error.retryable or failures >= policy.attempts or clock() + pause > deadline:
                 raise
             log.info("store call repeated", extra={"attempt": failures + 1, "error_code": error.code})
-        flag.wait(pause)
+        await asyncio.sleep(pause)

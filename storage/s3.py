@@ -1,68 +1,51 @@
 """Objects in a bucket of any S3-compatible service, through the MinIO SDK.
 
 The SDK blocks, so it runs in threads of this store's own, each with a connection of its own: one hop per operation.
+`read` and `open` do without it and without threads (storage.s3_reads); it signs for them.
 A `head` or a `read` is one request (a `read` of an object that something else wrote is two, the first time: its hash
 has to be read from its bytes); a `put` is one up to `part_bytes` (16 MiB), beyond that two more than it has parts; a
 `walk` is one per 1,000 objects.
 """
 
+import asyncio
 import hashlib
 import io
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.credentials.credentials import Credentials
 from minio.datatypes import Object
 
-from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageError, StorageUnavailable, UsageError
+from model.errors import ObjectNotFound, StorageError, StorageUnavailable, UsageError
 from storage.address import S3Address, S3Credentials
-from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo
+from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import local_error
 from storage.file_io import CHUNK_BYTES, new_file, write_all
 from storage.key_order import KeyOrder
 from storage.keys import checked, checked_prefix, is_key
-from storage.retry import RetryPolicy, retrying
-from storage.s3_errors import FOREIGN_ERRORS, no_bucket, storage_error
+from storage.retry import retrying
+from storage.s3_errors import SDK_ERRORS, no_bucket, storage_error
+from storage.s3_limits import S3Limits
+from storage.s3_reads import Answer, SignedReads
 from storage.workers import CancelFlag, Workers
 
 SHA256_HEADER = "x-amz-meta-sha256"
 FOREIGN_HASHES_MAX = 4096  # hashes kept of objects that something else wrote
-PART_BYTES_MIN = 5 << 20  # S3's
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Limits:
-    """What one store may use. A `put` holds `part_bytes` in memory, a `read` at most `read_bytes_max`.
-
-    `connect_timeout_s` and `read_timeout_s` are for one wait at the socket; a call that hangs ends after the retries.
-    """
-
-    threads: int = 16
-    read_bytes_max: int = 64 << 20
-    part_bytes: int = 16 << 20
-    page_entries: int = 1000
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 30.0
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
-
-    def __post_init__(self) -> None:
-        if min(self.threads, self.read_bytes_max, self.page_entries) < 1 or self.part_bytes < PART_BYTES_MIN:
-            raise ValueError(f"limits too small to work with: {self}")
 
 
 class S3Store:
@@ -92,33 +75,49 @@ class S3Store:
             hint = "correct the endpoint in the store's URL"
             raise UsageError(f"not an S3 address ({error})", subject=str(address), hint=hint) from error
         self._workers = Workers(self._limits.threads, name="s3-store")
+        self._reads = SignedReads(
+            _base(self._client, address),
+            region=address.region,
+            credentials=Credentials(credentials.access_key, credentials.secret_key),
+            connections=self._limits.connections,
+            connect_timeout_s=self._limits.connect_timeout_s,
+            read_timeout_s=self._limits.read_timeout_s,
+        )
 
     async def head(self, key: str) -> ObjectInfo:
         """Info of the object as it is now: one request."""
         checked(key)
-        return await self._workers.run(self._trying(partial(self._head, key)))
+        return await self._trying(partial(self._workers.run, partial(self._head, key)))
 
     async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
         """Info and bytes of one version, from one answer; see ObjectStore."""
         checked(key)
-        return await self._workers.run(self._trying(partial(self._read, key, byte_range)))
+        return await self._in_time(key, partial(self._read, key, byte_range))
+
+    @asynccontextmanager
+    async def open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[ObjectStream]:
+        """Info and bytes of one version as they come, from one answer; see ObjectStore."""
+        checked(key)
+        answer, info = await self._in_time(key, partial(self._answer, key, byte_range))
+        with closing(answer):
+            yield ObjectStream(info=info, start=answer.span.start, end=answer.span.end, chunks=answer.chunks())
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:
         """Copy an object to the file `target`, all or nothing, with its hash checked."""
         checked(key)
-        return await self._workers.settle(self._trying(partial(self._fetch, key, target)))
+        return await self._trying(partial(self._workers.settle, partial(self._fetch, key, target)))
 
     async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
         """Write an object, all or nothing; a file that changes meanwhile is refused. See ObjectStore."""
         checked(key)
         write = partial(self._put, key, body, media_type, cache_control)
-        return await self._workers.settle(self._trying(write))
+        return await self._trying(partial(self._workers.settle, write))
 
     async def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
         """Every object under `prefix`, sorted by key. Holds a page and what KeyOrder holds: walk a folder, not all."""
         order = KeyOrder(checked_prefix(prefix))
         after: str | None = None
-        while page := await self._workers.run(self._trying(partial(self._page, prefix, after))):
+        while page := await self._trying(partial(self._workers.run, partial(self._page, prefix, after))):
             after = page[-1].object_name
             for entry in order.feed(self._entries(page)):
                 yield entry
@@ -130,15 +129,25 @@ class S3Store:
     async def delete(self, key: str) -> None:
         """Remove an object; no error if there is none."""
         checked(key)
-        await self._workers.settle(self._trying(partial(self._delete, key)))
+        await self._trying(partial(self._workers.settle, partial(self._delete, key)))
 
     async def close(self) -> None:
-        """Wait for the calls under way, end the threads, close the connections. Idempotent."""
+        """End the reads under way, wait for all else, end the threads, close the connections. Idempotent."""
+        await self._reads.close()
         await self._workers.close()
         self._http.clear()
 
-    def _trying(self, call: Callable[[CancelFlag], Result]) -> Callable[[CancelFlag], Result]:
-        return lambda flag: retrying(lambda: call(flag), self._limits.retry, flag)
+    async def _trying(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        return await retrying(attempt, self._limits.retry)
+
+    async def _in_time(self, key: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        limit_s = self._limits.retry.total_s
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._trying(attempt)
+        except TimeoutError as error:
+            hint = "check that the service is well, and the network to it"
+            raise StorageUnavailable(f"no whole answer within {limit_s:g} s", subject=key, hint=hint) from error
 
     def _name(self, key: str) -> str:
         return self._prefix + key
@@ -151,7 +160,9 @@ class S3Store:
             self._require_bucket()  # a HEAD has no body, so it does not say what is missing
             raise
         self._bucket_seen = True
-        return self._info(key, found.metadata or {}, found.size or 0, flag)
+        headers = found.metadata or {}
+        sha256 = _sha256(headers) or self._foreign_hash(key, headers.get("ETag", ""), flag)
+        return _described(key, headers, found.size or 0, sha256)
 
     def _require_bucket(self) -> None:
         if self._bucket_seen:
@@ -161,27 +172,34 @@ class S3Store:
                 raise no_bucket(self._address.bucket)
         self._bucket_seen = True
 
-    def _read(self, key: str, byte_range: ByteRange | None, flag: CancelFlag) -> ObjectBody:
-        with _translated(key), self._response(key, byte_range) as response:
-            span = _span(key, response, byte_range)
-            if span.end - span.start > self._limits.read_bytes_max:
+    async def _read(self, key: str, byte_range: ByteRange | None) -> ObjectBody:
+        answer, info = await self._answer(key, byte_range)
+        with closing(answer):
+            if answer.span.end - answer.span.start > self._limits.read_bytes_max:
                 hint = "read a range, or fetch the object to a file"
                 raise StorageError(f"more than {self._limits.read_bytes_max} bytes at once", subject=key, hint=hint)
-            _skip(response, span.skip)
-            data = response.read(span.end - span.start)
-            if len(data) != span.end - span.start:
-                raise StorageUnavailable("the answer ended early", subject=key, hint="try again")
-            headers = response.headers
-        return ObjectBody(info=self._info(key, headers, span.size, flag), data=data)
+            return ObjectBody(info=info, data=await answer.whole())
+
+    async def _answer(self, key: str, byte_range: ByteRange | None) -> tuple[Answer, ObjectInfo]:
+        answer = await self._reads.get(key, self._name(key), byte_range)
+        try:
+            if not (sha256 := _sha256(answer.headers)):
+                etag = answer.headers.get("ETag", "")
+                sha256 = await self._workers.run(partial(self._foreign_hash, key, etag))
+            return answer, _described(key, answer.headers, answer.span.size, sha256)
+        except BaseException:
+            answer.close()
+            raise
 
     def _fetch(self, key: str, target: Path, flag: CancelFlag) -> ObjectInfo:
         with _local("cannot copy object to file", target), ExitStack() as stack:
             descriptor, temporary = stack.enter_context(new_file(target.parent))
             digest = hashlib.sha256()
-            with _translated(key), self._response(key, None) as response:
-                size = _span(key, response, None).size
+            size = 0
+            with _translated(key), self._response(key) as response:
                 for chunk in _chunks(response, flag):
                     digest.update(chunk)
+                    size += len(chunk)
                     with _local("cannot copy object to file", target):
                         write_all(descriptor, chunk)
             info = _described(key, response.headers, size, digest.hexdigest())
@@ -239,27 +257,20 @@ class S3Store:
                 yield ObjectEntry(key=key, size_bytes=found.size or 0, version=f"{found.etag}-{moment:.3f}")
 
     @contextmanager
-    def _response(self, key: str, byte_range: ByteRange | None) -> Iterator[urllib3.BaseHTTPResponse]:
-        offset, length = (byte_range.start, byte_range.size_bytes) if byte_range else (0, 0)  # 0, 0: no Range at all
-        response = self._client.get_object(self._address.bucket, self._name(key), offset=offset, length=length)
+    def _response(self, key: str) -> Iterator[urllib3.BaseHTTPResponse]:
+        response = self._client.get_object(self._address.bucket, self._name(key))
         try:
             yield response
         finally:
             response.close()  # a response that was read to its end has given its connection back already
             response.release_conn()
 
-    def _info(self, key: str, headers: Mapping[str, str], size: int, flag: CancelFlag) -> ObjectInfo:
-        sha256 = headers.get(SHA256_HEADER, "")
-        if not _SHA256.fullmatch(sha256):
-            sha256 = self._foreign_hash(key, headers.get("ETag", ""), flag)
-        return _described(key, headers, size, sha256)
-
     def _foreign_hash(self, key: str, etag: str, flag: CancelFlag) -> str:
         """The hash of an object that something else wrote: read once, kept in memory for this version."""
         if known := self._hashes.get((key, etag)):
             return known
         digest = hashlib.sha256()
-        with _translated(key), self._response(key, None) as response:
+        with _translated(key), self._response(key) as response:
             if response.headers.get("ETag") != etag:
                 raise StorageUnavailable("the object changed while it was read", subject=key, hint="try again")
             for chunk in _chunks(response, flag):
@@ -268,16 +279,6 @@ class S3Store:
         if len(self._hashes) > FOREIGN_HASHES_MAX:
             self._hashes.popitem(last=False)
         return digest.hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Bytes `start` to `end` of an object of `size` bytes, after `skip` bytes of the answer."""
-
-    start: int
-    end: int
-    size: int
-    skip: int = 0
 
 
 class _MeasuredBody:
@@ -309,7 +310,7 @@ def _http_pool(limits: S3Limits) -> urllib3.PoolManager:
 def _translated(subject: str) -> Iterator[None]:
     try:
         yield
-    except FOREIGN_ERRORS as error:
+    except SDK_ERRORS as error:
         raise storage_error(error, subject) from error
 
 
@@ -341,32 +342,22 @@ def _measured(source: BinaryIO, flag: CancelFlag) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _span(key: str, response: urllib3.BaseHTTPResponse, asked: ByteRange | None) -> _Span:
-    """Which bytes an answer holds. A service that ignores ranges answers 200 with all of them."""
-    if response.status == 206 and asked:
-        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        first, last, size = (int(number) for number in found.groups()) if found else (-1, -1, -1)
-        if (first, last + 1) != (asked.start, min(asked.end, size)):
-            hint = "the service does not answer ranges as S3 does; see docs/storage-compat.md"
-            raise StorageError("another range than the one asked for", subject=key, hint=hint)
-        return _Span(asked.start, last + 1, size)
-    size = int(response.headers["Content-Length"])
-    if not asked:
-        return _Span(0, size, size)
-    if asked.start >= size:
-        raise RangeNotSatisfiable(f"the object has {size} bytes, asked from {asked.start}", subject=key)
-    return _Span(asked.start, min(asked.end, size), size, skip=asked.start)
-
-
-def _skip(response: urllib3.BaseHTTPResponse, size: int) -> None:
-    while size and (skipped := len(response.read(min(size, CHUNK_BYTES)))):
-        size -= skipped
-
-
 def _chunks(response: urllib3.BaseHTTPResponse, flag: CancelFlag) -> Iterator[bytes]:
     while chunk := response.read(CHUNK_BYTES):
         flag.check()
         yield chunk
+
+
+def _base(client: Minio, address: S3Address) -> str:
+    """What the URLs of objects in the bucket begin with. The SDK knows which services want the bucket in the host."""
+    parts = urlsplit(client.get_presigned_url("GET", address.bucket, "x"))
+    return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('x')}"
+
+
+def _sha256(headers: Mapping[str, str]) -> str:
+    """The hash that we stored with an object; empty if something else wrote it."""
+    sha256 = headers.get(SHA256_HEADER, "")
+    return sha256 if _SHA256.fullmatch(sha256) else ""
 
 
 def _described(key: str, headers: Mapping[str, str], size: int, sha256: str) -> ObjectInfo:

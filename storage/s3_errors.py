@@ -1,13 +1,18 @@
-"""What the S3 SDK and its HTTP client raise, as errors of the store."""
+"""What the S3 SDK, its HTTP client and ours raise, and what the service answers, as errors of the store."""
 
+import re
 from xml.etree.ElementTree import ParseError
 
+from aiohttp import ClientError, ClientSSLError
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, SSLError
 
 from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
 
-FOREIGN_ERRORS = (MinioException, HTTPError, OSError, ValueError, ParseError)
+SDK_ERRORS = (MinioException, HTTPError, OSError, ValueError, ParseError)
+HTTP_ERRORS = (ClientError, OSError)  # OSError: TimeoutError is one
+
+_ERROR_PARTS = {part: re.compile(rf"<{part}>([^<]{{1,500}})</{part}>") for part in ("Code", "Message")}
 
 _DENIED = {
     "AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "ExpiredToken", "InvalidToken", "AllAccessDisabled",
@@ -21,22 +26,32 @@ _BUSY_STATUS = {408, 429, 500, 502, 503, 504, 507}
 
 
 def storage_error(error: Exception, subject: str) -> StorageError:
-    """Our error for one of FOREIGN_ERRORS about the object (or prefix) `subject`."""
+    """Our error for one of SDK_ERRORS or HTTP_ERRORS about the object (or prefix) `subject`."""
     match error:
         case S3Error():
             return _service_error(error.code or "", error.response.status, error.message or "", subject)
         case ServerError():
             return _status_error(error.status_code, f"status {error.status_code}", subject)
         case InvalidResponseError():
-            return _unreadable(error, subject)
-        case SSLError():
+            return _without_code(getattr(error, "_code", 0), subject)  # the SDK shows it nowhere else
+        case SSLError() | ClientSSLError():
             hint = "check the endpoint, its certificate, and whether it speaks https at all"
             return StorageError(f"no secure connection to the S3 service ({error})", subject=subject, hint=hint)
-        case HTTPError() | OSError():
+        case HTTPError() | ClientError() | OSError():
             hint = "check that the endpoint is right and the service is running"
-            return StorageUnavailable(f"the S3 service did not answer ({error})", subject=subject, hint=hint)
+            text = str(error) or type(error).__name__
+            return StorageUnavailable(f"the S3 service did not answer ({text})", subject=subject, hint=hint)
         case _:
             return _not_s3(f"{type(error).__name__}: {error}", subject)
+
+
+def answered_error(status: int, body: bytes, subject: str) -> StorageError:
+    """Our error for an answer with this status, which is none that was hoped for, and the first bytes of its body."""
+    text = body.decode("utf-8", "replace")
+    code, message = (found.group(1) if (found := part.search(text)) else "" for part in _ERROR_PARTS.values())
+    if code:
+        return _service_error(code, status, message, subject)
+    return _without_code(status, subject)
 
 
 def no_bucket(bucket: str) -> StorageError:
@@ -73,12 +88,11 @@ def _status_error(status: int, text: str, subject: str) -> StorageError:
     return StorageError(f"the S3 service answered {text}", subject=subject, hint=hint)
 
 
-def _unreadable(error: InvalidResponseError, subject: str) -> StorageError:
+def _without_code(status: int, subject: str) -> StorageError:
     """An answer that is not S3's XML: a proxy's error page, most often."""
-    status: int = getattr(error, "_code", 0)  # the SDK shows it nowhere else
     if status in _BUSY_STATUS or status in (401, 403, 416):
         return _status_error(status, f"status {status}", subject)
-    return _not_s3(f"status {status}, not XML", subject)
+    return _not_s3(f"status {status}, not an error of S3", subject)
 
 
 def _not_s3(text: str, subject: str) -> StorageError:

@@ -31,11 +31,6 @@ class CancelFlag:
         if self._event.is_set():
             raise Cancelled
 
-    def wait(self, seconds: float) -> None:
-        """Sleep, but not past the moment the worker is asked to stop; then raise Cancelled."""
-        self._event.wait(seconds)
-        self.check()
-
 
 class Workers:
     """A bounded pool of threads for blocking calls, apart from the loop's own pool, which also looks up names."""

@@ -8,7 +8,8 @@ import pytest
 
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
-from storage.s3 import S3Limits, S3Store
+from storage.s3 import S3Store
+from storage.s3_limits import S3Limits
 from tests.support.seaweed import Seaweed, running_seaweed
 
 READ_BYTES_MAX = 1 << 20

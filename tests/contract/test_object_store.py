@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageError, UsageError
+from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageError, StorageUnavailable, UsageError
 from storage.base import ByteRange, ObjectBody, ObjectInfo, ObjectStore
 from tests.contract.conftest import READ_BYTES_MAX
 
@@ -115,6 +115,81 @@ async def test_a_range_past_the_end_is_an_error(store: ObjectStore, data: bytes,
     await _put(store, KEY, data)
     with pytest.raises(RangeNotSatisfiable):
         await store.read(KEY, ByteRange(start, start + 5))
+
+
+async def test_a_stream_has_what_a_read_has(store: ObjectStore) -> None:
+    """Info first, then the same bytes, in more than one piece and of any size; ranges as in read."""
+    data = random.Random(3).randbytes((3 << 20) + 7)
+    await _put(store, KEY, data)
+    info = await store.head(KEY)
+    for asked, start, end in (
+        (None, 0, len(data)),
+        (ByteRange(5, 2 << 20), 5, 2 << 20),
+        (ByteRange(9, 1 << 40), 9, len(data)),
+    ):
+        async with store.open(KEY, asked) as stream:
+            assert (stream.info, stream.start, stream.end) == (info, start, end)
+            chunks = [chunk async for chunk in stream.chunks]
+        assert b"".join(chunks) == data[start:end]
+        assert len(chunks) > 1
+        assert all(chunks)
+
+
+async def test_a_stream_of_nothing_is_empty(store: ObjectStore) -> None:
+    """An empty object has info and no chunk; a range of it, or past an end, and a missing object are errors."""
+    await _put(store, KEY, b"")
+    async with store.open(KEY) as stream:
+        assert (stream.info.size_bytes, stream.start, stream.end) == (0, 0, 0)
+        assert [chunk async for chunk in stream.chunks] == []
+    for key, asked, error in ((KEY, ByteRange(0, 1), RangeNotSatisfiable), ("nothing", None, ObjectNotFound)):
+        with pytest.raises(error):
+            async with store.open(key, asked):
+                raise AssertionError("opened")
+
+
+async def test_a_stream_is_of_one_version(store: ObjectStore) -> None:
+    """An object that is replaced while it is streamed: the rest of the old one, or an error, never the new one's."""
+    old, new = b"o" * (4 << 20), b"n" * (4 << 20)
+    await _put(store, KEY, old)
+    got = b""
+    async with store.open(KEY) as stream:
+        try:
+            async for chunk in stream.chunks:
+                got += chunk
+                if len(got) == len(chunk):
+                    await _put(store, KEY, new)
+        except StorageUnavailable:
+            assert got == old[: len(got)]
+        else:
+            assert got == old
+        assert stream.info.sha256 == hashlib.sha256(old).hexdigest()
+    assert (await store.head(KEY)).sha256 == hashlib.sha256(new).hexdigest()
+
+
+async def test_a_stream_may_be_left_at_any_point(store: ObjectStore) -> None:
+    """Early, by an error, cancelled: what it held is given back, so hundreds of them leave a store that works."""
+    await _put(store, KEY, bytes(2 << 20))
+    for n in range(150):
+        task = asyncio.create_task(_look(store, chunks=n % 3))
+        await asyncio.sleep(0.001 * (n % 5))
+        if n % 2:
+            task.cancel()
+        await asyncio.wait([task], timeout=10)
+        assert task.done()
+        assert task.cancelled() or isinstance(task.exception(), LookupError)
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
+    await asyncio.gather(*(asyncio.create_task(_look(store, chunks=1)) for _ in range(100)), return_exceptions=True)
+    assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 64  # connections may be kept
+    async with store.open(KEY) as stream:
+        assert sum([len(chunk) async for chunk in stream.chunks]) == 2 << 20
+
+
+async def _look(store: ObjectStore, *, chunks: int) -> None:
+    async with store.open(KEY) as stream:
+        async for _ in stream.chunks:
+            if not (chunks := chunks - 1):
+                break
+        raise LookupError
 
 
 @IN_ONE_EXAMPLE

@@ -3,14 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from model.errors import StorageUnavailable
-from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore
+from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore, ObjectStream
 
-Kind = Literal["head", "read", "fetch", "put", "walk", "delete"]
+Kind = Literal["head", "read", "open", "fetch", "put", "walk", "delete"]
 
 
 def unavailable() -> Exception:
@@ -23,7 +24,8 @@ class FaultyStore:
 
     The call number `fail_at` raises `error` (a new one each time); with `after=True` it does its work first, as when
     only the answer is lost. With `from_then_on` so does every later one, as when the process or the service died.
-    `delay_at` makes that call wait `delay_s` first; `truncate_at` makes that read give only half of its bytes.
+    `delay_at` makes that call wait `delay_s` first; `truncate_at` makes that read give only half of its bytes, and that
+    stream end with StorageUnavailable after half of them.
     `counts` has how many calls of each kind there were, `calls` each call as (kind, key) in order.
     """
 
@@ -72,6 +74,16 @@ class FaultyStore:
         if number is not None and number == self._truncate_at:
             return replace(body, data=body.data[: len(body.data) // 2])
         return body
+
+    @asynccontextmanager
+    async def open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[ObjectStream]:
+        """As the store inside, but for the call that was chosen."""
+        number = await self._begin("open", key)
+        async with self._inner.open(key, byte_range) as stream:
+            self._end(number)
+            if number is not None and number == self._truncate_at:
+                stream = replace(stream, chunks=_half(stream))
+            yield stream
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:
         """As the store inside, but for the call that was chosen."""
@@ -125,3 +137,13 @@ class FaultyStore:
         if number is None or self._fail_at is None:
             return False
         return number == self._fail_at or (self._from_then_on and number > self._fail_at)
+
+
+async def _half(stream: ObjectStream) -> AsyncIterator[bytes]:
+    left = (stream.end - stream.start) // 2
+    async for chunk in stream.chunks:
+        if chunk := chunk[:left]:
+            left -= len(chunk)
+            yield chunk
+        if not left:
+            raise StorageUnavailable("the answer ended early", subject=stream.info.key, hint="this is a test")

@@ -3,9 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore
+from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore, ObjectStream
 
 
 class WatchedStore:
@@ -23,6 +25,24 @@ class WatchedStore:
 
     async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
         """Read from the real store, once the gate is open and unless it shall fail."""
+        await self._admit(key, byte_range)
+        body = await self._store.read(key, byte_range)
+        self.bytes_read += len(body.data)
+        return body
+
+    @asynccontextmanager
+    async def open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[ObjectStream]:
+        """A stream of the real store, counted, held and failed as a read is."""
+        await self._admit(key, byte_range)
+        async with self._store.open(key, byte_range) as stream:
+            yield replace(stream, chunks=self._counted(stream))
+
+    async def _counted(self, stream: ObjectStream) -> AsyncIterator[bytes]:
+        async for chunk in stream.chunks:
+            self.bytes_read += len(chunk)
+            yield chunk
+
+    async def _admit(self, key: str, byte_range: ByteRange | None) -> None:
         self.reads[key] += 1
         self.ranges.append(byte_range)
         await self.gate.wait()
@@ -30,9 +50,6 @@ class WatchedStore:
             if self.fail_after <= 0:
                 raise self.error
             self.fail_after -= 1
-        body = await self._store.read(key, byte_range)
-        self.bytes_read += len(body.data)
-        return body
 
     async def head(self, key: str) -> ObjectInfo:
         """As the real store."""

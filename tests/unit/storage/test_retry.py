@@ -1,6 +1,6 @@
 """Retries are bounded in number and time, jittered, and only for what may pass."""
 
-import threading
+import asyncio
 import time
 
 import pytest
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from model.errors import StorageDenied, StorageError, StorageUnavailable
 from storage.retry import RetryPolicy, retrying
-from storage.workers import CancelFlag, Cancelled
 
 QUICK = RetryPolicy(attempts=4, first_pause_s=0.001)
 
@@ -21,54 +20,51 @@ class Flaky:
         self.errors = list(errors)
         self.calls = 0
 
-    def __call__(self) -> int:
+    async def __call__(self) -> int:
         self.calls += 1
         if self.errors:
             raise self.errors.pop(0)
         return self.calls
 
 
-def test_what_passes_is_tried_until_it_does() -> None:
+async def test_what_passes_is_tried_until_it_does() -> None:
     """Three failures, then success."""
-    assert retrying(Flaky(*(StorageUnavailable("down") for _ in range(3))), QUICK, CancelFlag()) == 4
+    assert await retrying(Flaky(*(StorageUnavailable("down") for _ in range(3))), QUICK) == 4
 
 
-def test_the_number_of_attempts_is_bounded() -> None:
+async def test_the_number_of_attempts_is_bounded() -> None:
     """The last failure is what the caller sees."""
     flaky = Flaky(*(StorageUnavailable(str(n)) for n in range(9)))
     with pytest.raises(StorageUnavailable, match="3"):
-        retrying(flaky, QUICK, CancelFlag())
+        await retrying(flaky, QUICK)
     assert flaky.calls == 4
 
 
-def test_what_does_not_pass_is_tried_once() -> None:
+async def test_what_does_not_pass_is_tried_once() -> None:
     """A refusal is final."""
     flaky = Flaky(StorageDenied("no"))
     with pytest.raises(StorageDenied):
-        retrying(flaky, QUICK, CancelFlag())
+        await retrying(flaky, QUICK)
     assert flaky.calls == 1
 
 
-def test_the_time_is_bounded() -> None:
+async def test_the_time_is_bounded() -> None:
     """No attempt begins after the time is up, however many were allowed."""
     policy = RetryPolicy(attempts=10**6, total_s=0.05, first_pause_s=0.01, pause_max_s=0.01)
     began = time.monotonic()
     with pytest.raises(StorageUnavailable):
-        retrying(Flaky(*(StorageUnavailable("down") for _ in range(10**4))), policy, CancelFlag())
+        await retrying(Flaky(*(StorageUnavailable("down") for _ in range(10**4))), policy)
     assert time.monotonic() - began < 1
 
 
-def test_a_cancelled_wait_ends_at_once() -> None:
+async def test_a_cancelled_wait_ends_at_once() -> None:
     """Nobody waits for the next attempt any more, so there is none."""
-    flag, flaky = CancelFlag(), Flaky(*(StorageUnavailable("down") for _ in range(9)))
-    timer = threading.Timer(0.05, flag.set)
-    timer.start()
-    began = time.monotonic()
-    with pytest.raises(Cancelled):
-        retrying(flaky, RetryPolicy(attempts=9, first_pause_s=1e6, total_s=1e9, pause_max_s=1e6), flag)
-    assert time.monotonic() - began < 5
+    flaky = Flaky(*(StorageUnavailable("down") for _ in range(9)))
+    patient = RetryPolicy(attempts=9, first_pause_s=1e6, total_s=1e9, pause_max_s=1e6)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await retrying(flaky, patient)
     assert flaky.calls == 1
-    timer.join()
 
 
 @given(failures=st.integers(1, 60))

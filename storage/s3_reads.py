@@ -1,0 +1,175 @@
+"""Reads of an S3 service: signed GETs by an asynchronous HTTP client, with no thread and no hop between.
+
+The signature is the SDK's. Why not the SDK's own reads: docs/decisions/0020-signed-reads.md.
+"""
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+from minio.credentials.credentials import Credentials
+from minio.signer import sign_v4_s3
+from minio.time import to_amz_date
+
+from model.errors import RangeNotSatisfiable, StorageError, StorageUnavailable
+from storage.base import ByteRange
+from storage.s3_errors import HTTP_ERRORS, answered_error, storage_error
+
+BUFFER_BYTES = 128 << 10
+_ERROR_BODY_BYTES_MAX = 16 << 10
+_NO_BODY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes `start` to `end` of an object of `size` bytes, after `skip` bytes of the answer."""
+
+    start: int
+    end: int
+    size: int
+    skip: int = 0
+
+
+class Answer:
+    """A GET that succeeded: its headers, and the bytes of the span as they come. Close it, read to the end or not."""
+
+    def __init__(self, key: str, response: aiohttp.ClientResponse, span: Span) -> None:
+        self._key = key
+        self._response = response
+        self.headers: Mapping[str, str] = response.headers
+        self.span = span
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The bytes in order, as they come. Raises StorageUnavailable if they end early or a wait is too long."""
+        skip, left = self.span.skip, self.span.end - self.span.start
+        while left:
+            try:
+                data = await self._response.content.readany()
+            except HTTP_ERRORS as error:
+                raise storage_error(error, self._key) from error
+            if not data:
+                raise StorageUnavailable("the answer ended early", subject=self._key, hint="try again")
+            skipped = min(skip, len(data))
+            skip -= skipped
+            if data := data[skipped : skipped + left]:
+                left -= len(data)
+                yield data
+
+    async def whole(self) -> bytes:
+        """All bytes of the span. Raises as `chunks` does."""
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    def close(self) -> None:
+        """Give the connection back, or close it if bytes are still to come. Idempotent."""
+        self._response.close()
+
+
+class SignedReads:
+    """GETs of the objects whose URLs begin with `base`, on at most `connections` connections of its own."""
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        region: str,
+        credentials: Credentials,
+        connections: int,
+        connect_timeout_s: float,
+        read_timeout_s: float,
+    ) -> None:
+        self._base = base
+        self._region = region
+        self._credentials = credentials
+        self._connections = connections
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def get(self, key: str, name: str, byte_range: ByteRange | None) -> Answer:
+        """The answer for the object `name`, its body still to come. One request; errors are about `key`."""
+        headers = {} if byte_range is None else {"Range": f"bytes={byte_range.start}-{byte_range.end - 1}"}
+        url = self._base + name
+        try:
+            response = await self._opened().get(url, headers=self._signed(url) | headers, allow_redirects=False)
+        except HTTP_ERRORS as error:
+            raise storage_error(error, key) from error
+        try:
+            if response.status not in (200, 206):
+                raise answered_error(response.status, await _start_of(response), key)
+            return Answer(key, response, _span(key, response, byte_range))
+        except BaseException:
+            response.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connections, those in use too. Idempotent."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session, made inside the loop that uses it."""
+        if self._closed:
+            raise StorageError("the store is closed", subject="s3-store")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,  # the bytes are what was stored, whatever is said about them
+                read_bufsize=BUFFER_BYTES,
+            )
+        return self._session
+
+    def _signed(self, url: str) -> dict[str, str]:
+        parts = urlsplit(url)
+        now = datetime.now(UTC)
+        headers: dict[str, str | list[str] | tuple[str]] = {
+            "Host": parts.netloc,
+            "x-amz-content-sha256": _NO_BODY_SHA256,
+            "x-amz-date": to_amz_date(now),
+        }
+        sign_v4_s3(
+            method="GET",
+            url=parts,
+            region=self._region,
+            headers=headers,
+            credentials=self._credentials,
+            content_sha256=_NO_BODY_SHA256,
+            date=now,
+        )
+        return {name: str(value) for name, value in headers.items()} | {"Accept-Encoding": "identity"}
+
+
+async def _start_of(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        return await response.content.read(_ERROR_BODY_BYTES_MAX)
+    except HTTP_ERRORS:
+        return b""  # the status says enough
+
+
+def _span(key: str, response: aiohttp.ClientResponse, asked: ByteRange | None) -> Span:
+    """Which bytes an answer holds. A service that ignores ranges answers 200 with all of them."""
+    if response.status == 206 and asked:
+        found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        first, last, size = (int(number) for number in found.groups()) if found else (-1, -1, -1)
+        if (first, last + 1) != (asked.start, min(asked.end, size)):
+            raise _unlike_s3("another range than the one asked for", key)
+        return Span(asked.start, last + 1, size)
+    if response.status == 206 or response.content_length is None:
+        raise _unlike_s3("an object without its length", key)
+    size = response.content_length
+    if not asked:
+        return Span(0, size, size)
+    if asked.start >= size:
+        raise RangeNotSatisfiable(f"the object has {size} bytes, asked from {asked.start}", subject=key)
+    return Span(asked.start, min(asked.end, size), size, skip=asked.start)
+
+
+def _unlike_s3(message: str, key: str) -> StorageError:
+    hint = "the service does not answer as S3 does; see docs/storage-compat.md"
+    return StorageError(message, subject=key, hint=hint)
