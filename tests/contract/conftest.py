@@ -1,31 +1,49 @@
 """One S3 service for the session, and a store of each kind for every test."""
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts.s3_server import S3Server, running_server
+from storage.address import S3Address, S3Credentials, parse_address
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
-from tests.support.seaweed import Seaweed, running_seaweed
 
 READ_BYTES_MAX = 1 << 20
 
 
 @pytest.fixture(scope="session")
-def seaweed() -> Iterator[Seaweed]:
-    """A real S3 service on loopback."""
-    with running_seaweed() as server:
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 service on loopback, or the one that SEGUE_TEST_S3_URL names: see docs/storage-compat.md."""
+    if url := os.environ.get("SEGUE_TEST_S3_URL"):
+        yield _named(url)
+        return
+    with running_server() as server:
         yield server
+
+
+def _named(url: str) -> S3Server:
+    address = parse_address(url)
+    assert isinstance(address, S3Address)
+    writer, reader = (
+        S3Credentials(
+            access_key=os.environ[f"SEGUE_TEST_S3_{who}ACCESS_KEY"],
+            secret_key=os.environ[f"SEGUE_TEST_S3_{who}SECRET_KEY"],
+        )
+        for who in ("", "READER_")
+    )
+    return S3Server(endpoint=address.endpoint, bucket=address.bucket, writer=writer, reader=reader)
 
 
 @pytest.fixture(params=["filesystem", "s3"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
     """An empty store of each kind, which refuses to read more than READ_BYTES_MAX at once."""
-    made = _filesystem(tmp_path) if request.param == "filesystem" else _s3(request.getfixturevalue("seaweed"))
+    made = _filesystem(tmp_path) if request.param == "filesystem" else _s3(request.getfixturevalue("s3_server"))
     yield made
     await made.close()
 
@@ -34,7 +52,7 @@ def _filesystem(tmp_path: Path) -> ObjectStore:
     return FilesystemStore(tmp_path / "store", read_bytes_max=READ_BYTES_MAX)
 
 
-def _s3(seaweed: Seaweed) -> ObjectStore:
+def _s3(s3_server: S3Server) -> ObjectStore:
     limits = S3Limits(read_bytes_max=READ_BYTES_MAX, part_bytes=5 << 20, page_entries=7)
-    address = seaweed.address(f"of-one-test/{uuid.uuid4().hex}")
-    return S3Store(address, seaweed.credentials, limits=limits)
+    address = s3_server.address(f"of-one-test/{uuid.uuid4().hex}")
+    return S3Store(address, s3_server.writer, limits=limits)

@@ -16,11 +16,11 @@ import aiohttp
 import pytest
 
 from model.errors import StorageDenied, StorageError
+from scripts.s3_server import S3Server
 from storage.address import S3Credentials
 from storage.base import ByteRange
 from storage.open import open_store
 from storage.s3 import S3Store
-from tests.support.seaweed import BUCKET, READ_ONLY, Seaweed
 
 KEY = "tracks/a/current.json"
 
@@ -32,9 +32,9 @@ def prefix() -> str:
 
 
 @pytest.fixture
-async def store(seaweed: Seaweed, prefix: str) -> AsyncIterator[S3Store]:
+async def store(s3_server: S3Server, prefix: str) -> AsyncIterator[S3Store]:
     """An empty store with the limits of everyday."""
-    made = S3Store(seaweed.address(prefix), seaweed.credentials)
+    made = S3Store(s3_server.address(prefix), s3_server.writer)
     yield made
     await made.close()
 
@@ -61,28 +61,30 @@ async def _walk(store: S3Store) -> list[str]:
 
 
 async def test_a_wrong_secret_is_denied_on_every_call(
-    seaweed: Seaweed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    s3_server: S3Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """StorageDenied at once, with a hint, and the secret nowhere in what is shown or logged."""
-    wrong = S3Credentials(access_key=seaweed.credentials.access_key, secret_key="hush-hush-hush")
+    wrong = S3Credentials(access_key=s3_server.writer.access_key, secret_key="hush-hush-hush")
     with caplog.at_level(logging.DEBUG):
-        errors = await _failures(S3Store(seaweed.address(), wrong), tmp_path)
+        errors = await _failures(S3Store(s3_server.address(), wrong), tmp_path)
     assert all(type(error) is StorageDenied for error in errors)
     assert all("secret key" in error.hint for error in errors)
     shown = [repr(wrong), caplog.text, *(f"{error} {error.hint} {error.__cause__!r}" for error in errors)]
     assert not any("hush" in text for text in shown)
 
 
-async def test_an_unknown_access_key_is_denied(seaweed: Seaweed, tmp_path: Path) -> None:
+async def test_an_unknown_access_key_is_denied(s3_server: S3Server, tmp_path: Path) -> None:
     """As with a wrong secret."""
     nobody = S3Credentials(access_key="nobody", secret_key="none")
-    assert all(type(error) is StorageDenied for error in await _failures(S3Store(seaweed.address(), nobody), tmp_path))
+    assert all(
+        type(error) is StorageDenied for error in await _failures(S3Store(s3_server.address(), nobody), tmp_path)
+    )
 
 
-async def test_who_may_only_read_cannot_write(seaweed: Seaweed, store: S3Store, prefix: str) -> None:
+async def test_who_may_only_read_cannot_write(s3_server: S3Server, store: S3Store, prefix: str) -> None:
     """Reading works; writing and deleting are StorageDenied."""
     await store.put(KEY, b"x", media_type="x/y", cache_control="no-cache")
-    reader = S3Store(seaweed.address(prefix), READ_ONLY)
+    reader = S3Store(s3_server.address(prefix), s3_server.reader)
     assert (await reader.read(KEY)).data == b"x"
     with pytest.raises(StorageDenied):
         await reader.put(KEY, b"y", media_type="x/y", cache_control="no-cache")
@@ -92,22 +94,22 @@ async def test_who_may_only_read_cannot_write(seaweed: Seaweed, store: S3Store, 
     assert (await store.read(KEY)).data == b"x"
 
 
-async def test_a_missing_bucket_is_named_on_every_call(seaweed: Seaweed, tmp_path: Path) -> None:
+async def test_a_missing_bucket_is_named_on_every_call(s3_server: S3Server, tmp_path: Path) -> None:
     """Not ObjectNotFound: an empty answer would hide the wrong name. The hint says what to do."""
-    store = S3Store(seaweed.address(bucket="no-such-bucket"), seaweed.credentials)
+    store = S3Store(s3_server.address(bucket="no-such-bucket"), s3_server.writer)
     for error in await _failures(store, tmp_path):
         assert type(error) is StorageError
         assert "no such bucket" in str(error)
         assert "create" in error.hint
 
 
-async def test_the_headers_are_real_ones(seaweed: Seaweed, store: S3Store, prefix: str, tmp_path: Path) -> None:
+async def test_the_headers_are_real_ones(s3_server: S3Server, store: S3Store, prefix: str, tmp_path: Path) -> None:
     """A bucket that serves players by itself sends our media type and cache control, for objects of many parts too."""
     big = tmp_path / "big"
     big.write_bytes(bytes(17 << 20))
     for key, body in (("small.mp4", b"123"), ("big.mp4", big)):
         await store.put(key, body, media_type="audio/mp4", cache_control="public, max-age=31536000, immutable")
-        url = seaweed.client().presigned_get_object(BUCKET, f"{prefix}/{key}")
+        url = s3_server.client().presigned_get_object(s3_server.bucket, f"{prefix}/{key}")
         answer = await asyncio.to_thread(_headers, url)
         assert answer["Content-Type"] == "audio/mp4"
         assert answer["Cache-Control"] == "public, max-age=31536000, immutable"
@@ -119,12 +121,12 @@ def _headers(url: str) -> dict[str, str]:
 
 
 async def test_an_object_that_something_else_wrote_has_its_hash_too(
-    seaweed: Seaweed, store: S3Store, prefix: str, tmp_path: Path
+    s3_server: S3Server, store: S3Store, prefix: str, tmp_path: Path
 ) -> None:
     """Without our metadata the hash comes from the bytes, and a new version gets a new one."""
-    client = seaweed.client()
+    client = s3_server.client()
     for data in (b"by hand", b"by hand again"):
-        client.put_object(BUCKET, f"{prefix}/a.m3u8", BytesIO(data), len(data), content_type="text/plain")
+        client.put_object(s3_server.bucket, f"{prefix}/a.m3u8", BytesIO(data), len(data), content_type="text/plain")
         sha256 = hashlib.sha256(data).hexdigest()
         assert (await store.head("a.m3u8")).sha256 == sha256
         assert (await store.read("a.m3u8", ByteRange(3, 7))).info.sha256 == sha256
@@ -133,11 +135,11 @@ async def test_an_object_that_something_else_wrote_has_its_hash_too(
         assert (fetched.sha256, fetched.media_type, fetched.cache_control) == (sha256, "text/plain", "no-cache")
 
 
-async def test_foreign_names_are_left_out_of_a_walk(seaweed: Seaweed, store: S3Store, prefix: str) -> None:
+async def test_foreign_names_are_left_out_of_a_walk(s3_server: S3Server, store: S3Store, prefix: str) -> None:
     """What is no key of ours, and what lies beside our prefix, is not shown."""
-    client = seaweed.client()
+    client = s3_server.client()
     for name in (f"{prefix}/with space", f"{prefix}/.hidden", f"{prefix}-beside/a", f"{prefix}/é"):
-        client.put_object(BUCKET, name, BytesIO(b"x"), 1)
+        client.put_object(s3_server.bucket, name, BytesIO(b"x"), 1)
     await store.put("ours", b"x", media_type="x/y", cache_control="no-cache")
     assert await _walk(store) == ["ours"]
 
@@ -152,12 +154,12 @@ async def test_an_object_beside_its_folder_is_listed_in_order(store: S3Store) ->
         assert (await store.read(key)).data == key.encode()
 
 
-async def test_a_listing_of_several_pages_is_whole(seaweed: Seaweed, store: S3Store, prefix: str) -> None:
+async def test_a_listing_of_several_pages_is_whole(s3_server: S3Server, store: S3Store, prefix: str) -> None:
     """More objects than a service lists at once: all of them, once, in order."""
     keys = [f"n{n:04}/{name}" for n in range(360) for name in ("a", "a-b", "a.b/c")]
-    client = seaweed.client()
+    client = s3_server.client()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda key: client.put_object(BUCKET, f"{prefix}/{key}", BytesIO(b"x"), 1), keys))
+        list(pool.map(lambda key: client.put_object(s3_server.bucket, f"{prefix}/{key}", BytesIO(b"x"), 1), keys))
     assert await _walk(store) == sorted(keys)
 
 
@@ -201,10 +203,10 @@ async def test_connections_are_reused_and_given_back(store: S3Store) -> None:
     assert pool.num_requests >= 300
 
 
-async def test_a_url_opens_the_store(seaweed: Seaweed, store: S3Store, prefix: str) -> None:
+async def test_a_url_opens_the_store(s3_server: S3Server, store: S3Store, prefix: str) -> None:
     """What an operator types leads to the same objects."""
     await store.put(KEY, b"x", media_type="x/y", cache_control="no-cache")
-    opened = open_store(seaweed.url(prefix), s3_credentials=seaweed.credentials)
+    opened = open_store(s3_server.url(prefix), s3_credentials=s3_server.writer)
     assert [entry.key async for entry in opened.walk("tracks/")] == [KEY]
     info = await opened.head(KEY)
     assert info == replace(await store.head(KEY), key=KEY)

@@ -12,25 +12,25 @@ import imageio_ffmpeg
 import m3u8
 import pytest
 
-from tests.support.seaweed import Seaweed, running_seaweed
+from scripts.s3_server import S3Server, running_server
 from tests.support.served_album import BAGATELLE, CHECKOUT, make, serving_at
 
 
 @pytest.fixture(scope="module")
-def seaweed() -> Iterator[Seaweed]:
-    with running_seaweed() as server:
+def s3_server() -> Iterator[S3Server]:
+    with running_server() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def environment(seaweed: Seaweed, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+def environment(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What an operator exports: the store, and the keys under the names that AWS tools use."""
     return {
         **os.environ,
-        "SEGUE_STORE": seaweed.url("music/catalogue"),
+        "SEGUE_STORE": s3_server.url("music/catalogue"),
         "SEGUE_CATALOG": str(tmp_path_factory.mktemp("catalog") / "catalog.sqlite3"),
-        "AWS_ACCESS_KEY_ID": seaweed.credentials.access_key,
-        "AWS_SECRET_ACCESS_KEY": seaweed.credentials.secret_key,
+        "AWS_ACCESS_KEY_ID": s3_server.writer.access_key,
+        "AWS_SECRET_ACCESS_KEY": s3_server.writer.secret_key,
     }
 
 
