@@ -21,6 +21,7 @@ from model.errors import ToolFailed, ToolTimeout
 from model.track import ART_SIDES, TrackTags
 
 FILES_PER_CHILD = 500  # what leaks, or was taken over, does not last
+IDLE_SECONDS_MAX = 2.0
 TEXT_BYTES_MAX = 8 << 20
 WARNINGS_MAX = 5
 SECONDS_MAX = 1e7
@@ -73,7 +74,8 @@ class Reader:
         self._time_limit_s = time_limit_s
         self._free = asyncio.Semaphore(processes)
         self._folder_art = FolderArt()
-        self._idle: list[Worker] = []
+        self._idle: dict[Worker, asyncio.TimerHandle] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,8 +87,9 @@ class Reader:
 
     async def close(self) -> None:
         """End the children. Call it when no call is under way."""
-        while self._idle:
-            await self._idle.pop().stop()
+        while child := self._rested():
+            await child.stop()
+        await asyncio.gather(*self._ending)
 
     async def describe(self, source: Source, *, sha256: str = "") -> Described:
         """Tags and length. `sha256` is that of the file's bytes, if known: a sidecar may know it by that."""
@@ -143,7 +146,7 @@ class Reader:
         asked = json.dumps(question).encode("ascii")
         timeout_s = self._time_limit_s * (PICTURE_PATIENCE if question.get("art", True) else 1)
         async with self._free:
-            child = self._idle.pop() if self._idle else await Worker.start(_CHILD)
+            child = self._rested() or await Worker.start(_CHILD)
             well = False
             try:
                 blocks = await child.ask(asked, timeout_s=timeout_s, subject=source.name)
@@ -153,10 +156,28 @@ class Reader:
                 return error
             finally:
                 if well:
-                    self._idle.append(child)
+                    self._rest(child)
                 else:
                     await child.stop()
             return reply
+
+    def _rest(self, child: Worker) -> None:
+        """Keep a child for the next question, but not for long: it holds 40 MB, which encoders may need meanwhile."""
+        self._idle[child] = asyncio.get_running_loop().call_later(IDLE_SECONDS_MAX, self._end, child)
+
+    def _rested(self) -> Worker | None:
+        """A child that waits for a question, if there is one."""
+        if not self._idle:
+            return None
+        child, timer = self._idle.popitem()
+        timer.cancel()
+        return child
+
+    def _end(self, child: Worker) -> None:
+        del self._idle[child]
+        task = asyncio.create_task(child.stop())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
 
 def _checked(blocks: Sequence[bytes], *, subject: str) -> _Reply:

@@ -213,6 +213,17 @@ async def test_children_do_not_live_for_ever(reader: Reader, tmp_path: Path, mon
     assert len(seen) == 3
 
 
+async def test_an_idle_child_goes(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody asks, its memory is for others; the next question has another child."""
+    monkeypatch.setattr(ingest.metadata.reader, "IDLE_SECONDS_MAX", 0.05)
+    source = tagged(tmp_path)
+    await reader.describe(source)
+    async with asyncio.timeout(10):
+        while children():  # noqa: ASYNC110 - nothing tells of an end but the list of processes
+            await asyncio.sleep(0.02)
+    assert (await reader.describe(source)).tags.title == "Evening"
+
+
 async def test_many_at_once(tmp_path: Path) -> None:
     """No more children than allowed, and every answer to its own question."""
     sources = [tagged(tmp_path, title=f"Title {number}", name=f"{number}.flac") for number in range(20)]
@@ -233,7 +244,7 @@ from ingest.scan import Source
 async def main():
     reader = Reader()
     await reader.describe(Source(path=Path({str(tagged(tmp_path).path)!r})))
-    print(reader._idle[0]._process.pid, flush=True)
+    print(next(iter(reader._idle))._process.pid, flush=True)
     await asyncio.sleep(60)
 asyncio.run(main())
 """
