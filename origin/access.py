@@ -1,45 +1,115 @@
-"""Tokens at the door: what is under `/t/{token}/` is let in or refused, and keys are for those with a token only."""
+"""The door: who needs a token, where it is looked for, and what a path may be spelled like.
+
+Tokens are looked for in front of the path (`/t/{token}/…`), then in the query (`?hdnts=`), then in the cookies; the
+first that is there counts. What lies behind the door never sees one: neither handlers nor logs.
+"""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from origin.state import ADMITTED, SETTINGS
-from origin.tokens import QUERY_NAME, check, split_prefix
+from model.errors import ObjectNotFound, TokenRefused
+from origin.cache_policy import ResourceClass, resource_class
+from origin.settings import Auth, OriginSettings
+from origin.tokens import NAMES, Grant, is_for_one_url, read_as_sent, split_prefix
 
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+TOKEN = web.RequestKey("token", str)  # what stood in front of the path, as it was sent
+_FOR_ALL = frozenset({ResourceClass.PAGE, ResourceClass.OPERATIONS})
+
+RequestFactory = Callable[..., BaseRequest]
+
+
+class Gate:
+    """Lets requests in, or refuses them. Who made a token and what it allows is worked out once and kept for at most
+    `tokens_kept_max` tokens; refusals are not, so strangers cannot drive out what is known."""
+
+    def __init__(self, settings: OriginSettings, *, clock: Callable[[], float] = time.time) -> None:
+        self._auth = settings.auth
+        self._clock = clock
+
+        @lru_cache(settings.tokens_kept_max)
+        def grant(sent: str, path: str) -> Grant:
+            return read_as_sent(sent, path, keys=settings.token_keys, salt=settings.token_salt)
+
+        self._grant = grant
+
+    def admit(self, raw_path: str) -> str | None:
+        """The path without the token in front, if that alone lets a GET of it in; None if only `check` can tell.
+
+        Cheap, for answers that are ready. The path is as it was sent, without a query.
+        """
+        token, path = split_prefix(raw_path)
+        if "%" in path:
+            return None
+        kind = resource_class(path)
+        if token is None:
+            return None if self._needs_token(kind) else path
+        try:
+            self._let_in(token, path, kind, ip="")
+        except TokenRefused:
+            return None
+        return path
+
+    def check(self, request: BaseRequest) -> None:
+        """Raises TokenRefused unless the request may be answered, and ObjectNotFound for a path that is spelled oddly.
+
+        A preflight needs no token: browsers send it without cookies, and its answer is the same for all.
+        """
+        path = request.rel_url.raw_path
+        if "%" in path:  # no URL of ours needs it, and one resource has one spelling
+            raise ObjectNotFound("no URL here is percent-encoded", subject=path)
+        kind, token = resource_class(path), request.get(TOKEN)
+        if token is None:
+            if not self._needs_token(kind) or request.method == "OPTIONS":
+                return
+            token = next(_beside_the_path(request), "")  # "" is none
+        self._let_in(token, path, kind, ip=request.remote or "")
+
+    def shared(self, kind: ResourceClass) -> bool:
+        """Whether caches in front may keep an answer for everybody: not what only we would have asked a token for."""
+        return self._auth is not Auth.TOKEN or kind in _FOR_ALL
+
+    def _needs_token(self, kind: ResourceClass) -> bool:
+        return kind is ResourceClass.KEY or (self._auth is not Auth.NONE and kind not in _FOR_ALL)
+
+    def _let_in(self, token: str, path: str, kind: ResourceClass, *, ip: str) -> None:
+        """What needs no token is still refused under one that is no good, so nobody fills caches with such URLs."""
+        grant = self._grant(token, path if is_for_one_url(token) else "")
+        now_s = self._clock()
+        allowed = grant.holds(now_s=now_s, ip=ip) if kind in _FOR_ALL else grant.allows(path, now_s=now_s, ip=ip)
+        if not allowed:
+            raise TokenRefused("token refused")
+
+
+def token_aside(make: RequestFactory) -> RequestFactory:
+    """A factory of requests that takes the token off the path, so that all that comes after sees the path alone."""
+
+    def making(message: Any, *rest: Any) -> BaseRequest:
+        token, path = split_prefix(message.url.raw_path)
+        if token is None:
+            return make(message, *rest)
+        url = message.url.with_path(path, encoded=True, keep_query=True)
+        request = make(message._replace(path=url.raw_path_qs, url=url), *rest)
+        request[TOKEN] = token
+        return request
+
+    return making
 
 
 def path_of(request: BaseRequest) -> str:
     """The decoded path of a request, without the token in front: what it is about, and what may be logged."""
-    return unquote(split_prefix(request.rel_url.raw_path)[1])
+    return unquote(request.rel_url.raw_path)
 
 
-async def admitted(request: web.Request, handler: Answer) -> tuple[web.Request, Answer]:
-    """The request without the token in front of its path, and the handler for what is left. Raises TokenRefused.
-
-    A request without one is given back as it is.
-    """
-    token, path = split_prefix(request.rel_url.raw_path)
-    if token is None:
-        return request, handler
-    inner = request.clone(rel_url=request.rel_url.with_path(path, encoded=True, keep_query=True))
-    _check(request, token, inner.path)
-    match = await request.app.router.resolve(inner)
-    match.add_app(request.app)
-    inner._match_info = match  # what aiohttp's own path-normalising middleware does: there is no public way
-    inner[ADMITTED] = True
-    return inner, match.handler
-
-
-def require_token(request: web.Request) -> None:
-    """Raises TokenRefused unless a token allows this path: in front of it, or as `?hdnts=`."""
-    if not request.get(ADMITTED, False):
-        _check(request, request.query.get(QUERY_NAME, ""), request.path)
-
-
-def _check(request: web.Request, token: str, path: str) -> None:
-    check(token, path, keys=request.app[SETTINGS].token_keys, now_s=time.time())
+def _beside_the_path(request: BaseRequest) -> Iterator[str]:
+    """Tokens in the query, then in cookies, as they were sent."""
+    query = request.rel_url.raw_query_string.split("&")
+    cookies = [each.strip() for line in request.headers.getall("Cookie", []) for each in line.split(";")]
+    for pairs in (query, cookies):
+        named = [each.partition("=") for each in pairs]
+        yield from (text for wanted in NAMES for name, _, text in named if name == wanted)

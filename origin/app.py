@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from origin import handlers
-from origin.access import admitted, path_of
+from origin.access import Gate, path_of
 from origin.cache_policy import ResourceClass, resource_class
 from origin.encoding import document
 from origin.errors import code_of, refusal, status_of
@@ -20,7 +20,7 @@ from origin.observe import HealthState, Metrics
 from origin.player import load_player
 from origin.respond import send_document
 from origin.settings import OriginSettings
-from origin.state import HEALTH, KEYS, KIND, LIBRARY, METRICS, PLAYER, REQUEST_ID, REQUEST_IDS, SETTINGS
+from origin.state import GATE, HEALTH, KEYS, KIND, LIBRARY, METRICS, PLAYER, REQUEST_ID, REQUEST_IDS, SETTINGS
 from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
@@ -56,6 +56,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[METRICS] = metrics
     app[HEALTH] = health
     app[KEYS] = keys
+    app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
@@ -88,8 +89,8 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
     request[REQUEST_ID] = offered if _REQUEST_ID.fullmatch(offered) else next(ids)
     metrics.requests_in_progress += 1
     try:
-        asked, answer = await admitted(request, handler)
-        return await _finished(asked, await answer(asked))
+        request.app[GATE].check(request)
+        return await _finished(request, await handler(request))
     except asyncio.CancelledError:
         metrics.disconnects += 1
         raise

@@ -82,9 +82,11 @@ def _class_of_track(name: str) -> ResourceClass:
     return ResourceClass.ART if _TRACK_ART.fullmatch(name) else ResourceClass.OTHER
 
 
-def caching(kind: ResourceClass) -> dict[str, str]:
-    """The caching headers of a good answer (200, 206, 304)."""
+def caching(kind: ResourceClass, *, shared: bool = True) -> dict[str, str]:
+    """The caching headers of a good answer (200, 206, 304); unless `shared`, for the asking client alone."""
     browser, cdn = _TABLE[kind]
+    if not shared:
+        browser, cdn = browser.replace("public", "private"), _NEVER
     return {"Cache-Control": browser, "CDN-Cache-Control": cdn}
 
 

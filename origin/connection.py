@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from origin.access import token_aside
 from origin.errors import refusal
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Runner(web.AppRunner):
         made = await super()._make_server()
         return Server(
             made.request_handler,
-            request_factory=made.request_factory,
+            request_factory=token_aside(made.request_factory),
             handler_cancellation=made.handler_cancellation,
             loop=asyncio.get_running_loop(),
             **made._kwargs,

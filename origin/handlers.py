@@ -11,7 +11,6 @@ from manifests.codecs import JPEG_TYPE, MEDIA_TYPE, MPD_NAME, MULTIVARIANT_NAMES
 from model.errors import ObjectNotFound
 from model.segment import SegmentedRendition
 from model.track import ART_SIDES
-from origin.access import require_token
 from origin.blocks import INIT_PART, part_range
 from origin.cache_policy import ResourceClass, caching
 from origin.conditional import Validators
@@ -86,8 +85,7 @@ async def get_media_playlist(request: web.Request) -> web.Response:
 
 
 async def get_key(request: web.Request) -> web.Response:
-    """The content key of a period, for those with a token that allows it."""
-    require_token(request)
+    """The content key of a period. Only those with a token that allows it get here."""
     _, rendition = await _rendition(request)
     protection, period = rendition.protection, int(request.match_info["period"])
     if protection is None or period > protection.period_of(len(rendition.segments) - 1):
@@ -145,6 +143,7 @@ async def get_page(request: web.Request) -> web.Response:
     """A file of the player, under a policy that lets it load and run only what this origin serves."""
     response = await send_document(request, request.app[PLAYER][request.path])
     response.headers["Content-Security-Policy"] = PAGE_POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"  # the page's address may have a token
     return response
 
 

@@ -12,7 +12,7 @@ from origin.cache_policy import caching, surrogate_keys
 from origin.conditional import CONDITION_HEADERS, Decision, Validators, decide
 from origin.encoding import Document
 from origin.errors import code_of, refusal
-from origin.state import KIND, REQUEST_ID, SETTINGS
+from origin.state import GATE, KIND, REQUEST_ID, SETTINGS
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,8 @@ def _refused(request: web.Request, decision: Decision) -> web.Response:
 
 
 def _headers(request: web.Request, shown: Representation, decision: Decision) -> dict[str, str]:
-    headers = {**decision.headers, **caching(request[KIND]), **surrogate_keys(shown.purge_keys)}
+    kept = caching(request[KIND], shared=request.app[GATE].shared(request[KIND]))
+    headers = {**decision.headers, **kept, **surrogate_keys(shown.purge_keys)}
     if shown.varies:
         headers["Vary"] = "Accept-Encoding"
     if decision.status != 304:

@@ -1,10 +1,21 @@
 """What an operator may tune of the origin. Every limit has its unit in its name."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+
+from origin.tokens import TokenKey
 
 KIB = 1024
 MIB = 1024 * KIB
+
+
+class Auth(StrEnum):
+    """Who needs a token for what is served, keys aside: they always need one."""
+
+    NONE = "none"  # nobody: all may listen, or a cache in front asks for tokens and takes them off
+    TOKEN = "token"  # everybody, and nobody but the origin asks: caches that are shared keep nothing
+    EDGE = "edge"  # everybody, and the cache in front asks too, so it may keep what it gets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +52,10 @@ class OriginSettings:
     stream_block_bytes: int = MIB
     write_bytes_max: int = 64 * KIB
 
-    token_keys: tuple[bytes, ...] = field(default=(), repr=False)  # any of them may have signed a token
+    auth: Auth = Auth.NONE
+    token_keys: tuple[TokenKey, ...] = ()  # any of them may have signed a token
+    token_salt: str = field(default="", repr=False)
+    tokens_kept_max: int = 4096  # tokens whose signature need not be checked again
 
     player_root: Path | None = None
     player_bytes_max: int = 16 * MIB
@@ -52,6 +66,8 @@ class OriginSettings:
         for name in ("store_deadline_s", "keepalive_timeout_s", "drain_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.auth is not Auth.NONE and not self.token_keys:
+            raise ValueError("without a key to check tokens with, nobody could be let in")
         for name in ("backlog", "store_reads_max", "read_ahead_bytes", "stream_block_bytes", "write_bytes_max"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

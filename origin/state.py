@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from aiohttp import web
 
+from origin.access import Gate
 from origin.cache_policy import ResourceClass
 from origin.encoding import Document
 from origin.library import Library
@@ -18,8 +19,8 @@ HEALTH = web.AppKey("health", HealthState)
 PLAYER = web.AppKey("player", dict[str, Document])
 
 KEYS = web.AppKey("keys", KeyRing)
+GATE = web.AppKey("gate", Gate)
 REQUEST_IDS = web.AppKey("request_ids", Iterator[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
-ADMITTED = web.RequestKey("admitted", bool)  # by a token in front of its path
 KIND = web.RequestKey("kind", ResourceClass)

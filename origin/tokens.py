@@ -1,73 +1,150 @@
 """Tokens of Akamai's EdgeAuth 2.0 form: who has one may ask for certain paths until a certain time. Pure.
 
-`st=…~exp=…~acl=…~id=…~data=…~hmac=…`: fields in this order, joined by `~`; the HMAC-SHA-256 is over all that stands
-before it, in hexadecimal digits. `acl` lists patterns, joined by `!`, in which `*` stands for anything. A CDN that
-knows the form can check the same tokens at its edge. A token rides in front of a path, `/t/{token}/…`, percent-encoded:
-relative URIs inherit it, so playlists are the same bytes for all listeners (decision 8).
+`ip=…~st=…~exp=…~acl=…~id=…~data=…~hmac=…`: fields in this order, joined by `~`; the HMAC-SHA-256 is over all that
+stands before it, in hexadecimal digits. `acl` lists patterns, joined by `!`, in which `*` stands for anything and `?`
+for one character. A token for one URL has no `acl`: the URL is in the hash alone, as `~url=…` behind the other fields,
+and so is the salt, `~salt=…`, behind that. A CDN that knows the form can check the same tokens at its edge.
+
+The form has no field for the name of a key, so it leads `data`: `data=kid=NAME`, or `data=kid=NAME,PAYLOAD`. A token
+that names a key is good with that key only; one that names none, as other programs make them, with any.
+
+A token rides in front of a path, `/t/{token}/…`, percent-encoded: relative URIs inherit it, so playlists are the same
+bytes for all listeners (decision 8).
 """
 
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from urllib.parse import quote, unquote
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import quote, quote_plus, unquote
 
 from model.errors import TokenRefused
 
 TOKEN_CHARACTERS_MAX = 1024
-QUERY_NAME = "hdnts"
+NAMES = ("hdnts", "__token__")  # of the query parameter and the cookie, as Akamai's products call them
 PREFIX = "/t/"
+_MATCHERS_MAX = 1024
 _TIME = r"[0-9]{1,12}"
 _TEXT = r"[!-}]{1,256}"  # printable ASCII, without the space and the `~` that would end the field
+_KEY_ID = r"[A-Za-z0-9._-]{1,32}"  # what `quote_plus` leaves as it is
 _FORM = re.compile(
-    rf"(?:st=(?P<st>{_TIME})~)?exp=(?P<exp>{_TIME})~acl=(?P<acl>[!-}}]+)"
+    rf"(?:ip=(?P<ip>{_TEXT})~)?(?:st=(?P<st>{_TIME})~)?exp=(?P<exp>{_TIME})(?:~acl=(?P<acl>[!-}}]+))?"
     rf"(?:~id=(?P<id>{_TEXT}))?(?:~data=(?P<data>{_TEXT}))?"
 )
+_KEY_OF_DATA = re.compile(rf"kid(?:=|%3d)(?P<key_id>{_KEY_ID})(?:,|%2c|\Z)")
 _END_IN_PATH = re.compile(r"(?:~|%7[Ee])hmac(?:=|%3[Dd])[0-9a-f]{64}(?=/|\Z)")
+_PATTERNS_IN_SENT = re.compile(r"(?:~|%7[Ee])acl(?:=|%3[Dd])")
 _SEAL = re.compile(r"(?P<signed>.*)~hmac=(?P<hmac>[0-9a-f]{64})")
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenKey:
+    """A key that signs tokens, and its name, by which it is changed and withdrawn; "" for a key without one."""
+
+    secret: bytes = field(repr=False)
+    key_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.key_id and not re.fullmatch(_KEY_ID, self.key_id):
+            raise ValueError("the name of a key has at most 32 letters, digits, dots, _ or -")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What a token allows: paths that match one of `acl`, from `starts_s` (None: always) until `expires_s`, in seconds
-    since the epoch. `session_id` and `payload` are the operator's own."""
+    """What a token allows: paths that match one of `acl`, or `url` alone, from `starts_s` (None: always) until
+    `expires_s`, in seconds since the epoch; only for the address `ip`, if there is one. `session_id` and `payload` are
+    the operator's own."""
 
-    acl: tuple[str, ...]
     expires_s: int
+    acl: tuple[str, ...] = ()
+    url: str = ""
     starts_s: int | None = None
+    ip: str = ""
     session_id: str = ""
     payload: str = ""
 
-    def allows(self, path: str, *, now_s: float) -> bool:
-        """Whether the path, decoded and without a token in front, may be asked for now."""
+    def allows(self, path: str, *, now_s: float, ip: str = "") -> bool:
+        """Whether this address ("" if it is not known) may ask now for the path, which has no token in front."""
+        return self.holds(now_s=now_s, ip=ip) and (
+            _matcher(self.acl).fullmatch(path) is not None if self.acl else path == self.url
+        )
+
+    def holds(self, *, now_s: float, ip: str = "") -> bool:
+        """Whether it is good now, for this address, whatever is asked for."""
         started = self.starts_s is None or self.starts_s <= now_s
-        return started and now_s <= self.expires_s and any(_matches(pattern, path) for pattern in self.acl)
+        return started and now_s <= self.expires_s and (not self.ip or _same_address(self.ip, ip))
 
 
-def mint(grant: Grant, key: bytes) -> str:
-    """The token of a grant. Raises ValueError for one that the form cannot hold."""
-    fields = [] if grant.starts_s is None else [f"st={grant.starts_s}"]
-    fields += [f"exp={grant.expires_s}", f"acl={'!'.join(grant.acl)}"]
-    fields += [f"id={grant.session_id}"] if grant.session_id else []
-    fields += [f"data={grant.payload}"] if grant.payload else []
+def mint(grant: Grant, key: TokenKey, *, salt: str = "", escape_early: bool = False) -> str:
+    """The token of a grant. Raises ValueError for one that the form cannot hold.
+
+    `escape_early`: percent-encode address, id, data and URL before they are signed, as Akamai's own library does with
+    the option of that name, and its edge with "escape token input".
+    """
+    escape = _escaped if escape_early else str
+    data = [f"kid={key.key_id}"] if key.key_id else []
+    data += [grant.payload] if grant.payload else []
+    fields = [f"ip={escape(grant.ip)}"] if grant.ip else []
+    fields += [] if grant.starts_s is None else [f"st={grant.starts_s}"]
+    fields += [f"exp={grant.expires_s}"]
+    fields += [f"acl={'!'.join(grant.acl)}"] if grant.acl else []
+    fields += [f"id={escape(grant.session_id)}"] if grant.session_id else []
+    fields += [f"data={escape(','.join(data))}"] if data else []
     signed = "~".join(fields)
-    if _parsed(signed) != grant:
+    if bool(grant.acl) == bool(grant.url) or any(not each or "!" in each for each in grant.acl):
+        raise ValueError("a token is either for patterns or for one URL")
+    if not re.fullmatch(r"[!-}]*", grant.url + salt) or not _FORM.fullmatch(signed):
         raise ValueError("a field is empty, too long, or holds a blank, a ~ or what is not ASCII")
-    token = f"{signed}~hmac={_hmac(signed, key)}"
+    if grant.ip:
+        ip_address(grant.ip)
+    token = f"{signed}~hmac={_hmac(_source(signed, escape(grant.url), salt), key)}"
     if len(token) > TOKEN_CHARACTERS_MAX:
         raise ValueError(f"the token is longer than {TOKEN_CHARACTERS_MAX} characters")
     return token
 
 
-def check(token: str, path: str, *, keys: Sequence[bytes], now_s: float) -> None:
-    """Raises TokenRefused, without saying why, unless one of the keys made this token and it allows the path now."""
+def read(token: str, path: str, *, keys: Sequence[TokenKey], salt: str = "") -> Grant:
+    """What a token allows that one of the keys made. Raises TokenRefused, without saying why, for any other.
+
+    The path only counts for a token that is for one URL: it is part of what was signed.
+    """
     sealed = _SEAL.fullmatch(token) if len(token) <= TOKEN_CHARACTERS_MAX and token.isascii() else None
-    if sealed is None:
+    fields = _FORM.fullmatch(sealed["signed"]) if sealed else None
+    if sealed is None or fields is None:
         raise TokenRefused("token refused")
-    made = [hmac.compare_digest(_hmac(sealed["signed"], key), sealed["hmac"]) for key in keys]  # all, whichever fits
-    grant = _parsed(sealed["signed"]) if any(made) else None
-    if grant is None or not grant.allows(path, now_s=now_s):
+    url = "" if fields["acl"] else path
+    named = _KEY_OF_DATA.match(fields["data"] or "")
+    tried = [each for each in keys if named is None or each.key_id == named["key_id"]]
+    sources = [_source(sealed["signed"], each, salt) for each in dict.fromkeys((url, _escaped(url)))]
+    # All of them, whichever fits.
+    made = [hmac.compare_digest(_hmac(source, key), sealed["hmac"]) for key in tried for source in sources]
+    if not any(made):
         raise TokenRefused("token refused")
+    return Grant(
+        expires_s=int(fields["exp"]),
+        acl=tuple(fields["acl"].split("!")) if fields["acl"] else (),
+        url=url,
+        starts_s=None if fields["st"] is None else int(fields["st"]),
+        ip=unquote(fields["ip"] or ""),
+        session_id=fields["id"] or "",
+        payload=(fields["data"] or "")[named.end() if named else 0 :],
+    )
+
+
+def is_for_one_url(sent: str) -> bool:
+    """Whether a token, as it was sent, has no patterns, if it is one: then `read` needs the path."""
+    return not _PATTERNS_IN_SENT.search(sent)
+
+
+def read_as_sent(sent: str, path: str, *, keys: Sequence[TokenKey], salt: str = "") -> Grant:
+    """As `read`, for a token as it came in a URL or a cookie: as it is, or percent-encoded as a whole."""
+    try:
+        return read(sent, path, keys=keys, salt=salt)
+    except TokenRefused:
+        return read(unquote(sent), path, keys=keys, salt=salt)
 
 
 def path_prefix(token: str) -> str:
@@ -76,7 +153,7 @@ def path_prefix(token: str) -> str:
 
 
 def split_prefix(raw_path: str) -> tuple[str | None, str]:
-    """The token in front of a path as it was sent, None if there is none, and the path behind it, still encoded.
+    """The token in front of a path, None if there is none, and the path behind it; both as they were sent.
 
     Slashes in the token may have been decoded on the way, as some proxies do: it ends where its HMAC does.
     """
@@ -85,36 +162,45 @@ def split_prefix(raw_path: str) -> tuple[str | None, str]:
     rest = raw_path.removeprefix(PREFIX)
     found = _END_IN_PATH.search(rest)
     end = found.end() if found else (rest + "/").index("/")
-    return unquote(rest[:end]), rest[end:] or "/"
+    return rest[:end], rest[end:] or "/"
 
 
-def _hmac(signed: str, key: bytes) -> str:
-    return hmac.digest(key, signed.encode(), "sha256").hex()
+def _source(signed: str, url: str, salt: str) -> str:
+    """All that the HMAC is over."""
+    return signed + (f"~url={url}" if url else "") + (f"~salt={salt}" if salt else "")
 
 
-def _parsed(signed: str) -> Grant | None:
-    found = _FORM.fullmatch(signed)
-    if found is None:
-        return None
-    return Grant(
-        acl=tuple(found["acl"].split("!")),
-        expires_s=int(found["exp"]),
-        starts_s=None if found["st"] is None else int(found["st"]),
-        session_id=found["id"] or "",
-        payload=found["data"] or "",
-    )
+def _hmac(source: str, key: TokenKey) -> str:
+    return hmac.digest(key.secret, source.encode(), "sha256").hex()
 
 
-def _matches(pattern: str, path: str) -> bool:
-    """In one pass from left to right, so that no pattern can make it slow."""
-    first, *rest = pattern.split("*")
+def _escaped(text: str) -> str:
+    """As in a form, but with small hexadecimal digits."""
+    return _ESCAPE.sub(lambda found: found[0].lower(), quote_plus(text))
+
+
+def _same_address(wanted: str, found: str) -> bool:
+    try:
+        return _plain(wanted) == _plain(found)
+    except ValueError:
+        return False
+
+
+def _plain(text: str) -> object:
+    """The address; an IPv4 one that was written as IPv6 is the same."""
+    address = ip_address(text)
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+@lru_cache(_MATCHERS_MAX)
+def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_expression, patterns)), re.DOTALL)
+
+
+def _expression(pattern: str) -> str:
+    """Each piece at its first place and never moved (an atomic group), so that no pattern can make it slow."""
+    first, *rest = (re.escape(piece).replace(r"\?", ".") for piece in pattern.split("*"))
     if not rest:
-        return path == pattern
+        return first
     *middle, last = rest
-    at = len(first)
-    for piece in middle:
-        found = path.find(piece, at)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return path.startswith(first) and path.endswith(last) and len(path) - len(last) >= at
+    return first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + f".*{last}"

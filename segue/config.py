@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import UsageError
+from origin.tokens import TokenKey
 
 # Read by BLAS when NumPy is first imported: threads that nobody will use cost 0.1 s of every command to start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -71,12 +72,31 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def _token_keys(text: str) -> tuple[bytes, ...]:
-    """Comma-separated, in hexadecimal digits."""
-    keys = tuple(bytes.fromhex(part.strip()) for part in text.split(","))
-    if any(len(key) < TOKEN_KEY_BYTES_LEAST for key in keys):
+def _token_keys(text: str) -> tuple[TokenKey, ...]:
+    """Comma-separated, each `NAME:DIGITS` or hexadecimal digits alone."""
+    keys = tuple(map(_token_key, text.split(",")))
+    if any(len(key.secret) < TOKEN_KEY_BYTES_LEAST for key in keys):
         raise ValueError(f"each has at least {2 * TOKEN_KEY_BYTES_LEAST} hexadecimal digits")
+    named = [key.key_id for key in keys if key.key_id]
+    if len(set(named)) < len(named):
+        raise ValueError("two have the same name")
     return keys
+
+
+def _token_key(text: str) -> TokenKey:
+    name, colon, digits = text.strip().rpartition(":")
+    if colon and not name:
+        raise ValueError("a name stands before the colon")
+    try:
+        return TokenKey(secret=bytes.fromhex(digits), key_id=name)
+    except ValueError as error:
+        raise ValueError("each is NAME:DIGITS, or hexadecimal digits alone") from error  # never what was written
+
+
+def _visible(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text or "~" in text:
+        raise ValueError("visible ASCII characters without ~")
+    return text
 
 
 def _folder(text: str) -> str:
@@ -115,7 +135,20 @@ SETTINGS = (
     Setting("workers", _whole(1, 1024), 1, "origin processes that share the port"),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
     Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
-    Setting("token_key", _token_keys, (), "hexadecimal keys of tokens: the first signs, all count", secret=True),
+    Setting(
+        "auth",
+        _one_of("none", "token", "edge"),
+        "none",
+        "token: whoever listens needs a token; edge: the cache in front checks them too; none: keys alone need one",
+    ),
+    Setting(
+        "token_key",
+        _token_keys,
+        (),
+        "keys of tokens, NAME:DIGITS or hexadecimal digits alone, comma-separated: the first signs, all count",
+        secret=True,
+    ),
+    Setting("token_salt", _visible, "", "what is hashed into tokens besides, if a CDN's token has a salt", secret=True),
     Setting("s3_access_key", str, "", "access key of the S3 service", secret=True),
     Setting("s3_secret_key", str, "", "secret key of the S3 service", secret=True),
 )

@@ -13,7 +13,7 @@ from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.serve import base_url, serve
-from origin.settings import OriginSettings
+from origin.settings import Auth, OriginSettings
 from protection.keys import KeyRing
 from segue.config import Config
 from segue.logs import set_up
@@ -23,7 +23,7 @@ from segue.workers import Ready, WorkerPolicy, held_port, supervise
 from storage.open import S3Credentials, open_store
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
-SETTINGS = ("store", "key_store", "host", "port", "workers")
+SETTINGS = ("store", "key_store", "auth", "host", "port", "workers")
 EXAMPLE = "segue serve --store file:store --port 8080"
 
 
@@ -45,19 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
+    auth, keys = Auth(config["auth"]), key_ring(config)
+    if (keys or auth is not Auth.NONE) and not config["token_key"]:
+        hint = "set SEGUE_TOKEN_KEY: `openssl rand -hex 32` makes one"
+        raise UsageError("some need a token, and there is no key to check tokens with", hint=hint)
     serving = Serving(
         store=store_url(config),
         s3=credentials(config),
         settings=OriginSettings(
-            host=config["host"], port=config["port"], token_keys=config["token_key"], player_root=_player_root()
+            host=config["host"],
+            port=config["port"],
+            auth=auth,
+            token_keys=config["token_key"],
+            token_salt=config["token_salt"],
+            player_root=_player_root(),
         ),
-        keys=key_ring(config),
+        keys=keys,
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
-    if serving.keys and not serving.settings.token_keys:
-        hint = "set SEGUE_TOKEN_KEY: `openssl rand -hex 32` makes one"
-        raise UsageError("keys are for those with a token, and there is no key to check tokens with", hint=hint)
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Error, Page, Route, expect
 
-from origin.tokens import Grant, mint
+from origin.tokens import Grant, TokenKey, mint
 from tests.support.browser import chromium
 from tests.support.command import environment, segue
 from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving, serving_at
@@ -333,7 +333,7 @@ async def test_a_protected_track_plays_to_its_end_with_a_token(
     """The token in the page's address goes before every URL of the stream; keys change on the way."""
     context = await browser.new_context()
     listener = Listener(await context.new_page())
-    token = mint(Grant(acl=("/*",), expires_s=int(time.time()) + 600), bytes.fromhex(TOKEN_KEY))
+    token = mint(Grant(acl=("/*",), expires_s=int(time.time()) + 600), TokenKey(secret=bytes.fromhex(TOKEN_KEY)))
     asked: list[str] = []
     listener.page.on("request", lambda request: asked.append(request.url))
     await listener.open(f"{protected_url}?t={quote(token)}")

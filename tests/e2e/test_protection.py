@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from origin.tokens import Grant, mint, path_prefix
+from origin.tokens import Grant, TokenKey, mint, path_prefix
 from protection.key_store import load_keys
 from tests.support.command import SHORT_LADDER, environment, segue
 from tests.support.served_album import BAGATELLE, make, serving_at
@@ -83,7 +83,7 @@ def test_with_a_token_all_of_it_is_heard(locked: Locked, family: str) -> None:
 @pytest.mark.parametrize("name", ["none", "junk", "forged", "expired", "not for keys"])
 def test_without_a_token_that_fits_nothing_is_heard(locked: Locked, name: str) -> None:
     """Not a sample, and the player is told that it failed."""
-    now_s, key = int(time.time()), bytes.fromhex(TOKEN_KEY)
+    now_s, key = int(time.time()), TokenKey(secret=bytes.fromhex(TOKEN_KEY))
     prefix = {
         "none": "",
         "junk": "/t/junk",

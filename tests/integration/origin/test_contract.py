@@ -12,7 +12,7 @@ from aiohttp import web
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.protection import Protection, ProtectionMethod
-from origin.tokens import Grant, mint
+from origin.tokens import Grant, TokenKey, mint
 from protection.keys import KeyRing, MasterKey
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import Published, publish
@@ -20,7 +20,7 @@ from tests.integration.origin.watched_store import WatchedStore
 
 DOCUMENT = Path(__file__).parents[3] / "docs/http-contract.md"
 Row = dict[str, str]
-MASTER, SIGNING = MasterKey(bytes(32)), b"signing key of tokens"
+MASTER, SIGNING = MasterKey(bytes(32)), TokenKey(secret=b"signing key of tokens")
 PROTECTION = Protection(
     method=ProtectionMethod.AES_128, key_set=MASTER.key_set, key_id=MASTER.key_id_of("00" * 32), rotation_segments=1
 )

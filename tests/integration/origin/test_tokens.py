@@ -10,14 +10,14 @@ import pytest
 from yarl import URL
 
 from model.protection import Protection, ProtectionMethod
-from origin.tokens import Grant, mint, path_prefix
+from origin.tokens import Grant, TokenKey, mint, path_prefix
 from protection.keys import KeyRing, MasterKey
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
 
 MASTER, UNKNOWN = MasterKey(bytes(range(32))), MasterKey(bytes(32))
-SIGNING, OLDER = b"signing key of tokens", b"the one before that"
+SIGNING, OLDER = TokenKey(secret=b"signing key of tokens"), TokenKey(secret=b"the one before that")
 PROTECTION = Protection(
     method=ProtectionMethod.AES_128, key_set=MASTER.key_set, key_id=MASTER.key_id_of("ab" * 32), rotation_segments=3
 )
@@ -37,7 +37,7 @@ async def guarded(start: Start) -> AsyncIterator[Running]:
         yield running
 
 
-def token(*acl: str, key: bytes = SIGNING, seconds: int = 60) -> str:
+def token(*acl: str, key: TokenKey = SIGNING, seconds: int = 60) -> str:
     """A token for some paths, or all of them."""
     return mint(Grant(acl=acl or ("/*",), expires_s=int(time.time()) + seconds), key)
 
@@ -58,7 +58,7 @@ def _as_it_is(running: Running, path: str) -> URL:
 
 
 @pytest.mark.parametrize("key", [SIGNING, OLDER])
-async def test_a_token_opens_the_keys(guarded: Running, secret: Published, key: bytes) -> None:
+async def test_a_token_opens_the_keys(guarded: Running, secret: Published, key: TokenKey) -> None:
     """16 bytes for each period, kept by nobody; before the path or in the query."""
     for period in (0, 1, 2):
         path = key_path(secret, period)
@@ -80,7 +80,7 @@ async def test_without_a_token_that_fits_no_key_is_told(guarded: Running, secret
         "forged": token()[:-1] + "x",
         "expired": token(seconds=-1),
         "another path": token("/tracks/*", "/keys/other/*"),
-        "another key": token(key=b"a key of somebody else"),
+        "another key": token(key=TokenKey(secret=b"a key of somebody else")),
         "junk": "exp=1",
         "empty": "",
     }

@@ -9,6 +9,7 @@ import pytest
 
 from model.errors import UsageError
 from segue.commands import config as command
+from origin.tokens import TokenKey
 from segue.config import SETTINGS, Config, load
 from segue.output import Output
 
@@ -146,8 +147,12 @@ def test_secrets_come_from_environment_or_file_but_not_from_flags() -> None:
 def test_keys_of_tokens_are_hexadecimal_and_long_enough() -> None:
     """The first signs; what is refused is not repeated."""
     both = _load(environ={"SEGUE_TOKEN_KEY": f"{HUSH}, {'ff' * 16}"})
-    assert both["token_key"] == (bytes.fromhex(HUSH), b"\xff" * 16)
-    for bad in ("hush-hush" * 4, HUSH[:30], f"{HUSH},", HUSH[:-1]):
+    assert both["token_key"] == (TokenKey(secret=bytes.fromhex(HUSH)), TokenKey(secret=b"\xff" * 16))
+    named = _load(environ={"SEGUE_TOKEN_KEY": f"2024-b:{HUSH},old:{'ff' * 16},{'ee' * 16}"})
+    assert [key.key_id for key in named["token_key"]] == ["2024-b", "old", ""]
+    assert HUSH not in repr(named["token_key"]) and bytes.fromhex(HUSH) == named["token_key"][0].secret
+    twice = f"a:{HUSH},a:{HUSH}"
+    for bad in ("hush-hush" * 4, HUSH[:30], f"{HUSH},", HUSH[:-1], f":{HUSH}", f"a b:{HUSH}", f"a:b:{HUSH}", twice):
         with pytest.raises(UsageError, match="bad value for SEGUE_TOKEN_KEY") as caught:
             _load(environ={"SEGUE_TOKEN_KEY": bad})
         assert bad not in str(caught.value) + caught.value.hint
