@@ -202,6 +202,13 @@ class StorageUnavailable(StorageError):
     retryable = True
 
 
+class Overloaded(PipelineError):
+    """There is more to do than can be done in time; trying again a little later may help. `subject` names the limit."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class PlaylistError(PipelineError):
     """A playlist is not what RFC 8216 says."""
 

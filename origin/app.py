@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from model.errors import Overloaded
 from origin import handlers
 from origin.access import Gate, path_of
+from origin.admission import Admission
 from origin.cache_policy import ResourceClass, resource_class
 from origin.encoding import document
 from origin.errors import code_of, refusal, status_of
@@ -20,7 +22,19 @@ from origin.observe import HealthState, Metrics
 from origin.player import load_player
 from origin.respond import send_document
 from origin.settings import OriginSettings
-from origin.state import GATE, HEALTH, KEYS, KIND, LIBRARY, METRICS, PLAYER, REQUEST_ID, REQUEST_IDS, SETTINGS
+from origin.state import (
+    ADMISSION,
+    GATE,
+    HEALTH,
+    KEYS,
+    KIND,
+    LIBRARY,
+    METRICS,
+    PLAYER,
+    REQUEST_ID,
+    REQUEST_IDS,
+    SETTINGS,
+)
 from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
@@ -55,6 +69,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[SETTINGS] = settings
     app[METRICS] = metrics
     app[HEALTH] = health
+    app[ADMISSION] = Admission(settings, metrics)
     app[KEYS] = keys
     app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
@@ -89,6 +104,7 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
     request[REQUEST_ID] = offered if _REQUEST_ID.fullmatch(offered) else next(ids)
     metrics.requests_in_progress += 1
     try:
+        request.app[ADMISSION].check(request, request[KIND])
         request.app[GATE].check(request)
         return await _finished(request, await handler(request))
     except asyncio.CancelledError:
@@ -118,11 +134,15 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": allowed, **_PREFLIGHT})
     status = status_of(error)
-    if status >= 500:
+    if isinstance(error, Overloaded):
+        request.app[ADMISSION].refused(error)
+    elif status >= 500:
         _log_failure(request, error, status)
     response = refusal(status, code_of(error), retry_after_s=request.app[SETTINGS].retry_after_s)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = allowed
+    if status == 413:
+        response.force_close()  # nobody waits for the rest of a body
     return response
 
 
@@ -140,6 +160,9 @@ def _log_failure(request: web.Request, error: Exception, status: int) -> None:
 
 async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_EVERYWHERE)
+    if request.app[HEALTH].draining:  # ask the client to come again on another connection
+        response.headers["Connection"] = "close"
+        response.force_close()
     if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
         response.headers["X-Request-Id"] = request[REQUEST_ID]
 

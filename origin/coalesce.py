@@ -4,31 +4,52 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 
+from model.errors import Overloaded
+
 Result = TypeVar("Result")
 
 
 class Coalescer:
     """Runs each fetch as a task of its own, so it outlives the caller who happened to come first.
 
-    A fetch that takes longer than `deadline_s` ends with TimeoutError. Failures go to all who wait and are kept for
-    nobody: the next caller asks anew.
+    Beyond `fetches_max` fetches, or `waiters_max` callers who wait, a caller gets Overloaded at once. A fetch that
+    takes longer than `deadline_s` ends with TimeoutError. Failures go to all who wait and are kept for nobody: the next
+    caller asks anew.
     """
 
-    def __init__(self, *, deadline_s: float, on_shared: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        *,
+        deadline_s: float,
+        fetches_max: int = 256,
+        waiters_max: int = 2048,
+        on_shared: Callable[[], None] = lambda: None,
+    ) -> None:
         self._deadline_s = deadline_s
+        self._fetches_max = fetches_max
+        self._waiters_max = waiters_max
+        self._waiters = 0
         self._on_shared = on_shared
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def run(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `fetch`, or of the fetch that already runs for `key`. Cancelling a caller stops no fetch."""
         task: asyncio.Task[Result] | None = self._running.get(key)
+        if self._waiters >= self._waiters_max:
+            raise Overloaded("too many wait for the store", subject="waiters")
         if task is None:
+            if len(self._running) >= self._fetches_max:
+                raise Overloaded("too many reads of the store", subject="fetches")
             task = asyncio.create_task(self._bounded(key, fetch))
             self._running[key] = task
             task.add_done_callback(_mark_seen)
         else:
             self._on_shared()
-        return await asyncio.shield(task)
+        self._waiters += 1
+        try:
+            return await asyncio.shield(task)
+        finally:
+            self._waiters -= 1
 
     async def close(self) -> None:
         """Cancel what still runs and wait for its end."""

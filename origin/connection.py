@@ -17,11 +17,12 @@ class Connection(web.RequestHandler):
     """aiohttp's connection, known while it is open, and with our answer to what aiohttp cannot parse: its own would
     repeat the request to the sender."""
 
-    __slots__ = ("_known_as", "_server")
+    __slots__ = ("_known_as", "_server", "_unfinished")
 
     def __init__(self, server: "Server", **settings: Any) -> None:
         super().__init__(server, **settings)
         self._server = server
+        self._unfinished = False  # whether the last bytes that came completed no request
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
@@ -30,6 +31,24 @@ class Connection(web.RequestHandler):
         self._server.transports.add(transport)
         self._server.all_closed.clear()
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests have come."""
+        before = self._request_count
+        super().data_received(data)
+        if data:
+            self._unfinished = self._request_count == before
+
+    @property
+    def head_open(self) -> bool:
+        """Whether a request has begun to come, and is not whole."""
+        return self._unfinished and self._waiter is not None
+
+    @property
+    def idle(self) -> bool:
+        """Whether the connection is between two requests, or before the first."""
+        waits = self._waiter is not None and not self._waiter.done() and not self._messages
+        return waits and not self._unfinished
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client has gone, or all is said."""

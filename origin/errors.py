@@ -6,6 +6,7 @@ from aiohttp import web
 
 from model.errors import (
     ObjectNotFound,
+    Overloaded,
     PipelineError,
     RangeNotSatisfiable,
     StorageDenied,
@@ -21,6 +22,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (TrackUnknown, 404),
     (RangeNotSatisfiable, 416),
     (TokenRefused, 403),
+    (Overloaded, 503),
     (StorageUnavailable, 503),
     (StorageDenied, 502),
     (UsageError, 400),

@@ -92,7 +92,12 @@ class Library:
         self._metrics = metrics
         self._health = health
         self._clock = clock
-        self._fetches = Coalescer(deadline_s=settings.store_deadline_s, on_shared=metrics.coalesced)
+        self._fetches = Coalescer(
+            deadline_s=settings.store_deadline_s,
+            fetches_max=settings.fetches_max,
+            waiters_max=settings.waiters_max,
+            on_shared=metrics.coalesced,
+        )
         self._reads = asyncio.Semaphore(settings.store_reads_max)
         self._pointers: HotCache[tuple[float, Live]] = HotCache(settings.pointers_max)
         self._labels: HotCache[tuple[float, Label]] = HotCache(settings.pointers_max)

@@ -20,6 +20,14 @@ class Cache(StrEnum):
     MEDIA = "media"
 
 
+class Cut(StrEnum):
+    """Why we ended a connection."""
+
+    SLOW_HEAD = "slow-head"  # its request did not become whole
+    SLOW_READER = "slow-reader"  # it did not take its answer
+    EVICTED = "evicted"  # it was idle, and its place was needed
+
+
 class Health(StrEnum):
     """Why the origin should get requests, or should not."""
 
@@ -52,6 +60,8 @@ class Metrics:
         self.coalesced_waits = 0
         self.disconnects = 0
         self.requests_in_progress = 0
+        self.shed: Counter[str] = Counter()  # by what there was too much of
+        self.cut: Counter[Cut] = Counter()
         self._durations: dict[str, _Histogram] = {}
 
     def request_served(self, kind: str, status: int, *, sent_bytes: int, duration_s: float) -> None:
@@ -89,6 +99,10 @@ class Metrics:
         yield from _counter("segue_storage_read_bytes_total", "bytes read of the store", {(): self.store_read_bytes})
         yield from _counter("segue_coalesced_waits_total", "callers who shared a fetch", {(): self.coalesced_waits})
         yield from _counter("segue_disconnects_total", "clients gone before their answer", {(): self.disconnects})
+        shed = {_labels(limit=name): n for name, n in self.shed.items()}
+        yield from _counter("segue_shed_total", "requests and connections refused at a limit", shed)
+        cut = {_labels(reason=reason): n for reason, n in self.cut.items()}
+        yield from _counter("segue_connections_cut_total", "connections ended by us", cut)
         for name, value in {"segue_requests_in_progress": self.requests_in_progress, **gauges}.items():
             yield f"# TYPE {name} gauge"
             yield f"{name} {value:g}"

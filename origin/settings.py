@@ -18,6 +18,12 @@ class Auth(StrEnum):
     EDGE = "edge"  # everybody, and the cache in front asks too, so it may keep what it gets
 
 
+_AT_LEAST_ONE = (
+    "backlog", "connections_max", "requests_max", "fetches_max", "waiters_max", "send_buffer_bytes", "store_reads_max",
+    "read_ahead_bytes", "stream_block_bytes", "write_bytes_max",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OriginSettings:
     """Settings of one origin process; caches and limits are per process.
@@ -27,11 +33,21 @@ class OriginSettings:
 
     host: str = "127.0.0.1"
     port: int = 8080  # 0: any free port
-    reuse_port: bool = False
     backlog: int = 1024
     keepalive_timeout_s: float = 150.0  # CDNs keep idle connections up to 120 s; closing first would lose requests
     drain_s: float = 25.0
     lame_duck_s: float = 0.0  # how long /healthz says 503 before the port closes, for health-checking balancers
+    idle_grace_s: float = 1.0  # silence after which a connection between two requests may be closed
+
+    connections_max: int = 4096
+    requests_max: int = 2048  # in progress; slow readers of track files count
+    fetches_max: int = 256  # reads of the store, or waits for one: four times `store_reads_max`
+    waiters_max: int = 2048  # requests that wait for those
+    head_timeout_s: float = 10.0  # for a request's head to be whole, from its first byte
+    reader_window_s: float = 20.0  # an answer that waits for its client is looked at over this time,
+    reader_bytes_per_s_min: int = 1024  # and has to move on this fast; 24 kbit/s is the least that plays
+    send_buffer_bytes: int = 128 * KIB  # asked of the kernel, for each connection; it takes about twice as much
+    sweep_s: float = 1.0  # how often connections are looked at
 
     line_bytes_max: int = 8190
     header_bytes_max: int = 8190
@@ -63,11 +79,18 @@ class OriginSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
             raise ValueError(f"port must be 0 to 65535, got {self.port}")
-        for name in ("store_deadline_s", "keepalive_timeout_s", "drain_s"):
+        for name in (
+            "store_deadline_s",
+            "keepalive_timeout_s",
+            "drain_s",
+            "head_timeout_s",
+            "reader_window_s",
+            "sweep_s",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if self.auth is not Auth.NONE and not self.token_keys:
             raise ValueError("without a key to check tokens with, nobody could be let in")
-        for name in ("backlog", "store_reads_max", "read_ahead_bytes", "stream_block_bytes", "write_bytes_max"):
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from origin.access import Gate
+from origin.admission import Admission
 from origin.cache_policy import ResourceClass
 from origin.encoding import Document
 from origin.library import Library
@@ -15,6 +16,7 @@ from protection.keys import KeyRing
 SETTINGS = web.AppKey("settings", OriginSettings)
 LIBRARY = web.AppKey("library", Library)
 METRICS = web.AppKey("metrics", Metrics)
+ADMISSION = web.AppKey("admission", Admission)
 HEALTH = web.AppKey("health", HealthState)
 PLAYER = web.AppKey("player", dict[str, Document])
 

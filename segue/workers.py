@@ -1,25 +1,26 @@
-"""`serve --workers N`: a parent that keeps N worker processes on one port alive, and ends them well."""
+"""`serve --workers N`: a parent that keeps N workers on one listening socket alive, renews them, and ends them well.
+
+The socket is the parent's: what the kernel has queued on it survives every worker ([decision 22]
+(docs/decisions/0022-one-listening-socket.md)).
+"""
 
 import logging
-import multiprocessing
-import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.connection import wait
+
+from model.errors import PipelineError
+from segue.worker_process import WorkerMain, WorkerProcess
 
 log = logging.getLogger(__name__)
 
-Ready = Callable[[], None]
-WorkerMain = Callable[[Ready], None]  # picklable; serves until SIGTERM, calls its argument once the port is open
-
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_READY = b"ready"
+_STOP, _RENEW = b"s", b"r"
+_SIGNALS = {signal.SIGTERM: _STOP, signal.SIGINT: _STOP, signal.SIGHUP: _RENEW}
+_LOOK_S = 0.25  # how often deadlines are looked at while a renewal runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,152 +32,201 @@ class WorkerPolicy:
     backoff_max_s: float = 10.0  # the wait doubles with every death in a row, up to this
     steady_after_s: float = 10.0  # a worker that lived this long starts the wait over
     failed_starts_max: int = 5  # in a row, of workers that never became ready: then it is hopeless
+    start_s: float = 60.0  # how long a successor may take to become ready
     stop_s: float = 30.0  # from SIGTERM to SIGKILL
+    hurried_stop_s: float = 2.0  # the same, once asked twice
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise ValueError(f"there must be at least one worker, got {self.workers}")
 
 
-@contextmanager
-def held_port(host: str, port: int) -> Iterator[int]:
-    """Hold a port for workers that share it by SO_REUSEPORT; 0 picks a free one. Gives the port's number.
+def supervise(
+    main: Callable[[], WorkerMain],
+    policy: WorkerPolicy,
+    *,
+    ready: Callable[[], None],
+    stopping: Callable[[], None] = lambda: None,
+) -> int:
+    """Run workers in `policy.workers` processes until SIGTERM or SIGINT; give the exit status for the command.
 
-    The socket never listens, so no connection is ever queued on it. Raises OSError if the port is taken.
+    `main` gives what a worker runs; it is asked at the start and at each SIGHUP, which replaces the workers one by one,
+    each only when its successor is ready. `ready` is called once, when every worker is; `stopping` when the end begins.
+    A worker that dies is replaced after a bounded wait. At the end all are told to stop, waited for, killed if they are
+    late, and reaped; a second signal makes it quick. If the parent itself dies, the workers stop by themselves. Call it
+    from the main thread.
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as held:
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        held.bind(address)
-        yield int(held.getsockname()[1])
-
-
-def supervise(main: WorkerMain, policy: WorkerPolicy, *, ready: Callable[[], None]) -> int:
-    """Run `main` in `policy.workers` processes until SIGTERM or SIGINT; give the exit status for the command.
-
-    `ready` is called once, when every worker has its port open. A worker that dies is replaced after a bounded wait.
-    On a signal all are told to stop, waited for, killed if they are late, and reaped. If the parent itself dies, the
-    workers stop by themselves. Call it from the main thread.
-    """
-    crew = [_Worker(main, policy, number) for number in range(policy.workers)]
-    with _wakeup_on_signals() as wakeup:
+    crew = _Crew(main, policy)
+    with _signals() as inbox:
         try:
-            return _watch(crew, policy, wakeup, ready)
+            return crew.run(inbox, ready)
         finally:
-            _stop(crew, policy)
+            stopping()
+            crew.stop(inbox)
 
 
-class _Worker:
-    """One place in the crew: the process that fills it now, or when the next one may."""
+class _Place:
+    """One place in the crew: who fills it, who shall fill it next, who is leaving it, when it may be filled again."""
 
-    def __init__(self, main: WorkerMain, policy: WorkerPolicy, number: int) -> None:
-        self._main = main
+    def __init__(self, policy: WorkerPolicy, number: int) -> None:
         self._policy = policy
-        self._number = number
-        self._backoff_s = policy.backoff_min_s
-        self._started_s = 0.0
-        self._inbox: Connection | None = None
-        self.process: SpawnProcess | None = None
+        self.number = number
+        self.worker: WorkerProcess | None = None
+        self.successor: WorkerProcess | None = None
+        self.leaving: WorkerProcess | None = None
         self.restart_s = 0.0
-        self.ready = False
         self.failed_starts = 0
-
-    def start(self) -> None:
-        """Start a process in this place."""
-        context = multiprocessing.get_context("spawn")  # a fork would inherit threads' locks and open stores
-        self._inbox, outbox = context.Pipe(duplex=False)
-        name = f"segue-worker-{self._number}"
-        self.process = context.Process(target=_run_worker, args=(self._main, outbox), name=name)
-        self.process.start()
-        outbox.close()
-        self._started_s = time.monotonic()
-        log.info("worker started", extra={"worker": self._number, "worker_pid": self.process.pid})
+        self._backoff_s = policy.backoff_min_s
 
     @property
-    def signs(self) -> list[Connection | int]:
-        """What to wait for: its word that it is ready, its death."""
-        signs: list[Connection | int] = [self.process.sentinel] if self.process else []
-        return [*signs, self._inbox] if self._inbox else signs
+    def processes(self) -> list[WorkerProcess]:
+        """All that run, or have ended and are not reaped."""
+        return [each for each in (self.worker, self.successor, self.leaving) if each is not None]
+
+    @property
+    def vacant(self) -> bool:
+        """Whether somebody has to be started here."""
+        return self.worker is None and self.successor is None
+
+    @property
+    def ready(self) -> bool:
+        """Whether who fills it takes requests."""
+        return self.worker is not None and self.worker.ready
 
     def look(self) -> None:
-        """Take note of what happened to the process."""
-        if self._inbox is not None and self._inbox.poll():
-            self._listen(self._inbox)
-        if self.process is not None and not self.process.is_alive():
-            self._bury(self.process)
+        """Take note of what happened to its processes; bury a worker that died."""
+        for process in self.processes:
+            process.look()
+        if self.worker is not None and self.worker.ended:
+            self._bury(self.worker)
 
-    def _listen(self, inbox: Connection) -> None:
-        with suppress(EOFError):  # it died before it was ready
-            self.ready = inbox.recv_bytes() == _READY
-        self._hang_up()
-
-    def _bury(self, process: SpawnProcess) -> None:
-        lived_s = time.monotonic() - self._started_s
-        self.failed_starts = 0 if self.ready else self.failed_starts + 1
-        if lived_s >= self._policy.steady_after_s:
+    def _bury(self, worker: WorkerProcess) -> None:
+        self.failed_starts = 0 if worker.ready else self.failed_starts + 1
+        if time.monotonic() - worker.started_s >= self._policy.steady_after_s:
             self._backoff_s = self._policy.backoff_min_s
-        extra = {"worker": self._number, "exit_status": process.exitcode, "restart_in_s": self._backoff_s}
+        extra = {"worker": self.number, "exit_status": worker.exit_status, "restart_in_s": self._backoff_s}
         log.error("worker died", extra=extra)
         self.restart_s = time.monotonic() + self._backoff_s
         self._backoff_s = min(2 * self._backoff_s, self._policy.backoff_max_s)
-        self.close()
-
-    def close(self) -> None:
-        """Reap the process, which has ended, and give back what it took."""
-        self._hang_up()
-        if self.process is not None:
-            self.process.join()
-            self.process.close()
-        self.process = None
-        self.ready = False
-
-    def _hang_up(self) -> None:
-        if self._inbox is not None:
-            self._inbox.close()
-        self._inbox = None
+        worker.reap()
+        self.worker = None
 
 
-def _watch(crew: list[_Worker], policy: WorkerPolicy, wakeup: socket.socket, ready: Callable[[], None]) -> int:
-    announced = False
-    while True:
+class _Crew:
+    """All places, and the renewal that may be under way."""
+
+    def __init__(self, main: Callable[[], WorkerMain], policy: WorkerPolicy) -> None:
+        self._make_main = main
+        self._main = main()
+        self._policy = policy
+        self._places = [_Place(policy, number) for number in range(policy.workers)]
+        self._renewal: Iterator[None] | None = None
+        self._renewal_asked = False
+
+    def run(self, inbox: socket.socket, ready: Callable[[], None]) -> int:
+        """Keep all places filled until a signal to stop, or until it is hopeless."""
+        announced = False
+        while True:
+            self._fill()
+            heard = self._wait(inbox)
+            if _STOP in heard:
+                return 0
+            self._renewal_asked |= _RENEW in heard
+            for place in self._places:
+                place.look()
+            if not announced and all(place.ready for place in self._places):
+                announced = True
+                ready()
+            if max(place.failed_starts for place in self._places) >= self._policy.failed_starts_max:
+                log.error("workers do not start", extra={"attempts": self._policy.failed_starts_max})
+                return 1
+            if announced:
+                self._renew()
+
+    def stop(self, inbox: socket.socket) -> None:
+        """End all, in the time that the policy gives."""
+        processes = [process for place in self._places for process in place.processes]
+        for process in processes:
+            process.stop()
+        deadline_s = time.monotonic() + self._policy.stop_s
+        while any(not process.ended for process in processes) and time.monotonic() < deadline_s:
+            signs = [process.signs[0] for process in processes if not process.ended]
+            if inbox in wait([inbox, *signs], timeout=deadline_s - time.monotonic()) and _STOP in inbox.recv(64):
+                log.warning("asked twice to stop: not waiting for answers under way")
+                for process in processes:
+                    process.stop()
+                deadline_s = min(deadline_s, time.monotonic() + self._policy.hurried_stop_s)
+        for process in processes:
+            if not process.ended:
+                process.kill()
+            process.reap()
+
+    def _fill(self) -> None:
         now_s = time.monotonic()
-        for worker in crew:
-            if worker.process is None and worker.restart_s <= now_s:
-                worker.start()
-        signs = [sign for worker in crew for sign in worker.signs]
-        due_s = [worker.restart_s - now_s for worker in crew if worker.process is None]
-        if wakeup in wait([wakeup, *signs], timeout=min(due_s, default=None)):
-            return 0
-        for worker in crew:
-            worker.look()
-        if not announced and all(worker.ready for worker in crew):
-            announced = True
-            ready()
-        if max(worker.failed_starts for worker in crew) >= policy.failed_starts_max:
-            log.error("workers do not start", extra={"attempts": policy.failed_starts_max})
-            return 1
+        for place in self._places:
+            if place.vacant and place.restart_s <= now_s:
+                place.worker = WorkerProcess(self._main, place.number)
 
+    def _wait(self, inbox: socket.socket) -> bytes:
+        """Until something happens or is due; the signals that came."""
+        signs = [sign for place in self._places for process in place.processes for sign in process.signs]
+        now_s = time.monotonic()
+        due_s = [max(0.0, place.restart_s - now_s) for place in self._places if place.vacant]
+        if self._renewal is not None:
+            due_s.append(_LOOK_S)
+        return inbox.recv(64) if inbox in wait([inbox, *signs], timeout=min(due_s, default=None)) else b""
 
-def _stop(crew: list[_Worker], policy: WorkerPolicy) -> None:
-    deadline_s = time.monotonic() + policy.stop_s
-    running = [worker.process for worker in crew if worker.process is not None]
-    for process in running:
-        process.terminate()
-    for process in running:
-        process.join(max(0.0, deadline_s - time.monotonic()))
-        if process.is_alive():
-            log.error("worker did not stop in time, killing it", extra={"worker_pid": process.pid})
-            process.kill()
-    for worker in crew:
-        worker.close()
+    def _renew(self) -> None:
+        """Begin a renewal that was asked for, or go on with it."""
+        if self._renewal is None and self._renewal_asked:
+            self._renewal_asked = False
+            try:
+                self._main = self._make_main()
+            except PipelineError as error:
+                log.error("not renewed: the workers go on as they are", extra={"error": str(error), "hint": error.hint})
+                return
+            self._renewal = self._renewing()
+        if self._renewal is not None and next(self._renewal, "over") == "over":
+            self._renewal = None
+
+    def _renewing(self) -> Iterator[None]:
+        """One place after the other: start the successor, wait until it is ready, let the worker drain and end. Yields
+        whenever it waits. A successor that does not start ends the renewal; the workers that are there stay."""
+        for place in self._places:
+            place.successor = successor = WorkerProcess(self._main, place.number)
+            while not successor.ready:
+                if successor.ended or time.monotonic() - successor.started_s > self._policy.start_s:
+                    log.error("not renewed: the successor does not start", extra={"worker": place.number})
+                    if not successor.ended:
+                        successor.kill()
+                    successor.reap()
+                    place.successor = None
+                    return
+                yield
+            place.leaving, place.worker, place.successor = place.worker, successor, None
+            if place.leaving is not None:
+                yield from self._drained(place.leaving)
+                place.leaving = None
+        log.info("all workers renewed")
+
+    def _drained(self, leaving: WorkerProcess) -> Iterator[None]:
+        leaving.stop()
+        deadline_s = time.monotonic() + self._policy.stop_s
+        while not leaving.ended:
+            if time.monotonic() > deadline_s:
+                leaving.kill()
+                break
+            yield
+        leaving.reap()
 
 
 @contextmanager
-def _wakeup_on_signals() -> Iterator[socket.socket]:
-    """A socket that becomes readable on a stop signal; the signals' former handlers are put back at the end."""
+def _signals() -> Iterator[socket.socket]:
+    """A socket that tells which signals came, as bytes; their former handlers are put back at the end."""
     reader, writer = socket.socketpair()
     with reader, writer:
-        former = {number: signal.signal(number, lambda *_: _ring(writer)) for number in _STOP_SIGNALS}
+        writer.setblocking(False)
+        former = {number: signal.signal(number, lambda which, _: _tell(writer, which)) for number in _SIGNALS}
         try:
             yield reader
         finally:
@@ -184,22 +234,6 @@ def _wakeup_on_signals() -> Iterator[socket.socket]:
                 signal.signal(number, handler)
 
 
-def _ring(writer: socket.socket) -> None:
-    writer.send(b"!")
-
-
-def _run_worker(main: WorkerMain, outbox: Connection) -> None:
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-
-    def ready() -> None:
-        outbox.send_bytes(_READY)
-        outbox.close()
-
-    main(ready)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+def _tell(writer: socket.socket, number: int) -> None:
+    with suppress(BlockingIOError):  # thousands of signals that nobody has read yet: one more tells nothing
+        writer.send(_SIGNALS[signal.Signals(number)])

@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
+import socket
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -12,14 +12,16 @@ from pathlib import Path
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
+from origin.accept import allow_files, listen
 from origin.serve import base_url, serve
 from origin.settings import Auth, OriginSettings
 from protection.keys import KeyRing
-from segue.config import Config
+from segue.config import Config, load
 from segue.logs import set_up
 from segue.output import Output
 from segue.wiring import credentials, key_ring, store_url
-from segue.workers import Ready, WorkerPolicy, held_port, supervise
+from segue.worker_process import Ready, WorkerMain
+from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
@@ -45,11 +47,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
+    serving = _serving(config)
+    open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
+    try:
+        if config["workers"] == 1:
+            asyncio.run(_serve(serving, partial(_announce, output)))
+            return 0
+        return _serve_together(serving, config["workers"], arguments, output)
+    except OSError as error:
+        hint = "another program may have it: choose another with --port"
+        raise UsageError(
+            f"cannot serve on {config['host']} port {config['port']} ({error.strerror})", hint=hint
+        ) from error
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted") from error
+
+
+def _serving(config: Config) -> Serving:
     auth, keys = Auth(config["auth"]), key_ring(config)
     if (keys or auth is not Auth.NONE) and not config["token_key"]:
         hint = "set SEGUE_TOKEN_KEY: `openssl rand -hex 32` makes one"
         raise UsageError("some need a token, and there is no key to check tokens with", hint=hint)
-    serving = Serving(
+    return Serving(
         store=store_url(config),
         s3=credentials(config),
         settings=OriginSettings(
@@ -64,19 +83,6 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
-    open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
-    try:
-        if config["workers"] == 1:
-            asyncio.run(_serve(serving, partial(_announce, output)))
-            return 0
-        return _serve_together(serving, config["workers"], output)
-    except OSError as error:
-        hint = "another program may have it: choose another with --port"
-        raise UsageError(
-            f"cannot serve on {config['host']} port {config['port']} ({error.strerror})", hint=hint
-        ) from error
-    except KeyboardInterrupt as error:
-        raise Interrupted("interrupted") from error
 
 
 def _player_root() -> Path:
@@ -88,25 +94,30 @@ def _announce(output: Output, url: str) -> None:
     output.say(f"serving on {url}")
 
 
-async def _serve(serving: Serving, ready: Callable[[str], None]) -> None:
+async def _serve(serving: Serving, ready: Callable[[str], None], listener: socket.socket | None = None) -> None:
+    allow_files(serving.settings)
     store = open_store(serving.store, s3_credentials=serving.s3)
     try:
         with Catalog() as catalog:  # in memory: an origin keeps no state that matters
             listing = partial(add_routes, catalog=catalog, store=store, settings=DiscoverySettings())
-            await serve(serving.settings, store, keys=serving.keys, ready=ready, extend=[listing])
+            await serve(serving.settings, store, keys=serving.keys, ready=ready, extend=[listing], listener=listener)
     finally:
         await store.close()
 
 
-def _serve_together(serving: Serving, workers: int, output: Output) -> int:
-    with held_port(serving.settings.host, serving.settings.port) as port:
-        shared = replace(serving, settings=replace(serving.settings, port=port, reuse_port=True))
-        url = base_url(serving.settings.host, port)
-        return supervise(partial(_worker, shared), WorkerPolicy(workers=workers), ready=lambda: _announce(output, url))
+def _serve_together(serving: Serving, workers: int, arguments: argparse.Namespace, output: Output) -> int:
+    with listen(serving.settings) as listener:
+        url = base_url(*listener.getsockname()[:2])
+
+        def main() -> WorkerMain:
+            """What workers run, with the settings as they are now."""
+            return partial(_worker, _serving(load(vars(arguments))), listener)
+
+        policy = WorkerPolicy(workers=workers)
+        return supervise(main, policy, ready=lambda: _announce(output, url), stopping=listener.close)
 
 
-def _worker(serving: Serving, ready: Ready) -> None:
+def _worker(serving: Serving, listener: socket.socket, ready: Ready) -> None:
     """What each worker process runs."""
     set_up(serving.log_level, serving.log_format)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(serving, lambda _: ready()))
+    asyncio.run(_serve(serving, lambda _: ready(), listener))

@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--track", action="append", default=[], metavar="TRACK_ID",
         help="all of a track: playlists, media, keys, cover; repeatable; needs --store",
     )  # fmt: skip
-    parser.add_argument("--url", default="", metavar="PATH", help="nothing but this path, which the token does not show")
+    parser.add_argument(
+        "--url", default="", metavar="PATH", help="nothing but this path, which the token does not show"
+    )
     parser.add_argument("--seconds", type=int, metavar="N", help=f"how long it is good [{SECONDS}]")
     parser.add_argument("--expires", type=int, metavar="TIME", help="or until when, in seconds since the epoch")
     parser.add_argument("--starts", type=int, metavar="TIME", help="not before, in seconds since the epoch")
@@ -93,7 +95,9 @@ def _grant(arguments: argparse.Namespace, tracks: list[str]) -> Grant:
         raise UsageError("--seconds and --expires both say when it ends", hint="give one of them")
     acl = (*arguments.acl, *arguments.path, *tracks)
     if acl and arguments.url:
-        raise UsageError("a token for --url is for that alone", hint="--path names paths in a token that has others too")
+        raise UsageError(
+            "a token for --url is for that alone", hint="--path names paths in a token that has others too"
+        )
     begins_s = int(time.time()) if arguments.starts is None else arguments.starts
     seconds = SECONDS if arguments.seconds is None else arguments.seconds
     expires_s = begins_s + seconds if arguments.expires is None else arguments.expires

@@ -79,7 +79,7 @@ async def test_draining_ends_in_its_time(store: WatchedStore, track: Published) 
 async def test_a_taken_port_is_an_error(origin: Running, store: WatchedStore) -> None:
     """OSError, for the command to explain."""
     served = _Served(store, OriginSettings(port=origin.port))
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(OSError, match="Address already in use"):
         await served.task
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from segue.workers import WorkerPolicy, held_port
+from segue.workers import WorkerPolicy
 from tests.integration.origin.published import Published
 
 PROGRAM = [sys.executable, "-m", "tests.integration.origin.worker_program"]
@@ -77,22 +77,10 @@ def test_workers_that_never_start_are_given_up(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
 
 
-def test_a_held_port_is_free_for_workers_only() -> None:
-    """Port 0 becomes a real port, which nobody else can take, and on which nobody answers yet."""
-    with held_port("127.0.0.1", 0) as port:
-        assert port > 0
-        with pytest.raises(OSError, match="Connect call failed"):
-            asyncio.run(_connect(port))
-
-
 def test_a_crew_has_members() -> None:
     """Nobody asks for zero workers."""
     with pytest.raises(ValueError, match="at least one worker"):
         WorkerPolicy(workers=0)
-
-
-async def _connect(port: int) -> None:
-    await asyncio.open_connection("127.0.0.1", port)
 
 
 async def _ask(url: str, path: str, times: int) -> set[int]:

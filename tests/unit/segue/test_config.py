@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from model.errors import UsageError
-from segue.commands import config as command
 from origin.tokens import TokenKey
+from segue.commands import config as command
 from segue.config import SETTINGS, Config, load
 from segue.output import Output
 
