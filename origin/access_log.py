@@ -23,19 +23,40 @@ def access_log_class(metrics: Metrics) -> type[AbstractAccessLogger]:
             kind = request.get(KIND, ResourceClass.OTHER)  # what the parser refused has none
             metrics.request_served(kind, response.status, sent_bytes=request.writer.output_size, duration_s=time)
             if self.logger.isEnabledFor(logging.INFO):
-                self.logger.info("request served", extra=_log_fields(request, response, time))
+                fields = log_fields(
+                    method=request.method,
+                    path=path_of(request),
+                    status=response.status,
+                    kind=kind,
+                    sent_bytes=request.writer.output_size,
+                    duration_s=time,
+                    remote=request.transport.get_extra_info("peername") if request.transport else None,
+                    request_id=request.get(REQUEST_ID, ""),
+                )
+                self.logger.info("request served", extra=fields)
 
     return AccessLog
 
 
-def _log_fields(request: BaseRequest, response: web.StreamResponse, duration_s: float) -> dict[str, Any]:
+def log_fields(
+    *,
+    method: str,
+    path: str,
+    status: int,
+    kind: str,
+    sent_bytes: int,
+    duration_s: float,
+    remote: object,
+    request_id: str,
+) -> dict[str, Any]:
+    """What the log says of an answer. `path` is decoded and without a token, `remote` a socket's address."""
     return {
-        "method": request.method,
-        "url_path": path_of(request)[:_PATH_IN_LOG_MAX],
-        "status": response.status,
-        "resource": str(request.get(KIND, ResourceClass.OTHER)),
-        "sent_bytes": request.writer.output_size,
+        "method": method,
+        "url_path": path[:_PATH_IN_LOG_MAX],
+        "status": status,
+        "resource": str(kind),
+        "sent_bytes": sent_bytes,
         "duration_ms": round(1000 * duration_s, 3),
-        "remote": request.remote,
-        "request_id": request.get(REQUEST_ID, ""),
+        "remote": remote[0] if isinstance(remote, tuple) else remote,
+        "request_id": request_id,
     }

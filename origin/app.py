@@ -6,6 +6,7 @@ import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -17,6 +18,7 @@ from origin.admission import Admission
 from origin.cache_policy import ResourceClass, resource_class
 from origin.encoding import document
 from origin.errors import code_of, refusal, status_of
+from origin.hot_path import HOT, HotPath
 from origin.library import Library
 from origin.observe import HealthState, Metrics
 from origin.player import load_player
@@ -73,6 +75,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[KEYS] = keys
     app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
+    app[HOT] = HotPath(settings, metrics=metrics, request_id_of=partial(_request_id_of, app[REQUEST_IDS]))
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
     app.cleanup_ctx.append(_library)
@@ -100,8 +103,7 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
     """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
     metrics = request.app[METRICS]
     request[KIND] = resource_class(path_of(request))
-    offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
-    request[REQUEST_ID] = offered if _REQUEST_ID.fullmatch(offered) else next(ids)
+    request[REQUEST_ID] = _request_id_of(request.app[REQUEST_IDS], request.headers.get("X-Request-Id", ""))
     metrics.requests_in_progress += 1
     try:
         request.app[ADMISSION].check(request, request[KIND])
@@ -165,6 +167,10 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
         response.force_close()
     if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
         response.headers["X-Request-Id"] = request[REQUEST_ID]
+
+
+def _request_id_of(ids: Iterator[str], offered: str) -> str:
+    return offered if offered and _REQUEST_ID.fullmatch(offered) else next(ids)
 
 
 def _request_ids() -> Iterator[str]:

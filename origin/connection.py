@@ -1,14 +1,16 @@
-"""The connections of an origin: aiohttp's own, known while they are open, with our answer to what is not HTTP."""
+"""The connections of an origin: aiohttp's own, known while they are open, with our answer to what is not HTTP, and with
+a short cut for plain requests whose answer is ready (`hot_path.py`)."""
 
 import asyncio
 import logging
-from typing import Any
+from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.web_request import BaseRequest
 
 from origin.access import token_aside
 from origin.errors import refusal
+from origin.hot_path import HOT, Asked, HotPath
 
 log = logging.getLogger(__name__)
 
@@ -17,27 +19,22 @@ class Connection(web.RequestHandler):
     """aiohttp's connection, known while it is open, and with our answer to what aiohttp cannot parse: its own would
     repeat the request to the sender."""
 
-    __slots__ = ("_known_as", "_server", "_unfinished")
+    __slots__ = ("_asked", "_between_requests", "_hot", "_known_as", "_server", "_unfinished")
 
     def __init__(self, server: "Server", **settings: Any) -> None:
         super().__init__(server, **settings)
         self._server = server
         self._unfinished = False  # whether the last bytes that came completed no request
+        self._hot = server.hot
+        self._asked: Asked | None = None  # the plain request that the application answers now
+        self._between_requests = True  # whether aiohttp's parser has seen the whole of each request that it began
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has come."""
-        assert isinstance(transport, asyncio.Transport)
-        self._known_as = transport
-        self._server.transports.add(transport)
+        self._known_as = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        self._server.transports.add(self._known_as)
         self._server.all_closed.clear()
         super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of requests have come."""
-        before = self._request_count
-        super().data_received(data)
-        if data:
-            self._unfinished = self._request_count == before
 
     @property
     def head_open(self) -> bool:
@@ -57,6 +54,49 @@ class Connection(web.RequestHandler):
             self._server.all_closed.set()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests: a plain one whose answer is ready is answered at once, all else is aiohttp's."""
+        if self._between_requests and self._is_idle():
+            asked = self._hot.asked(data)
+            if asked is not None and self._answered(asked):
+                return
+            self._asked = asked
+        before = len(self._messages)
+        super().data_received(data)
+        if data:
+            self._unfinished = len(self._messages) == before
+        # The last bytes ended a head, and no body follows it: the next bytes begin a request.
+        self._between_requests = (
+            len(self._messages) > before
+            and data.endswith(b"\r\n\r\n")
+            and self._messages[-1][1] is EMPTY_PAYLOAD
+            and not self._upgraded
+            and not self._buffer_paused
+        )
+
+    def _is_idle(self) -> bool:
+        """Whether aiohttp waits for a request: all before are answered, and the connection is not to be closed."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _answered(self, asked: Asked) -> bool:
+        transport = self.transport
+        if transport is None or transport.get_write_buffer_size():  # a slow reader: aiohttp waits for it
+            return False
+        if not self._hot.answer(asked, transport):
+            return False
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send what the application answers, and have it ready for the next one who asks."""
+        asked, self._asked = self._asked, None
+        sent, gone = await super().finish_response(request, resp, start_time)
+        if asked is not None and not gone:
+            self._hot.keep(asked, sent)
+        return sent, gone
+
     def handle_error(
         self, request: BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
@@ -74,8 +114,9 @@ class Connection(web.RequestHandler):
 class Server(web.Server):
     """aiohttp's server, making our connections."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, hot: HotPath, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
+        self.hot = hot
         self.transports: set[asyncio.Transport] = set()
         self.all_closed = asyncio.Event()
         self.all_closed.set()
@@ -91,6 +132,7 @@ class Runner(web.AppRunner):
         made = await super()._make_server()
         return Server(
             made.request_handler,
+            hot=self.app[HOT],
             request_factory=token_aside(made.request_factory),
             handler_cancellation=made.handler_cancellation,
             loop=asyncio.get_running_loop(),

@@ -15,6 +15,7 @@ from origin.blocks import INIT_PART, part_range
 from origin.cache_policy import ResourceClass, caching
 from origin.conditional import Validators
 from origin.encoding import etag_of
+from origin.hot_path import HOT, Replay
 from origin.library import ART_SIDE, Live, StoredPackage
 from origin.observe import Health
 from origin.respond import Representation, send, send_document, send_stream
@@ -63,7 +64,9 @@ async def get_part(request: web.Request) -> web.Response:
         raise ObjectNotFound("no such segment", subject=request.path)
     etag = f'{etag_of(rendition.sha256)[:-1]}-{part.start}-{part.end}"'
     shown = _media(stored, rendition, etag=etag, size_bytes=part.size_bytes)
-    return await send(request, shown, partial(request.app[LIBRARY].part, stored, rendition, number))
+    library = request.app[LIBRARY]
+    replay = Replay(held=library.held_part(stored, rendition, number))
+    return await send(request, shown, partial(library.part, stored, rendition, number), replay=replay)
 
 
 async def get_track_file(request: web.Request) -> web.StreamResponse:
@@ -81,7 +84,8 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     """The media playlist of a rendition, in the segment-URL form."""
     stored, rendition = await _rendition(request)
     playlist = request.app[LIBRARY].media_playlist(stored, rendition)
-    return await send_document(request, playlist, immutable=True, purge_keys=_media_keys(stored, rendition))
+    keys = _media_keys(stored, rendition)
+    return await send_document(request, playlist, immutable=True, purge_keys=keys, replay=Replay())
 
 
 async def get_key(request: web.Request) -> web.Response:
@@ -101,7 +105,8 @@ async def get_multivariant(request: web.Request) -> web.Response:
     live = await library.live(track_id)
     stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
     playlist = library.multivariant(stored, _FAMILIES[request.match_info["family"]], live, label)
-    return await send_document(request, playlist, purge_keys=_track_keys(live))
+    replay = Replay(until_s=library.trusted_until_s(track_id))
+    return await send_document(request, playlist, purge_keys=_track_keys(live), replay=replay)
 
 
 async def get_mpd(request: web.Request) -> web.Response:
@@ -109,7 +114,8 @@ async def get_mpd(request: web.Request) -> web.Response:
     library, track_id = request.app[LIBRARY], request.match_info["track_id"]
     live = await library.live(track_id)
     stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
-    return await send_document(request, library.mpd(stored, live, label), purge_keys=_track_keys(live))
+    replay = Replay(until_s=library.trusted_until_s(track_id))
+    return await send_document(request, library.mpd(stored, live, label), purge_keys=_track_keys(live), replay=replay)
 
 
 async def get_package(request: web.Request) -> web.Response:
@@ -161,7 +167,7 @@ async def get_health(request: web.Request) -> web.Response:
 async def get_metrics(request: web.Request) -> web.Response:
     """The counters of this process, for Prometheus."""
     gauges = {
-        "segue_cached_bytes": float(request.app[LIBRARY].cached_bytes),
+        "segue_cached_bytes": float(request.app[LIBRARY].cached_bytes + request.app[HOT].weight),
         "segue_healthy": float(request.app[HEALTH].state() is Health.OK),
     }
     headers = {

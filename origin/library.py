@@ -123,6 +123,11 @@ class Library:
         """Names and cover of a track, live or not, at most `pointer_ttl_s` out of date."""
         return await self._mutable(self._labels, track_key(track_id), partial(_label, track_id))
 
+    def trusted_until_s(self, track_id: str) -> float:
+        """Until when, by the monotonic clock, what is known of a track needs no further look."""
+        known = self._pointers.get(current_key(track_id)), self._labels.get(track_key(track_id))
+        return min((each[0] for each in known if each is not None), default=0.0)
+
     async def package(self, recording_id: str, package_id: str) -> StoredPackage:
         """The record of a package, live or not."""
         key = package_key(recording_id, package_id, "package.json")
@@ -142,6 +147,12 @@ class Library:
         block = block_of(rendition, number, bytes_max=self._settings.read_ahead_bytes)
         parts = await self._fetches.run((key, block), partial(self._read_parts, key, rendition, block))
         return parts[number]
+
+    def held_part(
+        self, stored: StoredPackage, rendition: SegmentedRendition, number: int
+    ) -> Callable[[], bytes | None]:
+        """Gives part `number` for as long as it is held in memory; asking keeps it there."""
+        return partial(self._parts.get, (stored.track_file_key(rendition), number))
 
     async def stream(
         self, stored: StoredPackage, rendition: SegmentedRendition, start: int, end: int

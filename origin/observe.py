@@ -14,6 +14,7 @@ Labels = tuple[tuple[str, str], ...]
 class Cache(StrEnum):
     """The tiers in memory."""
 
+    READY = "ready"  # whole answers, before all others
     POINTER = "pointer"
     PACKAGE = "package"
     DOCUMENT = "document"

@@ -12,6 +12,7 @@ from origin.cache_policy import caching, surrogate_keys
 from origin.conditional import CONDITION_HEADERS, Decision, Validators, decide
 from origin.encoding import Document
 from origin.errors import code_of, refusal
+from origin.hot_path import REPLAY, Replay
 from origin.state import GATE, KIND, REQUEST_ID, SETTINGS
 
 log = logging.getLogger(__name__)
@@ -30,18 +31,29 @@ class Representation:
     varies: bool = False  # whether other clients get another coding
 
 
-async def send(request: web.Request, shown: Representation, load: Callable[[], Awaitable[bytes]]) -> web.Response:
-    """Answer with a body that is held in memory. `load` gives all of it, and is called only if it is needed."""
+async def send(
+    request: web.Request,
+    shown: Representation,
+    load: Callable[[], Awaitable[bytes]],
+    *,
+    replay: Replay | None = None,
+) -> web.Response:
+    """Answer with a body that is held in memory. `load` gives all of it, and is called only if it is needed. With
+    `replay` the answer, unless it is a part, may be sent again to those who ask the same."""
     decision = _decide(request, shown)
     if decision.status in _REFUSALS:
         return _refused(request, decision)
     headers = _headers(request, shown, decision)
     if decision.status == 304 or request.method == "HEAD":
-        return web.Response(status=decision.status, headers=headers)
-    body = await load()
-    if decision.end - decision.start != len(body):
-        body = body[decision.start : decision.end]
-    return web.Response(status=decision.status, body=body, headers=headers)
+        response = web.Response(status=decision.status, headers=headers)
+    else:
+        body = await load()
+        if decision.end - decision.start != len(body):
+            body = body[decision.start : decision.end]
+        response = web.Response(status=decision.status, body=body, headers=headers)
+    if replay is not None and decision.status != 206:
+        response[REPLAY] = replay
+    return response
 
 
 async def send_stream(
@@ -64,9 +76,14 @@ async def send_stream(
 
 
 async def send_document(
-    request: web.Request, document: Document, *, immutable: bool = False, purge_keys: tuple[str, ...] = ()
+    request: web.Request,
+    document: Document,
+    *,
+    immutable: bool = False,
+    purge_keys: tuple[str, ...] = (),
+    replay: Replay | None = None,
 ) -> web.Response:
-    """Answer with a document, in the coding that the client wants."""
+    """Answer with a document, in the coding that the client wants. `replay` is as in `send`."""
     coded = document.coded_for(request.headers.get("Accept-Encoding", ""))
     shown = Representation(
         validators=Validators(
@@ -81,7 +98,7 @@ async def send_document(
     async def load() -> bytes:
         return coded.body
 
-    return await send(request, shown, load)
+    return await send(request, shown, load, replay=replay)
 
 
 def _decide(request: web.Request, shown: Representation) -> Decision:

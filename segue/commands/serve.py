@@ -1,7 +1,6 @@
 """`segue serve`: the origin, with the player on its front page."""
 
 import argparse
-import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from origin.settings import Auth, OriginSettings
 from protection.keys import KeyRing
 from segue.config import Config, load
 from segue.logs import set_up
+from segue.loop import run_server
 from segue.output import Output
 from segue.wiring import credentials, key_ring, store_url
 from segue.worker_process import Ready, WorkerMain
@@ -51,7 +51,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
-            asyncio.run(_serve(serving, partial(_announce, output)))
+            run_server(_serve(serving, partial(_announce, output)))
             return 0
         return _serve_together(serving, config["workers"], arguments, output)
     except OSError as error:
@@ -120,4 +120,4 @@ def _serve_together(serving: Serving, workers: int, arguments: argparse.Namespac
 def _worker(serving: Serving, listener: socket.socket, ready: Ready) -> None:
     """What each worker process runs."""
     set_up(serving.log_level, serving.log_format)
-    asyncio.run(_serve(serving, lambda _: ready(), listener))
+    run_server(_serve(serving, lambda _: ready(), listener))

@@ -1,0 +1,191 @@
+"""Answers that are ready: sent from the connection as soon as a plain request for one is read.
+
+The application stays the only one to say what an answer is. What it once answered from memory to a plain request is
+kept here as it was written, and sent again to the very same question; all else goes the normal way.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from origin.access_log import log_fields
+from origin.cache_policy import resource_class
+from origin.hot_cache import HotCache
+from origin.http_date import http_date
+from origin.observe import Cache, Metrics
+from origin.plain_request import PlainHeaders, plain_headers, plain_line
+from origin.settings import OriginSettings
+
+log = logging.getLogger("origin.serve")  # the access log
+
+Asked = tuple[tuple[bytes, bytes], PlainHeaders]  # a request: its line and the variant that it wants; its headers
+Admit = Callable[[bytes], bytes | None]
+
+_HEAD_BYTES_MAX = 4096  # of a plain request: more than players and CDNs send
+_OVERHEAD_BYTES = 700  # of an answer that is kept, beside its bytes: objects, and its place in the table
+_BLOCKS_MAX = 1024  # header blocks that are remembered, each of at most _HEAD_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Allows an answer to be sent again as it is, to those who ask the very same.
+
+    `held` gives its body for as long as the cache that it came from holds it; without it the body is kept with the
+    answer. From `until_s` on, by the monotonic clock, it has to be made anew.
+    """
+
+    held: Callable[[], bytes | None] | None = None
+    until_s: float = float("inf")
+
+
+REPLAY = web.ResponseKey("replay", Replay)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Ready:
+    """An answer as it was written, but for the date and the request id in its head."""
+
+    method: str
+    path: str
+    kind: str
+    status: int
+    until_s: float
+    body: Callable[[], bytes | None]
+    head_parts: tuple[bytes, bytes, bytes]  # up to the date, up to the id, the rest
+    date_s: int = 0
+    dated: bytes = field(default=b"", repr=False)  # the head up to the id, as of `date_s`
+
+    def head(self, now_s: int, request_id: str) -> bytes:
+        if now_s != self.date_s:
+            before, between, _ = self.head_parts
+            self.date_s, self.dated = now_s, before + http_date(now_s).encode() + between
+        return self.dated + request_id.encode() + self.head_parts[2]
+
+
+class HotPath:
+    """The answers that are ready, in bounded memory, and how a request finds its own.
+
+    `admit` is for an origin that lets in only some: it gives the request line without what let it in, or None for a
+    request that it cannot prove to be admitted, which then goes the normal way.
+    """
+
+    def __init__(
+        self,
+        settings: OriginSettings,
+        *,
+        metrics: Metrics,
+        request_id_of: Callable[[str], str],
+        admit: Admit | None = None,
+    ) -> None:
+        self._metrics = metrics
+        self._request_id_of = request_id_of
+        self._admit = admit
+        self._headers_max = settings.headers_max
+        self._head_bytes_max = min(_HEAD_BYTES_MAX, settings.line_bytes_max, settings.header_bytes_max)
+        self._ready: HotCache[_Ready] = HotCache(settings.ready_cache_bytes)
+        self._blocks: dict[bytes, PlainHeaders] = {}
+        self._stopped = settings.ready_cache_bytes == 0
+
+    @property
+    def weight(self) -> int:
+        """The bytes that it holds by itself."""
+        return self._ready.weight
+
+    def stop(self) -> None:
+        """From now on everything goes the normal way."""
+        self._stopped = True
+
+    def asked(self, data: bytes) -> Asked | None:
+        """The plain request that these bytes are; None if they are anything else."""
+        end = data.find(b"\r\n")
+        if self._stopped or end < 0 or len(data) > self._head_bytes_max:
+            return None
+        block, line = data[end:], data[:end]
+        headers = self._blocks.get(block) or self._read(block)
+        if headers is None:
+            return None
+        if self._admit is not None:
+            admitted = self._admit(line)
+            if admitted is None:
+                return None
+            line = admitted
+        return (line, headers.variant), headers
+
+    def answer(self, asked: Asked, transport: asyncio.Transport) -> bool:
+        """Send the answer if it is ready, count it, log it; False if it is not."""
+        began_s = time.monotonic()
+        key, headers = asked
+        ready = self._ready.get(key)
+        body = ready.body() if ready is not None and began_s < ready.until_s else None
+        self._metrics.cache_asked(Cache.READY, hit=body is not None)
+        if ready is None or body is None:
+            return False
+        request_id = self._request_id_of(headers.request_id)
+        head = ready.head(int(time.time()), request_id)
+        transport.writelines((head, body))
+        sent_bytes, took_s = len(head) + len(body), time.monotonic() - began_s
+        self._metrics.request_served(ready.kind, ready.status, sent_bytes=sent_bytes, duration_s=took_s)
+        if log.isEnabledFor(logging.INFO):
+            fields = log_fields(
+                method=ready.method,
+                path=ready.path,
+                status=ready.status,
+                kind=ready.kind,
+                sent_bytes=sent_bytes,
+                duration_s=took_s,
+                remote=transport.get_extra_info("peername"),
+                request_id=request_id,
+            )
+            log.info("request served", extra=fields)
+        return True
+
+    def keep(self, asked: Asked, response: web.StreamResponse) -> None:
+        """Take what the application answered to this very request, if it may be sent again."""
+        (line, variant), _ = asked
+        replay, named = response.get(REPLAY), plain_line(line)
+        if replay is None or named is None or self._stopped or not response.keep_alive:
+            return
+        head_parts = _head_parts(response)
+        if head_parts is None:
+            return
+        method, path = named
+        assert isinstance(response, web.Response)
+        body = b"" if method == "HEAD" or response.status == 304 else response.body
+        assert isinstance(body, bytes)
+        held = replay.held if body else None
+        ready = _Ready(
+            method=method,
+            path=path,
+            kind=resource_class(path),
+            status=response.status,
+            until_s=replay.until_s,
+            body=held or (lambda: body),
+            head_parts=head_parts,
+        )
+        sizes = len(line), len(variant), *map(len, head_parts), 0 if held else len(body)
+        self._ready.put((line, variant), ready, weight=_OVERHEAD_BYTES + sum(sizes))
+
+    def _read(self, block: bytes) -> PlainHeaders | None:
+        headers = plain_headers(block, headers_max=self._headers_max)
+        if headers is not None and headers.lasting:
+            if len(self._blocks) >= _BLOCKS_MAX:
+                del self._blocks[next(iter(self._blocks))]
+            self._blocks[block] = headers
+        return headers
+
+
+HOT = web.AppKey("hot", HotPath)
+
+
+def _head_parts(response: web.StreamResponse) -> tuple[bytes, bytes, bytes] | None:
+    """The head as aiohttp writes it, cut where the date and the request id stand."""
+    shown = {"Date": "\0", "X-Request-Id": "\0"}
+    fields = "".join(f"{name}: {shown.get(name, value)}\r\n" for name, value in response.headers.items())
+    parts = f"HTTP/1.1 {response.status} {response.reason}\r\n{fields}\r\n".encode().split(b"\0")
+    if len(parts) != 3 or list(response.headers).index("Date") > list(response.headers).index("X-Request-Id"):
+        return None
+    return parts[0], parts[1], parts[2]
