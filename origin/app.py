@@ -3,10 +3,8 @@
 import asyncio
 import itertools
 import logging
-import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -21,6 +19,7 @@ from origin.errors import code_of, refusal, status_of
 from origin.hot_path import HOT, HotPath
 from origin.library import Library
 from origin.observe import HealthState, Metrics
+from origin.plain_request import REQUEST_ID_FORM
 from origin.player import load_player
 from origin.respond import send_document
 from origin.settings import OriginSettings
@@ -42,7 +41,6 @@ from storage.base import ObjectStore
 
 log = logging.getLogger(__name__)
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
@@ -75,7 +73,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[KEYS] = keys
     app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
-    app[HOT] = HotPath(settings, metrics=metrics, request_id_of=partial(_request_id_of, app[REQUEST_IDS]))
+    app[HOT] = HotPath(settings, metrics=metrics, request_ids=app[REQUEST_IDS])
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
     app.cleanup_ctx.append(_library)
@@ -103,7 +101,8 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
     """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
     metrics = request.app[METRICS]
     request[KIND] = resource_class(path_of(request))
-    request[REQUEST_ID] = _request_id_of(request.app[REQUEST_IDS], request.headers.get("X-Request-Id", ""))
+    offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
+    request[REQUEST_ID] = offered if REQUEST_ID_FORM.fullmatch(offered) else next(ids)
     metrics.requests_in_progress += 1
     try:
         request.app[ADMISSION].check(request, request[KIND])
@@ -167,10 +166,6 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
         response.force_close()
     if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
         response.headers["X-Request-Id"] = request[REQUEST_ID]
-
-
-def _request_id_of(ids: Iterator[str], offered: str) -> str:
-    return offered if offered and _REQUEST_ID.fullmatch(offered) else next(ids)
 
 
 def _request_ids() -> Iterator[str]:

@@ -56,11 +56,15 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests: a plain one whose answer is ready is answered at once, all else is aiohttp's."""
-        if self._between_requests and self._is_idle():
-            asked = self._hot.asked(data)
-            if asked is not None and self._answered(asked):
+        waiter, transport = self._waiter, self.transport
+        # aiohttp waits for a request, so all before are answered, and the connection is not about to be closed.
+        if self._between_requests and waiter is not None and not waiter.done() and transport is not None:
+            self._asked = asked = self._hot.asked(data)
+            # With a slow reader, whose last answer has not all gone out, aiohttp waits.
+            if asked is not None and not transport.get_write_buffer_size() and self._hot.answer(asked, transport):
+                self._asked = None
+                self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                 return
-            self._asked = asked
         before = len(self._messages)
         super().data_received(data)
         if data:
@@ -73,19 +77,6 @@ class Connection(web.RequestHandler):
             and not self._upgraded
             and not self._buffer_paused
         )
-
-    def _is_idle(self) -> bool:
-        """Whether aiohttp waits for a request: all before are answered, and the connection is not to be closed."""
-        return self._waiter is not None and not self._waiter.done()
-
-    def _answered(self, asked: Asked) -> bool:
-        transport = self.transport
-        if transport is None or transport.get_write_buffer_size():  # a slow reader: aiohttp waits for it
-            return False
-        if not self._hot.answer(asked, transport):
-            return False
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        return True
 
     async def finish_response(
         self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None

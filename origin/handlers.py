@@ -166,6 +166,7 @@ async def get_health(request: web.Request) -> web.Response:
 
 async def get_metrics(request: web.Request) -> web.Response:
     """The counters of this process, for Prometheus."""
+    request.app[HOT].settle()
     gauges = {
         "segue_cached_bytes": float(request.app[LIBRARY].cached_bytes + request.app[HOT].weight),
         "segue_healthy": float(request.app[HEALTH].state() is Health.OK),

@@ -7,7 +7,7 @@ kept here as it was written, and sent again to the very same question; all else 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -45,16 +45,25 @@ class Replay:
 REPLAY = web.ResponseKey("replay", Replay)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """Answers of one kind and status that were sent since the last `settle`."""
+
+    kind: str
+    status: int
+    answers: int = 0
+    sent_bytes: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class _Ready:
     """An answer as it was written, but for the date and the request id in its head."""
 
     method: str
     path: str
-    kind: str
-    status: int
     until_s: float
     body: Callable[[], bytes | None]
+    tally: "_Tally"
     head_parts: tuple[bytes, bytes, bytes]  # up to the date, up to the id, the rest
     date_s: int = 0
     dated: bytes = field(default=b"", repr=False)  # the head up to the id, as of `date_s`
@@ -74,21 +83,18 @@ class HotPath:
     """
 
     def __init__(
-        self,
-        settings: OriginSettings,
-        *,
-        metrics: Metrics,
-        request_id_of: Callable[[str], str],
-        admit: Admit | None = None,
+        self, settings: OriginSettings, *, metrics: Metrics, request_ids: Iterator[str], admit: Admit | None = None
     ) -> None:
         self._metrics = metrics
-        self._request_id_of = request_id_of
+        self._request_ids = request_ids
         self._admit = admit
         self._headers_max = settings.headers_max
         self._head_bytes_max = min(_HEAD_BYTES_MAX, settings.line_bytes_max, settings.header_bytes_max)
         self._ready: HotCache[_Ready] = HotCache(settings.ready_cache_bytes)
         self._blocks: dict[bytes, PlainHeaders] = {}
-        self._stopped = settings.ready_cache_bytes == 0
+        self._tallies: dict[tuple[str, int], _Tally] = {}
+        if settings.ready_cache_bytes == 0:
+            self.stop()
 
     @property
     def weight(self) -> int:
@@ -97,14 +103,20 @@ class HotPath:
 
     def stop(self) -> None:
         """From now on everything goes the normal way."""
-        self._stopped = True
+        self._head_bytes_max = 0
+
+    def settle(self) -> None:
+        """Tell the metrics what was sent: counted here first, for that is cheaper."""
+        for tally in self._tallies.values():
+            counts, tally.answers, tally.sent_bytes = (tally.answers, tally.sent_bytes), 0, 0
+            self._metrics.requests_served_at_once(tally.kind, tally.status, answers=counts[0], sent_bytes=counts[1])
 
     def asked(self, data: bytes) -> Asked | None:
         """The plain request that these bytes are; None if they are anything else."""
         end = data.find(b"\r\n")
-        if self._stopped or end < 0 or len(data) > self._head_bytes_max:
+        if end < 0 or len(data) > self._head_bytes_max:
             return None
-        block, line = data[end:], data[:end]
+        line, block = data[:end], data[end:]
         headers = self._blocks.get(block) or self._read(block)
         if headers is None:
             return None
@@ -117,26 +129,27 @@ class HotPath:
 
     def answer(self, asked: Asked, transport: asyncio.Transport) -> bool:
         """Send the answer if it is ready, count it, log it; False if it is not."""
-        began_s = time.monotonic()
         key, headers = asked
+        now_s = time.monotonic()
         ready = self._ready.get(key)
-        body = ready.body() if ready is not None and began_s < ready.until_s else None
-        self._metrics.cache_asked(Cache.READY, hit=body is not None)
+        body = ready.body() if ready is not None and now_s < ready.until_s else None
         if ready is None or body is None:
+            self._metrics.cache_asked(Cache.READY, hit=False)
             return False
-        request_id = self._request_id_of(headers.request_id)
+        request_id = headers.request_id or next(self._request_ids)
         head = ready.head(int(time.time()), request_id)
         transport.writelines((head, body))
-        sent_bytes, took_s = len(head) + len(body), time.monotonic() - began_s
-        self._metrics.request_served(ready.kind, ready.status, sent_bytes=sent_bytes, duration_s=took_s)
+        sent_bytes = len(head) + len(body)
+        ready.tally.answers += 1
+        ready.tally.sent_bytes += sent_bytes
         if log.isEnabledFor(logging.INFO):
             fields = log_fields(
                 method=ready.method,
                 path=ready.path,
-                status=ready.status,
-                kind=ready.kind,
+                status=ready.tally.status,
+                kind=ready.tally.kind,
                 sent_bytes=sent_bytes,
-                duration_s=took_s,
+                duration_s=time.monotonic() - now_s,
                 remote=transport.get_extra_info("peername"),
                 request_id=request_id,
             )
@@ -147,10 +160,8 @@ class HotPath:
         """Take what the application answered to this very request, if it may be sent again."""
         (line, variant), _ = asked
         replay, named = response.get(REPLAY), plain_line(line)
-        if replay is None or named is None or self._stopped or not response.keep_alive:
-            return
         head_parts = _head_parts(response)
-        if head_parts is None:
+        if replay is None or named is None or head_parts is None or not response.keep_alive:
             return
         method, path = named
         assert isinstance(response, web.Response)
@@ -160,14 +171,16 @@ class HotPath:
         ready = _Ready(
             method=method,
             path=path,
-            kind=resource_class(path),
-            status=response.status,
             until_s=replay.until_s,
             body=held or (lambda: body),
+            tally=self._tally(resource_class(path), response.status),
             head_parts=head_parts,
         )
         sizes = len(line), len(variant), *map(len, head_parts), 0 if held else len(body)
         self._ready.put((line, variant), ready, weight=_OVERHEAD_BYTES + sum(sizes))
+
+    def _tally(self, kind: str, status: int) -> _Tally:
+        return self._tallies.setdefault((kind, status), _Tally(kind, status))
 
     def _read(self, block: bytes) -> PlainHeaders | None:
         headers = plain_headers(block, headers_max=self._headers_max)

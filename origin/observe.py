@@ -71,6 +71,15 @@ class Metrics:
         self.sent_bytes[kind] += sent_bytes
         self._durations.setdefault(kind, _Histogram()).add(duration_s)
 
+    def requests_served_at_once(self, kind: str, status: int, *, answers: int, sent_bytes: int) -> None:
+        """Count answers that were ready: whole answers out of memory, each in microseconds."""
+        if not answers:
+            return
+        self.cache[Cache.READY, "hit"] += answers
+        self.requests[kind, f"{status // 100}xx"] += answers
+        self.sent_bytes[kind] += sent_bytes
+        self._durations.setdefault(kind, _Histogram()).counts[0] += answers
+
     def cache_asked(self, cache: Cache, *, hit: bool) -> None:
         """Count a look into a cache."""
         self.cache[cache, "hit" if hit else "miss"] += 1

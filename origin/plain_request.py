@@ -7,6 +7,8 @@ on these lists, or not in the one usual form, is not plain: it is for the parser
 import re
 from dataclasses import dataclass
 
+REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what a client may call its request
+
 _LINE = re.compile(r"(GET|HEAD) (/[A-Za-z0-9._/-]*) HTTP/1\.1")
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*)")
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]+")
@@ -33,7 +35,7 @@ class PlainHeaders:
     """What the headers of a plain request say."""
 
     variant: bytes  # equal only for requests that get equal answers
-    request_id: str  # the one that was offered, or empty
+    request_id: str  # the one that was offered; empty if there is none, or no good one
     lasting: bool  # whether the next requests of this client are likely to have the same bytes
 
 
@@ -65,6 +67,8 @@ def plain_headers(block: bytes, *, headers_max: int) -> PlainHeaders | None:
         return None
     variant = b"\n".join([values.get(name, b"-") for name in _VARIES_BY])
     request_id = values.get(b"x-request-id", b"").decode("ascii")
+    if not REQUEST_ID_FORM.fullmatch(request_id):
+        request_id = ""
     return PlainHeaders(variant, request_id, values.keys().isdisjoint(_PASSING))
 
 
