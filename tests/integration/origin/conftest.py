@@ -17,6 +17,7 @@ from origin.serve import listening
 from origin.settings import OriginSettings
 from protection.keys import NO_KEYS, KeyRing
 from storage.filesystem import FilesystemStore
+from tests.integration.origin.crew import Crew
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
 
@@ -39,9 +40,9 @@ class Running:
         return int(self.url.rstrip("/").rpartition(":")[2])
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
     """Wait for what the origin does by itself."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - the conditions are counters
             await asyncio.sleep(0.005)
 
@@ -112,6 +113,18 @@ async def origin(start: Start) -> AsyncIterator[Running]:
     """An origin with default settings."""
     async with start() as running:
         yield running
+
+
+@pytest.fixture
+def crew(request: pytest.FixtureRequest, shelf: tuple[Path, Published]) -> Iterator[Crew]:
+    """Two workers over the published track; of the kind that is asked for, `good` if none is."""
+    running = Crew(shelf[0], "2", getattr(request, "param", "good"))
+    yield running
+    if running.process.poll() is None:
+        running.process.terminate()
+    running.process.wait(20)
+    assert running.process.stdout is not None
+    running.process.stdout.close()
 
 
 async def _publish_into(folder: Path) -> Published:

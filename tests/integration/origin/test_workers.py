@@ -4,50 +4,19 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from segue.workers import WorkerPolicy
+from tests.integration.origin.crew import PROGRAM, Crew, is_worker
 from tests.integration.origin.published import Published
 
-PROGRAM = [sys.executable, "-m", "tests.integration.origin.worker_program"]
 
-
-class _Crew:
-    """The supervising process and what it started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.process = subprocess.Popen([*PROGRAM, str(folder), "2"], stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-
-    def workers(self) -> list[int]:
-        """The pids of its living workers."""
-        try:
-            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        except FileNotFoundError:
-            return []
-        return [int(pid) for pid in children if _is_worker(int(pid))]
-
-
-@pytest.fixture
-def crew(shelf: tuple[Path, Published]) -> Iterator[_Crew]:
-    """Two workers over the published track."""
-    running = _Crew(shelf[0])
-    yield running
-    if running.process.poll() is None:
-        running.process.terminate()
-    running.process.wait(20)
-    assert running.process.stdout is not None
-    running.process.stdout.close()
-
-
-def test_a_killed_worker_is_replaced_and_a_signal_ends_all(crew: _Crew, track: Published) -> None:
+def test_a_killed_worker_is_replaced_and_a_signal_ends_all(crew: Crew, track: Published) -> None:
     """SIGKILL one of two: no new connection fails, and soon there are two again. SIGTERM: exit 0, none is left."""
     first, second = crew.workers()
     os.kill(first, signal.SIGKILL)
@@ -59,16 +28,16 @@ def test_a_killed_worker_is_replaced_and_a_signal_ends_all(crew: _Crew, track: P
     assert asyncio.run(_ask(crew.url, f"{track.base}/index.m3u8", 20)) == {200}
     crew.process.terminate()
     assert crew.process.wait(20) == 0
-    assert not [pid for pid in workers if _is_worker(pid)]
+    assert not [pid for pid in workers if is_worker(pid)]
 
 
-def test_workers_do_not_outlive_their_parent(crew: _Crew) -> None:
+def test_workers_do_not_outlive_their_parent(crew: Crew) -> None:
     """SIGKILL the parent: the workers notice and stop by themselves."""
     workers = crew.workers()
     assert len(workers) == 2
     crew.process.kill()
     crew.process.wait(5)
-    _until(lambda: not [pid for pid in workers if _is_worker(pid)])
+    _until(lambda: not [pid for pid in workers if is_worker(pid)])
 
 
 def test_workers_that_never_start_are_given_up(tmp_path: Path) -> None:
@@ -92,15 +61,6 @@ async def _ask(url: str, path: str, times: int) -> set[int]:
                 await response.read()
                 statuses.add(response.status)
     return statuses
-
-
-def _is_worker(pid: int) -> bool:
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return b"spawn_main" in command and state != "Z"
 
 
 def _until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
