@@ -196,10 +196,14 @@ class StorageDenied(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The store did not answer in time or answered that it cannot; trying again may help."""
+    """The store did not answer in time or answered that it cannot; trying again may help, `retry_after_s` from now."""
 
     code = "storage-unavailable"
     retryable = True
+
+    def __init__(self, message: str, *, subject: str = "", hint: str = "", retry_after_s: float = 0.0) -> None:
+        super().__init__(message, subject=subject, hint=hint)
+        self.retry_after_s = retry_after_s
 
 
 class Overloaded(PipelineError):

@@ -27,6 +27,8 @@ from segue.config import Config
 from storage.address import FileAddress, parse_address
 from storage.base import ObjectStore
 from storage.open import S3Credentials, open_store
+from storage.retry import RetryPolicy
+from storage.s3_limits import S3Limits
 
 READERS_MAX = 2  # reading tags takes milliseconds
 
@@ -53,6 +55,16 @@ def credentials(config: Config) -> S3Credentials | None:
     """The keys of the S3 service, None if there are none."""
     access, secret = config["s3_access_key"], config["s3_secret_key"]
     return S3Credentials(access_key=access, secret_key=secret) if access and secret else None
+
+
+def serving_limits(deadline_s: float) -> S3Limits:
+    """For a store that listeners wait for: three tries, and an answer or an error of its own within `deadline_s`."""
+    return S3Limits(
+        connect_timeout_s=0.15 * deadline_s,
+        read_timeout_s=0.3 * deadline_s,
+        retry=RetryPolicy(attempts=3, total_s=0.9 * deadline_s, first_pause_s=0.1, pause_max_s=1.0),
+        failures_in_a_row_max=5,
+    )
 
 
 @asynccontextmanager

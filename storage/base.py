@@ -64,7 +64,8 @@ class ObjectStream:
     """Bytes `start` up to, not including, `end` of one version of an object, on their way; all of that version's info.
 
     `chunks` gives them once, in order, each when it has come and none of them empty; the last one only when all of
-    them are of one version. It raises StorageUnavailable if they end early, stall or are replaced meanwhile.
+    them are of one version. It raises StorageUnavailable if they end early, stall, are replaced meanwhile or (where all
+    of an object came over a network) do not have its hash.
     `start` and `end` are equal only for an empty object.
     """
 

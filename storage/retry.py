@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from model.errors import StorageError
+from model.errors import StorageError, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,8 @@ Result = TypeVar("Result")
 class RetryPolicy:
     """At most `attempts` calls; none begins later than `total_s` after the first.
 
-    Before the n-th repetition there is a pause of a random part of `first_pause_s` × 2^(n-1), at most `pause_max_s`.
+    Before the n-th repetition there is a pause of a random part of `first_pause_s` × 2^(n-1), at most `pause_max_s`,
+    and before that what the store itself asked us to wait. Where that goes past `total_s` there is no repetition.
     """
 
     attempts: int = 4
@@ -48,7 +49,8 @@ async def retrying(attempt: Callable[[], Awaitable[Result]], policy: RetryPolicy
             return await attempt()
         except StorageError as error:
             failures += 1
-            pause = policy.pause_s(failures)
+            asked_s = error.retry_after_s if isinstance(error, StorageUnavailable) else 0.0
+            pause = asked_s + policy.pause_s(failures)
             if not error.retryable or failures >= policy.attempts or clock() + pause > deadline:
                 raise
             log.info("store call repeated", extra={"attempt": failures + 1, "error_code": error.code})

@@ -10,7 +10,6 @@ has to be read from its bytes); a `put` is one up to `part_bytes` (16 MiB), beyo
 import asyncio
 import hashlib
 import io
-import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
@@ -30,6 +29,7 @@ from minio.datatypes import Object
 from model.errors import ObjectNotFound, StorageError, StorageUnavailable, UsageError
 from storage.address import S3Address, S3Credentials
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
+from storage.breaker import Breaker
 from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import local_error
 from storage.file_io import CHUNK_BYTES, new_file, write_all
@@ -38,12 +38,10 @@ from storage.keys import checked, checked_prefix, is_key
 from storage.retry import retrying
 from storage.s3_errors import SDK_ERRORS, no_bucket, storage_error
 from storage.s3_limits import S3Limits
-from storage.s3_reads import Answer, SignedReads
+from storage.s3_reads import SHA256_HEADER, Answer, SignedReads, stored_hash
 from storage.workers import CancelFlag, Workers
 
-SHA256_HEADER = "x-amz-meta-sha256"
 FOREIGN_HASHES_MAX = 4096  # hashes kept of objects that something else wrote
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Result = TypeVar("Result")
 
@@ -83,6 +81,7 @@ class S3Store:
             connect_timeout_s=self._limits.connect_timeout_s,
             read_timeout_s=self._limits.read_timeout_s,
         )
+        self._breaker = Breaker(self._limits.failures_in_a_row_max)
 
     async def head(self, key: str) -> ObjectInfo:
         """Info of the object as it is now: one request."""
@@ -92,13 +91,13 @@ class S3Store:
     async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
         """Info and bytes of one version, from one answer; see ObjectStore."""
         checked(key)
-        return await self._in_time(key, partial(self._read, key, byte_range))
+        return await self._reading(key, partial(self._read, key, byte_range))
 
     @asynccontextmanager
     async def open(self, key: str, byte_range: ByteRange | None = None) -> AsyncIterator[ObjectStream]:
         """Info and bytes of one version as they come, from one answer; see ObjectStore."""
         checked(key)
-        answer, info = await self._in_time(key, partial(self._answer, key, byte_range))
+        answer, info = await self._reading(key, partial(self._answer, key, byte_range))
         with closing(answer):
             yield ObjectStream(info=info, start=answer.span.start, end=answer.span.end, chunks=answer.chunks())
 
@@ -140,6 +139,9 @@ class S3Store:
     async def _trying(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
         return await retrying(attempt, self._limits.retry)
 
+    async def _reading(self, key: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
+        return await self._breaker.run(partial(self._in_time, key, attempt), key)
+
     async def _in_time(self, key: str, attempt: Callable[[], Awaitable[Result]]) -> Result:
         limit_s = self._limits.retry.total_s
         try:
@@ -161,7 +163,7 @@ class S3Store:
             raise
         self._bucket_seen = True
         headers = found.metadata or {}
-        sha256 = _sha256(headers) or self._foreign_hash(key, headers.get("ETag", ""), flag)
+        sha256 = stored_hash(headers) or self._foreign_hash(key, headers.get("ETag", ""), flag)
         return _described(key, headers, found.size or 0, sha256)
 
     def _require_bucket(self) -> None:
@@ -178,12 +180,12 @@ class S3Store:
             if answer.span.end - answer.span.start > self._limits.read_bytes_max:
                 hint = "read a range, or fetch the object to a file"
                 raise StorageError(f"more than {self._limits.read_bytes_max} bytes at once", subject=key, hint=hint)
-            return ObjectBody(info=info, data=await answer.whole())
+            return ObjectBody(info=info, data=b"".join([chunk async for chunk in answer.chunks()]))
 
     async def _answer(self, key: str, byte_range: ByteRange | None) -> tuple[Answer, ObjectInfo]:
         answer = await self._reads.get(key, self._name(key), byte_range)
         try:
-            if not (sha256 := _sha256(answer.headers)):
+            if not (sha256 := stored_hash(answer.headers)):
                 etag = answer.headers.get("ETag", "")
                 sha256 = await self._workers.run(partial(self._foreign_hash, key, etag))
             return answer, _described(key, answer.headers, answer.span.size, sha256)
@@ -352,12 +354,6 @@ def _base(client: Minio, address: S3Address) -> str:
     """What the URLs of objects in the bucket begin with. The SDK knows which services want the bucket in the host."""
     parts = urlsplit(client.get_presigned_url("GET", address.bucket, "x"))
     return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('x')}"
-
-
-def _sha256(headers: Mapping[str, str]) -> str:
-    """The hash that we stored with an object; empty if something else wrote it."""
-    sha256 = headers.get(SHA256_HEADER, "")
-    return sha256 if _SHA256.fullmatch(sha256) else ""
 
 
 def _described(key: str, headers: Mapping[str, str], size: int, sha256: str) -> ObjectInfo:

@@ -29,7 +29,8 @@ def storage_error(error: Exception, subject: str) -> StorageError:
     """Our error for one of SDK_ERRORS or HTTP_ERRORS about the object (or prefix) `subject`."""
     match error:
         case S3Error():
-            return _service_error(error.code or "", error.response.status, error.message or "", subject)
+            known = _service_error(error.code or "", error.response.status, error.message or "", subject)
+            return _after(error.response.headers.get("Retry-After"), known)
         case ServerError():
             return _status_error(error.status_code, f"status {error.status_code}", subject)
         case InvalidResponseError():
@@ -45,18 +46,24 @@ def storage_error(error: Exception, subject: str) -> StorageError:
             return _not_s3(f"{type(error).__name__}: {error}", subject)
 
 
-def answered_error(status: int, body: bytes, subject: str) -> StorageError:
+def answered_error(status: int, body: bytes, subject: str, *, retry_after: str | None = None) -> StorageError:
     """Our error for an answer with this status, which is none that was hoped for, and the first bytes of its body."""
     text = body.decode("utf-8", "replace")
     code, message = (found.group(1) if (found := part.search(text)) else "" for part in _ERROR_PARTS.values())
-    if code:
-        return _service_error(code, status, message, subject)
-    return _without_code(status, subject)
+    error = _service_error(code, status, message, subject) if code else _without_code(status, subject)
+    return _after(retry_after, error)
 
 
 def no_bucket(bucket: str) -> StorageError:
     """The bucket of the store is not there."""
     return StorageError("no such bucket", subject=bucket, hint="create the bucket, or correct the store's URL")
+
+
+def _after(retry_after: str | None, error: StorageError) -> StorageError:
+    """The same error, with the seconds that the service asks us to wait; a date, which S3 does not send, is ignored."""
+    if isinstance(error, StorageUnavailable) and retry_after and re.fullmatch(r"\d{1,6}", retry_after):
+        error.retry_after_s = float(retry_after)
+    return error
 
 
 def _service_error(code: str, status: int, message: str, subject: str) -> StorageError:

@@ -12,7 +12,8 @@ class S3Limits:
     """What one store may use. A `put` holds `part_bytes` in memory, a `read` at most `read_bytes_max`.
 
     `connections` are for `read` and `open`; all else has one for each of the `threads`. `connect_timeout_s` and
-    `read_timeout_s` are for one wait at the socket. A `read`, and the entering of `open`, end within `retry.total_s`.
+    `read_timeout_s` are for one wait at the socket. A `read`, and the entering of `open`, end within `retry.total_s`;
+    after `failures_in_a_row_max` of them that failed they fail at once, see Breaker (None: each tries for itself).
     """
 
     threads: int = 16
@@ -22,6 +23,7 @@ class S3Limits:
     page_entries: int = 1000
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 30.0
+    failures_in_a_row_max: int | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:

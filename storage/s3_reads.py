@@ -3,6 +3,7 @@
 The signature is the SDK's. Why not the SDK's own reads: docs/decisions/0020-signed-reads.md.
 """
 
+import hashlib
 import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from model.errors import RangeNotSatisfiable, StorageError, StorageUnavailable
 from storage.base import ByteRange
 from storage.s3_errors import HTTP_ERRORS, answered_error, storage_error
 
+SHA256_HEADER = "x-amz-meta-sha256"
 BUFFER_BYTES = 128 << 10
 _ERROR_BODY_BYTES_MAX = 16 << 10
 _NO_BODY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,12 @@ class Answer:
         self.span = span
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The bytes in order, as they come. Raises StorageUnavailable if they end early or a wait is too long."""
+        """The bytes in order, as they come. Raises StorageUnavailable if they end early or a wait is too long, and
+        before the last of a whole object if they do not have its hash.
+        """
         skip, left = self.span.skip, self.span.end - self.span.start
+        digest = hashlib.sha256()
+        wanted = stored_hash(self.headers) if left == self.span.size else ""
         while left:
             try:
                 data = await self._response.content.readany()
@@ -57,11 +64,12 @@ class Answer:
             skip -= skipped
             if data := data[skipped : skipped + left]:
                 left -= len(data)
+                if wanted:
+                    digest.update(data)
+                if wanted and not left and digest.hexdigest() != wanted:
+                    hint = "try again; if it stays so, the object is damaged: publish it again"
+                    raise StorageUnavailable("the bytes do not have their hash", subject=self._key, hint=hint)
                 yield data
-
-    async def whole(self) -> bytes:
-        """All bytes of the span. Raises as `chunks` does."""
-        return b"".join([chunk async for chunk in self.chunks()])
 
     def close(self) -> None:
         """Give the connection back, or close it if bytes are still to come. Idempotent."""
@@ -99,7 +107,8 @@ class SignedReads:
             raise storage_error(error, key) from error
         try:
             if response.status not in (200, 206):
-                raise answered_error(response.status, await _start_of(response), key)
+                retry_after = response.headers.get("Retry-After")
+                raise answered_error(response.status, await _start_of(response), key, retry_after=retry_after)
             return Answer(key, response, _span(key, response, byte_range))
         except BaseException:
             response.close()
@@ -143,6 +152,12 @@ class SignedReads:
             date=now,
         )
         return {name: str(value) for name, value in headers.items()} | {"Accept-Encoding": "identity"}
+
+
+def stored_hash(headers: Mapping[str, str]) -> str:
+    """The hash that we stored with an object; empty if something else wrote it."""
+    sha256 = headers.get(SHA256_HEADER, "")
+    return sha256 if _SHA256.fullmatch(sha256) else ""
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:

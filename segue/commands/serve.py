@@ -19,7 +19,7 @@ from segue.config import Config, load
 from segue.logs import set_up
 from segue.loop import run_server
 from segue.output import Output
-from segue.wiring import credentials, key_ring, store_url
+from segue.wiring import credentials, key_ring, serving_limits, store_url
 from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store
@@ -96,7 +96,8 @@ def _announce(output: Output, url: str) -> None:
 
 async def _serve(serving: Serving, ready: Callable[[str], None], listener: socket.socket | None = None) -> None:
     allow_files(serving.settings)
-    store = open_store(serving.store, s3_credentials=serving.s3)
+    limits = serving_limits(serving.settings.store_deadline_s)
+    store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
         with Catalog() as catalog:  # in memory: an origin keeps no state that matters
             listing = partial(add_routes, catalog=catalog, store=store, settings=DiscoverySettings())

@@ -1,6 +1,7 @@
 """S3Store against a service that misbehaves at the socket: every fault is an error of ours, in bounded time."""
 
 import asyncio
+import hashlib
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -20,18 +21,12 @@ from storage.base import ByteRange
 from storage.retry import RetryPolicy
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
-from tests.support.bad_server import HANG, HANG_UP, answer, bad_server, s3_error
+from tests.support.bad_server import HANG, HANG_UP, answer, bad_server, s3_error, stored
 
 ONCE = RetryPolicy(attempts=1)
 THREE = RetryPolicy(attempts=3, first_pause_s=0.001)
-SHA256 = "ab" * 32
-HEADERS = {
-    "ETag": '"1"',
-    "x-amz-meta-sha256": SHA256,
-    "Content-Type": "audio/mp4",
-    "Cache-Control": "no-cache",
-    "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT",
-}
+SHA256 = hashlib.sha256(b"whole").hexdigest()
+HEADERS = stored(b"whole")
 
 Call = Callable[[S3Store, Path], Awaitable[object]]
 
@@ -176,14 +171,13 @@ async def test_a_stream_that_ends_early_says_so_and_is_not_repeated() -> None:
         assert (got, len(server.requests)) == (b"half", 1)
 
 
-async def test_a_fetch_checks_the_hash(tmp_path: Path) -> None:
-    """Bytes that are not those of the stored hash do not become the target file."""
+@pytest.mark.parametrize("call", ["read", "open", "fetch"])
+async def test_a_whole_object_has_its_hash_checked(call: str, tmp_path: Path) -> None:
+    """Bytes that are not those of the stored hash become no body, no stream's end and no file."""
     with bad_server(answer("200 OK", b"wrong bytes", HEADERS)) as server:
-        store = _store(server.port)
-        with pytest.raises(StorageUnavailable, match="hash"):
-            await store.fetch("a", tmp_path / "target")
-        await store.close()
-    assert list(tmp_path.iterdir()) == []
+        error = await _fails(server.port, CALLS[call], tmp_path)
+    assert type(error) is StorageUnavailable
+    assert "hash" in str(error)
 
 
 async def test_a_fault_that_passes_is_not_seen(tmp_path: Path) -> None:

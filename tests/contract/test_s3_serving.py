@@ -1,0 +1,242 @@
+"""S3Store with the limits of `segue serve`, while the service is in trouble: an answer or an error, in time."""
+
+import asyncio
+import hashlib
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from model.errors import ObjectNotFound, StorageUnavailable
+from segue.wiring import serving_limits
+from storage.address import S3Address, S3Credentials
+from storage.base import ByteRange
+from storage.s3 import S3Store
+from tests.support.bad_server import HANG, HANG_UP, BadServer, Paced, Reply, Reset, answer, bad_server, s3_error, stored
+
+DEADLINE_S = 2.0  # connecting may take 0.3 s, each wait 0.6 s, all tries together 1.8 s
+BODY = bytes(range(250)) * 400
+GOOD = answer("200 OK", BODY, stored(BODY))
+HALF = answer("200 OK", BODY[:50_000], stored(BODY), claim=len(BODY))
+SLOW_DOWN = s3_error("503 Slow Down", "SlowDown")
+FAULTS: dict[str, Reply] = {
+    "no-first-byte": HANG,
+    "late-first-byte": Paced(data=GOOD, delay_s=1.2),
+    "trickle": Paced(data=GOOD, step=2000, pause_s=0.1),
+    "stall": Paced(data=GOOD, step=60_000, pause_s=1.2),
+    "truncated": HALF,
+    "truncated-by-reset": Reset(HALF),
+    "reset": Reset(),
+    "hang-up": HANG_UP,
+    "500": s3_error("500 Internal Server Error", "InternalError"),
+    "502": answer("502 Bad Gateway", b"<html>proxy</html>"),
+    "503": answer("503 Service Unavailable"),
+    "slow-down": SLOW_DOWN,
+    "429": answer("429 Too Many Requests"),
+    "too-long-a-length": answer("200 OK", BODY, stored(BODY), claim=len(BODY) + 9),
+    "too-short-a-length": answer("200 OK", BODY, stored(BODY), claim=len(BODY) - 9),
+    "no-http": b"\x16\x03\x01\x02\x00 hello",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    """No thread and no connection outlives a test."""
+    threads, sockets = threading.active_count(), _tcp_sockets()
+    yield
+    assert threading.active_count() <= threads
+    assert _tcp_sockets() == sockets
+
+
+def _tcp_sockets() -> int:
+    rows = (Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()).splitlines()
+    known = {f"socket:[{fields[9]}]" for row in rows if (fields := row.split())[0] != "sl"}
+    links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum(link in known for link in links)
+
+
+@asynccontextmanager
+async def _serving(port: int, deadline_s: float = DEADLINE_S) -> AsyncIterator[S3Store]:
+    address = S3Address(bucket="bucket", endpoint=f"127.0.0.1:{port}", secure=False)
+    keys = S3Credentials(access_key="a", secret_key="s")
+    store = S3Store(address, keys, limits=serving_limits(deadline_s))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_a_fault_that_stays_is_told_within_the_deadline(fault: Reply) -> None:
+    """StorageUnavailable with a hint, before the origin's own deadline, in a bounded number of requests."""
+    with bad_server(fault) as server:
+        async with _serving(server.port) as store:
+            began = time.monotonic()
+            with pytest.raises(StorageUnavailable) as caught:
+                await store.read("a")
+            assert time.monotonic() - began < DEADLINE_S
+            assert caught.value.hint
+        assert 1 <= len(server.requests) <= 6
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_a_fault_that_passes_is_not_noticed(fault: Reply) -> None:
+    """The next try brings the object. Only what trickles uses up the time of all tries."""
+    with bad_server(fault, GOOD) as server:
+        async with _serving(server.port) as store:
+            if isinstance(fault, Paced) and fault.step == 2000:
+                with pytest.raises(StorageUnavailable):
+                    await store.read("a")
+            else:
+                assert (await store.read("a")).data == BODY
+
+
+async def test_a_service_that_flaps_is_read() -> None:
+    """Every other answer is bad, in every way; every read is good."""
+    flapping = [each for fault in FAULTS.values() if not isinstance(fault, Paced) for each in (fault, GOOD)]
+    with bad_server(*flapping) as server:
+        async with _serving(server.port) as store:
+            for _ in range(len(flapping) // 2):
+                assert (await store.read("a")).data == BODY
+
+
+async def test_a_service_that_is_not_there_is_told_at_once() -> None:
+    """Refused three times, with short pauses between."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    async with _serving(port) as store:
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable, match="did not answer"):
+            await store.read("a")
+        assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("fault", [HALF, Reset(HALF), Paced(data=GOOD, step=60_000, pause_s=1.2)])
+async def test_a_stream_gives_what_comes_and_then_the_error(fault: Reply) -> None:
+    """The first bytes are good; the end is StorageUnavailable, after one wait at the longest."""
+    with bad_server(fault) as server:
+        async with _serving(server.port) as store:
+            got, began = b"", time.monotonic()
+            with pytest.raises(StorageUnavailable):
+                async with store.open("a") as stream:
+                    async for chunk in stream.chunks:
+                        got += chunk
+            assert time.monotonic() - began < DEADLINE_S
+            assert got == BODY[: len(got)]
+            assert bool(got) or isinstance(fault, Reset)  # a reset may throw away what had come
+
+
+async def test_the_first_chunk_comes_before_the_last_is_sent() -> None:
+    """Nothing is collected on the way."""
+    with bad_server(Paced(data=GOOD, step=20_000, pause_s=0.1)) as server:
+        async with _serving(server.port) as store, store.open("a") as stream:
+            assert stream.info.sha256 == hashlib.sha256(BODY).hexdigest()
+            first = await anext(stream.chunks)
+            assert not server.answered.is_set()
+            assert first + b"".join([chunk async for chunk in stream.chunks]) == BODY
+
+
+async def test_who_leaves_a_stream_hangs_up() -> None:
+    """Cancelled amid a slow answer: the connection is closed at once, and nothing is asked again."""
+    with bad_server(Paced(data=GOOD, step=5000, pause_s=0.1), GOOD) as server:
+        async with _serving(server.port) as store:
+            task = asyncio.create_task(_all_of(store))
+            assert await asyncio.to_thread(server.asked.wait, 5)
+            await asyncio.sleep(0.3)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            assert await asyncio.to_thread(_is_left, server)
+            assert len(server.requests) == 1
+
+
+async def _all_of(store: S3Store) -> bytes:
+    async with store.open("a") as stream:
+        return b"".join([chunk async for chunk in stream.chunks])
+
+
+def _is_left(server: BadServer) -> bool:
+    """Whether the server can send no more, well before its answer would be over."""
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline and not server.hung_up_on.is_set():
+        time.sleep(0.01)
+    return server.hung_up_on.is_set()
+
+
+async def test_a_throttled_read_waits_as_long_as_it_is_asked_to() -> None:
+    """Retry-After is kept, where there is time for it."""
+    throttled = s3_error("503 Slow Down", "SlowDown", {"Retry-After": "1"})
+    with bad_server(throttled, GOOD) as server:
+        async with _serving(server.port) as store:
+            began = time.monotonic()
+            assert (await store.read("a")).data == BODY
+            assert 1 <= time.monotonic() - began < DEADLINE_S
+
+
+@pytest.mark.parametrize("value", ["60", "999999"])
+async def test_who_is_asked_to_wait_too_long_says_so_at_once(value: str) -> None:
+    """No second request, and the error tells how long."""
+    with bad_server(answer("429 Too Many Requests", headers={"Retry-After": value})) as server:
+        async with _serving(server.port) as store:
+            began = time.monotonic()
+            with pytest.raises(StorageUnavailable) as caught:
+                await store.read("a")
+            assert time.monotonic() - began < 1
+            assert caught.value.retry_after_s == float(value)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-5", "1e9", "9" * 30, "Fri, 31 Dec 1999 23:59:59 GMT"])
+async def test_a_retry_after_that_is_no_number_is_ignored(value: str) -> None:
+    """The usual pause then."""
+    with bad_server(s3_error("503 Slow Down", "SlowDown", {"Retry-After": value}), GOOD) as server:
+        async with _serving(server.port) as store:
+            assert (await store.read("a")).data == BODY
+
+
+async def test_a_service_that_is_down_keeps_one_waiting_and_no_more() -> None:
+    """After five failures in a row all fail at once but one, which finds out when the service is back."""
+    with bad_server(HANG) as server:
+        async with _serving(server.port) as store:
+            down = await asyncio.gather(*(store.read("a") for _ in range(5)), return_exceptions=True)
+            assert {type(each) for each in down} == {StorageUnavailable}
+            asked = len(server.requests)
+            probe = asyncio.create_task(store.read("a"))
+            await asyncio.sleep(0.05)
+            began = time.monotonic()
+            for _ in range(50):
+                with pytest.raises(StorageUnavailable, match="down"):
+                    await store.read("b")
+                with pytest.raises(StorageUnavailable, match="down"):
+                    async with store.open("b", ByteRange(0, 5)):
+                        raise AssertionError("opened")
+            assert time.monotonic() - began < 0.5
+            server.answers = [GOOD]
+            assert (await probe).data == BODY
+            assert len(server.requests) == asked + 2
+            together = await asyncio.gather(*(store.read("a") for _ in range(20)))
+            assert all(body.data == BODY for body in together)
+
+
+async def test_what_is_missing_is_no_failure_of_the_service() -> None:
+    """Any number of answers 404 leaves it open; a probe that is cancelled lets the next one try."""
+    missing = s3_error("404 Not Found", "NoSuchKey")
+    with bad_server(missing) as server:
+        async with _serving(server.port) as store:
+            for _ in range(12):
+                with pytest.raises(ObjectNotFound):
+                    await store.read("a")
+            server.answers = [HANG]
+            await asyncio.gather(*(store.read("a") for _ in range(5)), return_exceptions=True)
+            probe = asyncio.create_task(store.read("a"))
+            await asyncio.sleep(0.05)
+            probe.cancel()
+            await asyncio.wait([probe])
+            server.answers = [missing]
+            for _ in range(3):
+                with pytest.raises(ObjectNotFound):
+                    await store.read("a")
