@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
@@ -33,7 +34,7 @@ from minio.signer import sign_v4_s3
 from minio.time import to_amz_date
 
 from scripts.s3_server import S3Server, running_server
-from storage.base import ObjectStore
+from storage.base import ByteRange, ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 
@@ -45,15 +46,16 @@ ROUND_S = 0.6
 FIRST_BYTES = 64 << 10  # what a thread hands over before the rest
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-Read = Callable[[str], Awaitable[float]]  # reads an object to its end; returns the moment of the first byte
+# Reads that many bytes of an object, as the origin reads a block of a track file; returns the moment of the first byte.
+Read = Callable[[str, int], Awaitable[float]]
 
 
 def store_read(store: ObjectStore) -> Read:
-    """As the origin reads: a stream."""
+    """A stream of a store of ours."""
 
-    async def read(key: str) -> float:
+    async def read(key: str, size: int) -> float:
         first_s = 0.0
-        async with store.open(key) as stream:
+        async with store.open(key, ByteRange(0, size)) as stream:
             async for _ in stream.chunks:
                 first_s = first_s or time.perf_counter()
         return first_s
@@ -70,9 +72,10 @@ def threads_read(server: S3Server, threads: int) -> Read:
     )  # fmt: skip
     executor = ThreadPoolExecutor(threads)
 
-    async def read(key: str) -> float:
+    async def read(key: str, size: int) -> float:
         loop = asyncio.get_running_loop()
-        response = await loop.run_in_executor(executor, client.get_object, server.bucket, f"bench/{key}")
+        get = partial(client.get_object, server.bucket, f"bench/{key}", length=size)
+        response = await loop.run_in_executor(executor, get)
         try:
             await loop.run_in_executor(executor, response.read, FIRST_BYTES)
             first_s = time.perf_counter()
@@ -89,7 +92,7 @@ def bare_read(server: S3Server, connection: http.client.HTTPConnection) -> Read:
     """Blocking, one connection: what the service and the machine allow."""
     credentials = Credentials(server.writer.access_key, server.writer.secret_key)
 
-    async def read(key: str) -> float:
+    async def read(key: str, size: int) -> float:
         url = urlsplit(f"http://{server.endpoint}/{server.bucket}/bench/{key}")
         now = datetime.now(UTC)
         headers: dict[str, str | list[str] | tuple[str]] = {
@@ -99,7 +102,8 @@ def bare_read(server: S3Server, connection: http.client.HTTPConnection) -> Read:
             method="GET", url=url, region="us-east-1", headers=headers, credentials=credentials,
             content_sha256=EMPTY_SHA256, date=now,
         )  # fmt: skip
-        connection.request("GET", url.path, headers={name: str(value) for name, value in headers.items()})
+        signed = {name: str(value) for name, value in headers.items()}
+        connection.request("GET", url.path, headers=signed | {"Range": f"bytes=0-{size - 1}"})
         response = connection.getresponse()
         response.read1(FIRST_BYTES)
         first_s = time.perf_counter()
@@ -109,7 +113,7 @@ def bare_read(server: S3Server, connection: http.client.HTTPConnection) -> Read:
     return read
 
 
-async def crowd(read: Read, keys: list[str], concurrency: int) -> tuple[list[float], float, float]:
+async def crowd(read: Read, keys: list[str], size: int, concurrency: int) -> tuple[list[float], float, float]:
     """So many readers for ROUND_S: seconds to each first byte, reads per second, CPU seconds per read."""
     waits: list[float] = []
     turn = count()
@@ -118,7 +122,7 @@ async def crowd(read: Read, keys: list[str], concurrency: int) -> tuple[list[flo
     async def reader() -> None:
         while time.perf_counter() - began < ROUND_S:
             asked_s = time.perf_counter()
-            first_s = await read(keys[next(turn) % len(keys)])
+            first_s = await read(keys[next(turn) % len(keys)], size)
             waits.append(first_s - asked_s)
 
     await asyncio.gather(*(reader() for _ in range(concurrency)))
@@ -126,14 +130,14 @@ async def crowd(read: Read, keys: list[str], concurrency: int) -> tuple[list[flo
     return waits, len(waits) / took_s, cpu_s / len(waits)
 
 
-async def compare(ways: dict[str, Read], keys: list[str], concurrency: int, size: int) -> dict[str, object]:
+async def compare(ways: dict[str, Read], keys: list[str], size: int, concurrency: int) -> dict[str, object]:
     """The ways in turns, each round after one that is not counted."""
     waits: dict[str, list[float]] = defaultdict(list)
     rates: dict[str, list[float]] = defaultdict(list)
     cpu: dict[str, list[float]] = defaultdict(list)
     for round_ in range(ROUNDS + 1):
         for name, read in ways.items():
-            found = await crowd(read, keys, concurrency)
+            found = await crowd(read, keys, size, concurrency)
             if round_:
                 waits[name] += found[0]
                 rates[name].append(found[1])
@@ -154,7 +158,7 @@ async def filled(store: ObjectStore) -> dict[str, list[str]]:
     """Objects of every size."""
     keys = {name: [f"{name.replace(' ', '')}/{n}" for n in range(OBJECTS)] for name in SIZES}
     for name, size in SIZES.items():
-        data = os.urandom(size)
+        data = os.urandom(size + 1)
         for key in keys[name]:
             await store.put(key, data, media_type="audio/mp4", cache_control="no-cache")
     return keys
@@ -179,7 +183,7 @@ async def measured(server: S3Server, folder: Path) -> AsyncIterator[tuple[str, d
             if concurrency == 1:
                 ways["bare"] = bare_read(server, connection)
             for name, size in SIZES.items():
-                yield f"{concurrency} x {name}", await compare(ways, keys[name], concurrency, size)
+                yield f"{concurrency} x {name}", await compare(ways, keys[name], size, concurrency)
 
 
 async def main() -> None:

@@ -128,6 +128,7 @@ class SignedReads:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections),
                 timeout=self._timeout,
+                headers={"User-Agent": "segue", "Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # the bytes are what was stored, whatever is said about them
                 read_bufsize=BUFFER_BYTES,
@@ -151,7 +152,7 @@ class SignedReads:
             content_sha256=_NO_BODY_SHA256,
             date=now,
         )
-        return {name: str(value) for name, value in headers.items()} | {"Accept-Encoding": "identity"}
+        return {name: str(value) for name, value in headers.items()}
 
 
 def stored_hash(headers: Mapping[str, str]) -> str:
