@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 from model.errors import ObjectNotFound, StorageUnavailable
 from segue.wiring import serving_limits
@@ -41,6 +42,13 @@ FAULTS: dict[str, Reply] = {
     "too-short-a-length": answer("200 OK", BODY, stored(BODY), claim=len(BODY) - 9),
     "no-http": b"\x16\x03\x01\x02\x00 hello",
 }
+
+
+@pytest.fixture(autouse=True)
+def _the_loop_is_never_blocked() -> Iterator[None]:
+    """Reading is all asynchronous: whatever blocks raises."""
+    with blockbuster_ctx(["storage"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,8 @@ class BadServer:
     def _reply(self, connection: socket.socket) -> None:
         with suppress(OSError):
             connection.settimeout(5)
-            request = _request(connection)
+            if not (request := _request(connection)):
+                return  # somebody who looked for the port's last owner
             with self._lock:
                 self.requests.append(request)
                 reply = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
