@@ -77,9 +77,7 @@ class S3Store:
             _base(self._client, address),
             region=address.region,
             credentials=Credentials(credentials.access_key, credentials.secret_key),
-            connections=self._limits.connections,
-            connect_timeout_s=self._limits.connect_timeout_s,
-            read_timeout_s=self._limits.read_timeout_s,
+            limits=self._limits,
         )
         self._breaker = Breaker(self._limits.failures_in_a_row_max)
 

@@ -6,6 +6,7 @@ The signature is the SDK's. Why not the SDK's own reads: docs/decisions/0020-sig
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from minio.time import to_amz_date
 from model.errors import RangeNotSatisfiable, StorageError, StorageUnavailable
 from storage.base import ByteRange
 from storage.s3_errors import HTTP_ERRORS, answered_error, storage_error
+from storage.s3_limits import S3Limits
 
 SHA256_HEADER = "x-amz-meta-sha256"
 BUFFER_BYTES = 128 << 10
@@ -66,9 +68,9 @@ class Answer:
                 left -= len(data)
                 if wanted:
                     digest.update(data)
-                if wanted and not left and digest.hexdigest() != wanted:
-                    hint = "try again; if it stays so, the object is damaged: publish it again"
-                    raise StorageUnavailable("the bytes do not have their hash", subject=self._key, hint=hint)
+                    if not left and digest.hexdigest() != wanted:
+                        hint = "try again; if it stays so, the object is damaged: publish it again"
+                        raise StorageUnavailable("the bytes do not have their hash", subject=self._key, hint=hint)
                 yield data
 
     def close(self) -> None:
@@ -77,23 +79,13 @@ class Answer:
 
 
 class SignedReads:
-    """GETs of the objects whose URLs begin with `base`, on at most `connections` connections of its own."""
+    """GETs of the objects whose URLs begin with `base`, on at most `limits.connections` connections of its own."""
 
-    def __init__(
-        self,
-        base: str,
-        *,
-        region: str,
-        credentials: Credentials,
-        connections: int,
-        connect_timeout_s: float,
-        read_timeout_s: float,
-    ) -> None:
+    def __init__(self, base: str, *, region: str, credentials: Credentials, limits: S3Limits) -> None:
         self._base = base
         self._region = region
         self._credentials = credentials
-        self._connections = connections
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s, sock_read=read_timeout_s)
+        self._limits = limits
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -126,8 +118,12 @@ class SignedReads:
             raise StorageError("the store is closed", subject="s3-store")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
-                timeout=self._timeout,
+                connector=aiohttp.TCPConnector(limit=self._limits.connections),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,  # the store's own
+                    sock_connect=self._limits.connect_timeout_s,
+                    sock_read=self._limits.read_timeout_s,
+                ),
                 headers={"User-Agent": "segue", "Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # the bytes are what was stored, whatever is said about them
@@ -162,10 +158,12 @@ def stored_hash(headers: Mapping[str, str]) -> str:
 
 
 async def _start_of(response: aiohttp.ClientResponse) -> bytes:
-    try:
-        return await response.content.read(_ERROR_BODY_BYTES_MAX)
-    except HTTP_ERRORS:
-        return b""  # the status says enough
+    """The body, which is short; read to its end, so that the connection can be used again."""
+    body = b""
+    with suppress(*HTTP_ERRORS):  # the status says enough
+        while len(body) < _ERROR_BODY_BYTES_MAX and (data := await response.content.readany()):
+            body += data
+    return body
 
 
 def _span(key: str, response: aiohttp.ClientResponse, asked: ByteRange | None) -> Span:

@@ -1,13 +1,15 @@
 """One S3 service for the session, and a store of each kind for every test."""
 
+import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from scripts.s3_server import S3Server, running_server
+from segue.loop import new_event_loop
 from storage.address import S3Address, S3Credentials, parse_address
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
@@ -15,6 +17,13 @@ from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
 
 READ_BYTES_MAX = 1 << 20
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Batch jobs run on Python's own event loop; what serves listeners is tried on its own, too."""
+    if item.path.name == "test_s3_serving.py":
+        return {"asyncio": asyncio.new_event_loop, "served": new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -75,3 +75,21 @@ async def test_a_read_can_be_cut_and_a_call_delayed(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(waiting.head("a"), 0.05)
     await store.close()
+
+
+async def test_a_stream_can_be_refused_or_cut(tmp_path: Path) -> None:
+    """The first fails when it is opened, the second after half of its bytes, the third is whole."""
+    store = FaultyStore(FilesystemStore(tmp_path), kind="open", fail_at=1, truncate_at=2)
+    await _put(store, "a")
+    with pytest.raises(StorageUnavailable):
+        async with store.open("a"):
+            raise AssertionError("opened")
+    got = b""
+    async with store.open("a") as stream:
+        with pytest.raises(StorageUnavailable):
+            async for chunk in stream.chunks:
+                got += chunk
+    async with store.open("a") as stream:
+        assert [chunk async for chunk in stream.chunks] == [b"0123456789"]
+    assert (got, store.counts["open"]) == (b"01234", 3)
+    await store.close()
