@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 _NUMBER_MAX = 999_999
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
@@ -20,7 +20,7 @@ _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
 class TrackRow:
     """What the catalog knows of a track. `package_id` is None, and `families` empty, while it has no live package.
 
-    `families` are the codec families that players can have, joined by spaces.
+    `families` are the codec families that players can have, joined by spaces; `protected`: of no use without keys.
 
     The versions are those of `track.json` and `current.json` that the row was made from (as ObjectEntry.version has
     them), None where there was no such object.
@@ -41,6 +41,7 @@ class TrackRow:
     duration_s: float
     level_lufs: float | None
     families: str
+    protected: bool
 
     def __post_init__(self) -> None:
         if not (self.track_id and self.title):
@@ -84,7 +85,7 @@ TABLES = (
         title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, album_artist TEXT NOT NULL,
         track_number INTEGER, disc_number INTEGER,
         duration_s REAL NOT NULL, level_lufs REAL, families TEXT NOT NULL,
-        sort_key BLOB NOT NULL
+        protected INTEGER NOT NULL, sort_key BLOB NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",

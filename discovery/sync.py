@@ -169,6 +169,7 @@ def _row_of(track: Track, versions: PointerVersions, package: Package | None) ->
             duration_s=(package or track).media_samples / SAMPLE_RATE_HZ,
             level_lufs=package.level_lufs if package else track.mezzanine.loudness.integrated_lufs,
             families=" ".join(package.codecs) if package else "",
+            protected=bool(package and package.protection),
         )
     except (ValueError, OverflowError) as error:
         hint = "publish the track again, with other tags"

@@ -109,7 +109,8 @@ def _track(row: TrackRow) -> dict[str, object]:
         "duration_s": row.duration_s,
         "level_lufs": row.level_lufs,
         "playlists": playlists,
-        "mpd": f"{base}/{MPD_NAME}",
+        "mpd": None if row.protected else f"{base}/{MPD_NAME}",  # DASH has no such protection
+        "protected": bool(row.protected),  # SQLite has 0 and 1
         "art": art[str(_ART_SIDE)],
         "art_sizes": art,
     }

@@ -15,10 +15,12 @@ from aiohttp.web_request import BaseRequest
 
 from model.errors import ObjectNotFound, TokenRefused
 from origin.cache_policy import ResourceClass, resource_class
+from origin.form import plain
 from origin.settings import Auth, OriginSettings
-from origin.tokens import NAMES, Grant, is_for_one_url, read_as_sent, split_prefix
+from origin.tokens import NAMES, PREFIX, Grant, is_for_one_url, read_as_sent, split_prefix
 
 TOKEN = web.RequestKey("token", str)  # what stood in front of the path, as it was sent
+_FRONT = PREFIX.encode()
 _FOR_ALL = frozenset({ResourceClass.PAGE, ResourceClass.OPERATIONS})
 
 RequestFactory = Callable[..., BaseRequest]
@@ -41,10 +43,10 @@ class Gate:
     def admit(self, raw_path: str) -> str | None:
         """The path without the token in front, if that alone lets a GET of it in; None if only `check` can tell.
 
-        Cheap, for answers that are ready. The path is as it was sent, without a query.
+        Cheap, for answers that are ready. The path is as it was sent; with a query only `check` can tell.
         """
         token, path = split_prefix(raw_path)
-        if "%" in path:
+        if "%" in path or "?" in path or "#" in path:
             return None
         kind = resource_class(path)
         if token is None:
@@ -61,14 +63,28 @@ class Gate:
         A preflight needs no token: browsers send it without cookies, and its answer is the same for all.
         """
         path = request.rel_url.raw_path
-        if "%" in path:  # no URL of ours needs it, and one resource has one spelling
-            raise ObjectNotFound("no URL here is percent-encoded", subject=path)
+        if "%" in path or request.rel_url.raw_fragment:  # no URL of ours has either: one resource has one spelling
+            raise ObjectNotFound("no URL here is percent-encoded, or has a fragment", subject=path)
         kind, token = resource_class(path), request.get(TOKEN)
         if token is None:
             if not self._needs_token(kind) or request.method == "OPTIONS":
                 return
             token = next(_beside_the_path(request), "")  # "" is none
         self._let_in(token, path, kind, ip=request.remote or "")
+
+    def admit_line(self, line: bytes) -> bytes | None:
+        """A request line, as `admit` takes paths: without the token, or None."""
+        method, _, rest = line.partition(b" ")
+        target, _, version = rest.rpartition(b" ")
+        if self._auth is Auth.NONE and not target.startswith(_FRONT):
+            return line  # keys are never ready
+        path = self.admit(target.decode("latin-1"))
+        return None if path is None else b" ".join((method, path.encode("latin-1"), version))
+
+    @property
+    def known(self) -> int:
+        """How many tokens are kept."""
+        return self._grant.cache_info().currsize
 
     def shared(self, kind: ResourceClass) -> bool:
         """Whether caches in front may keep an answer for everybody: not what only we would have asked a token for."""
@@ -87,9 +103,10 @@ class Gate:
 
 
 def token_aside(make: RequestFactory) -> RequestFactory:
-    """A factory of requests that takes the token off the path, so that all that comes after sees the path alone."""
+    """A factory of plain requests that takes the token off the path: all that comes after sees the path alone."""
 
     def making(message: Any, *rest: Any) -> BaseRequest:
+        message = plain(message)
         token, path = split_prefix(message.url.raw_path)
         if token is None:
             return make(message, *rest)

@@ -18,7 +18,6 @@ from origin.settings import OriginSettings
 
 log = logging.getLogger(__name__)
 
-_WITHOUT_BODY = frozenset({"GET", "HEAD"})  # any other method gets 405 anyway
 _SAY_AGAIN_S = 10.0  # a line for each refused request would be work, when there is too much of it
 
 
@@ -34,9 +33,7 @@ class Admission:
         self._said_s: float | None = None
 
     def check(self, request: web.BaseRequest, kind: ResourceClass) -> None:
-        """Raises Overloaded if there is no room for this request, HTTPRequestEntityTooLarge if it has a body."""
-        if request.body_exists and request.method in _WITHOUT_BODY:
-            raise web.HTTPRequestEntityTooLarge(max_size=0, actual_size=request.content_length or 0)
+        """Raises Overloaded if there is no room for this request."""
         if self._metrics.requests_in_progress > self._settings.requests_max and kind is not ResourceClass.OPERATIONS:
             raise Overloaded("too many requests in progress", subject="requests")
 

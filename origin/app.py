@@ -16,6 +16,7 @@ from origin.admission import Admission
 from origin.cache_policy import ResourceClass, resource_class
 from origin.encoding import document
 from origin.errors import code_of, refusal, status_of
+from origin.form import check_form, is_last
 from origin.hot_path import HOT, HotPath
 from origin.library import Library
 from origin.observe import HealthState, Metrics
@@ -73,7 +74,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[KEYS] = keys
     app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
-    app[HOT] = HotPath(settings, metrics=metrics, request_ids=app[REQUEST_IDS])
+    app[HOT] = HotPath(settings, metrics=metrics, request_ids=app[REQUEST_IDS], admit=app[GATE].admit_line)
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
     app.cleanup_ctx.append(_library)
@@ -106,15 +107,19 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
     metrics.requests_in_progress += 1
     try:
         request.app[ADMISSION].check(request, request[KIND])
+        check_form(request, head_bytes_max=request.app[SETTINGS].head_bytes_max)
         request.app[GATE].check(request)
-        return await _finished(request, await handler(request))
+        response = await _finished(request, await handler(request))
     except asyncio.CancelledError:
         metrics.disconnects += 1
         raise
     except Exception as error:  # noqa: BLE001 - the request boundary
-        return _failed(request, error)
+        response = _failed(request, error)
     finally:
         metrics.requests_in_progress -= 1
+    if is_last(request, response):
+        response.force_close()
+    return response
 
 
 async def _finished(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
@@ -142,8 +147,6 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
     response = refusal(status, code_of(error), retry_after_s=request.app[SETTINGS].retry_after_s)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = allowed
-    if status == 413:
-        response.force_close()  # nobody waits for the rest of a body
     return response
 
 

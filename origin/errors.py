@@ -28,7 +28,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UsageError, 400),
     (TimeoutError, 504),
 )
-_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 504: "deadline"}
+_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 431: "head-too-large", 504: "deadline"}
 
 
 def status_of(error: Exception) -> int:

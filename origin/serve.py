@@ -94,6 +94,7 @@ async def listening(
         max_line_size=settings.line_bytes_max,
         max_field_size=settings.header_bytes_max,
         max_headers=settings.headers_max,
+        auto_decompress=False,  # bodies are refused unread: let nobody have them unpacked
     )
     await runner.setup()
     server = runner.server

@@ -52,7 +52,8 @@ class OriginSettings:
     line_bytes_max: int = 8190
     header_bytes_max: int = 8190
     headers_max: int = 64
-    body_bytes_max: int = 1024  # nothing here takes a body
+    head_bytes_max: int = 32 * KIB  # all header fields of a request together
+    body_bytes_max: int = 1024
 
     store_deadline_s: float = 8.0
     store_reads_max: int = 64  # reads of the store at one time

@@ -25,7 +25,7 @@ from model.errors import TokenRefused
 TOKEN_CHARACTERS_MAX = 1024
 NAMES = ("hdnts", "__token__")  # of the query parameter and the cookie, as Akamai's products call them
 PREFIX = "/t/"
-_MATCHERS_MAX = 1024
+_KNOWN_MAX = 1024
 _TIME = r"[0-9]{1,12}"
 _TEXT = r"[!-}]{1,256}"  # printable ASCII, without the space and the `~` that would end the field
 _KEY_ID = r"[A-Za-z0-9._-]{1,32}"  # what `quote_plus` leaves as it is
@@ -36,6 +36,7 @@ _FORM = re.compile(
 _KEY_OF_DATA = re.compile(rf"kid(?:=|%3d)(?P<key_id>{_KEY_ID})(?:,|%2c|\Z)")
 _END_IN_PATH = re.compile(r"(?:~|%7[Ee])hmac(?:=|%3[Dd])[0-9a-f]{64}(?=/|\Z)")
 _PATTERNS_IN_SENT = re.compile(r"(?:~|%7[Ee])acl(?:=|%3[Dd])")
+_SEAL_CHARACTERS_MAX = len("%7Ehmac%3D") + 64
 _SEAL = re.compile(r"(?P<signed>.*)~hmac=(?P<hmac>[0-9a-f]{64})")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
 
@@ -134,6 +135,7 @@ def read(token: str, path: str, *, keys: Sequence[TokenKey], salt: str = "") -> 
     )
 
 
+@lru_cache(_KNOWN_MAX)
 def is_for_one_url(sent: str) -> bool:
     """Whether a token, as it was sent, has no patterns, if it is one: then `read` needs the path."""
     return not _PATTERNS_IN_SENT.search(sent)
@@ -160,8 +162,10 @@ def split_prefix(raw_path: str) -> tuple[str | None, str]:
     if not raw_path.startswith(PREFIX):
         return None, raw_path
     rest = raw_path.removeprefix(PREFIX)
-    found = _END_IN_PATH.search(rest)
-    end = found.end() if found else (rest + "/").index("/")
+    end = (rest + "/").index("/")
+    if not _END_IN_PATH.search(rest, max(0, end - _SEAL_CHARACTERS_MAX), end):
+        found = _END_IN_PATH.search(rest)
+        end = found.end() if found else end
     return rest[:end], rest[end:] or "/"
 
 
@@ -192,7 +196,7 @@ def _plain(text: str) -> object:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-@lru_cache(_MATCHERS_MAX)
+@lru_cache(_KNOWN_MAX)
 def _matcher(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(_expression, patterns)), re.DOTALL)
 

@@ -23,10 +23,6 @@ const mediaSource = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
 
 const native = !useHls && new Audio().canPlayType(HLS_MEDIA_TYPE) !== "";
 
-// `/?t=TOKEN` in the page's own address: what is protected is asked for under `/t/TOKEN/`, which relative URIs inherit.
-const token = new URLSearchParams(location.search).get("t");
-const prefix = token ? `/t/${encodeURIComponent(token)}` : "";
-
 /** What this browser can play, asked once. Apple's own player takes FLAC, and AAC under it where the line is slow. */
 export const support = Object.freeze({
   hls: useHls,
@@ -108,7 +104,7 @@ export class Deck extends EventTarget {
     this.unload();
     Object.assign(this, { track, family, levels: [], level: null, failure: null });
     this.#kbps = kbps;
-    const url = new URL(prefix + track.playlists[family], location.href).href;
+    const url = new URL(track.playlists[family], location.href).href;
     if (support.hls) this.#attach(url, at, estimateBps);
     else if (support.native) this.#playNatively(url, at);
     else this.#fail("This browser cannot play HTTP Live Streaming.", "Try a current Chromium, Firefox or Safari.");
@@ -298,7 +294,7 @@ export class Deck extends EventTarget {
 
   #explain(type) {
     if (type === REFUSED) {
-      this.#fail("This track is protected.", "Open the page with a token that is good for it: /?t=TOKEN.");
+      this.#fail("This track is protected.", "Open the page with a token that is good for it.");
       return;
     }
     if (type === Hls.ErrorTypes.NETWORK_ERROR) {

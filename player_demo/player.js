@@ -35,7 +35,7 @@ followLibrary(
     player.setTracks(tracks);
     if (fresh > 0) stage.announce(arrival(fresh, tracks.length));
   },
-  (error) => list.setTrouble(error !== null),
+  (error) => list.setTrouble(error),
 );
 
 window.seguePlayer = Object.freeze({

@@ -5,10 +5,13 @@ import { byline, clock, plural, spokenTime } from "./format.js";
 const by = (id) => document.getElementById(id);
 const folded = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 
+const SILENT = ["Origin out of reach", "The origin does not answer", "Trying again every few seconds."];
+const REFUSED = ["Not let in", "A token is needed", "Open the page with one that is good for it: ask who gave you its address."];
+
 export class TrackList {
   #tracks = [];
   #seen = new Set();
-  #trouble = false;
+  #trouble = null;
   #current = null;
 
   /** `onPick(track_id)` is called when a listener picks a track. */
@@ -24,15 +27,16 @@ export class TrackList {
   /** Shows the library as it is now; tells how many tracks were not there before. */
   show(tracks) {
     this.#tracks = tracks;
-    this.#trouble = false;
+    this.#trouble = null;
     const fresh = tracks.filter((track) => !this.#seen.has(track.track_id)).length;
     this.#render();
     for (const track of tracks) this.#seen.add(track.track_id);
     return fresh;
   }
 
-  /** Whether the origin answers; what is listed stays. */
-  setTrouble(trouble) {
+  /** Why the origin does not give its list, null if it does; what is listed stays. */
+  setTrouble(error) {
+    const trouble = error && (error.refused ? REFUSED : SILENT);
     if (trouble === this.#trouble) return;
     this.#trouble = trouble;
     this.#render();
@@ -77,14 +81,14 @@ export class TrackList {
   #showSummary(shown, filtered) {
     const total = shown.reduce((sum, track) => sum + track.duration_s, 0);
     const texts = this.#trouble
-      ? ["Origin out of reach", "The origin does not answer", "Trying again every few seconds."]
+      ? this.#trouble
       : filtered
         ? ["", "No match", "No title, artist or album has this in it."]
         : ["Waiting for the first track", "Publishing…",
           "Tracks are measured, levelled and encoded now. Each one shows up here the moment it is live."];
     const counted = `${plural(shown.length, "track")} · ${clock(total)}`;
     by("summary").textContent = shown.length && !this.#trouble ? counted : texts[0];
-    by("empty").classList.toggle("still", this.#trouble || filtered);
+    by("empty").classList.toggle("still", this.#trouble !== null || filtered);
     by("empty-title").textContent = texts[1];
     by("empty-hint").textContent = texts[2];
   }

@@ -314,52 +314,67 @@ async def test_a_track_appears_while_the_page_is_open(browser: Browser, tmp_path
 
 
 @pytest.fixture(scope="module")
-def protected_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A track whose keys change every two segments, served under tokens."""
+def protected_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store, in which there is a track whose keys change every two segments."""
     home = tmp_path_factory.mktemp("protected")
     make(CODA, home / "album")
     protect = ("--protect", "aes-128", "--key-store", "file:keys", "--key-rotation", "2")
     ladder = ("--aac", "64,128", "--opus", "64,96")
     assert segue("publish", home / "album", "--store", "file:store", *ladder, *protect, cwd=home).status == 0
-    secrets = environment(home, SEGUE_KEY_STORE=f"file:{home / 'keys'}", SEGUE_TOKEN_KEY=TOKEN_KEY)
-    with serving_at(f"file:{home / 'store'}", secrets) as url:
+    return home
+
+
+@pytest.fixture(scope="module", params=["none", "token"])
+def protected_url(protected_home: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """It is served: keys alone need a token, or all does."""
+    keys = f"file:{protected_home / 'keys'}"
+    secrets = environment(protected_home, SEGUE_KEY_STORE=keys, SEGUE_TOKEN_KEY=TOKEN_KEY, SEGUE_AUTH=request.param)
+    with serving_at(f"file:{protected_home / 'store'}", secrets) as url:
         yield url
 
 
-@pytest.mark.parametrize("family", ["AAC", "Opus"])
+@pytest.mark.parametrize(("family", "front"), [("AAC", True), ("Opus", False)])
 async def test_a_protected_track_plays_to_its_end_with_a_token(
-    browser: Browser, protected_url: str, family: str
+    browser: Browser, protected_home: Path, protected_url: str, family: str, front: bool
 ) -> None:
-    """The token in the page's address goes before every URL of the stream; keys change on the way."""
+    """The token of the page's address goes before every URL that it asks for; keys change on the way."""
     context = await browser.new_context()
     listener = Listener(await context.new_page())
-    token = mint(Grant(acl=("/*",), expires_s=int(time.time()) + 600), TokenKey(secret=bytes.fromhex(TOKEN_KEY)))
+    made = segue("token", "--base-url", protected_url, cwd=protected_home, SEGUE_TOKEN_KEY=TOKEN_KEY).lines[0]
     asked: list[str] = []
     listener.page.on("request", lambda request: asked.append(request.url))
-    await listener.open(f"{protected_url}?t={quote(token)}")
+    await listener.open(made["url"] if front else f"{protected_url}?hdnts={quote(made['token'])}")
+    cover = listener.page.get_by_role("listitem").filter(has_text=CODA.title).locator("img")
+    await expect(cover).to_have_js_property("complete", True)
+    assert await cover.evaluate("image => image.naturalWidth") > 0
     await listener.choose("Codec", family)
     await listener.play(CODA.title)
     await listener.until("player.state === 'ended'", CODA.seconds + 10)
     assert await listener.ask("player.family") == family.lower()
     assert await listener.ask("player.position") == pytest.approx(CODA.seconds, abs=0.06)
     assert len({url for url in asked if "/keys/" in url}) >= 2
-    assert not any(
-        url.startswith(f"{protected_url}{part}/") for url in asked for part in ("tracks", "recordings", "keys")
-    )
+    parts = ("tracks", "recordings", "keys", "art", "api")
+    assert not any(url.startswith(f"{protected_url}{part}/") for url in asked for part in parts)
     assert await listener.troubles() == []
     assert listener.complaints == []
     await context.close()
 
 
-@pytest.mark.parametrize("query", ["", "?t=exp%3D1~acl%3D%2F*~hmac%3D00"])
+@pytest.mark.parametrize("token", ["", "exp=1~acl=/*~hmac=00", "not for keys"])
 async def test_a_protected_track_is_silent_without_a_token_that_fits(
-    browser: Browser, protected_url: str, query: str
+    browser: Browser, protected_url: str, token: str
 ) -> None:
-    """Nothing of it reaches the decoder, and the listener is told."""
+    """Nothing of it reaches the decoder, and the listener is told: of the track, or that there is no list to be had."""
     context = await browser.new_context()
     listener = Listener(await context.new_page())
-    await listener.page.goto(f"{protected_url}{query}")
-    await listener.page.get_by_role("listitem").filter(has_text=CODA.title).get_by_role("button").click()
-    await expect(listener.page.get_by_role("alert")).to_contain_text("This track is protected", timeout=20_000)
+    if token == "not for keys":
+        acl = ("/api/*", "/tracks/*", "/recordings/*", "/art/*")
+        token = mint(Grant(acl=acl, expires_s=int(time.time()) + 600), TokenKey(secret=bytes.fromhex(TOKEN_KEY)))
+    await listener.page.goto(f"{protected_url}?hdnts={quote(token)}")
+    track = listener.page.get_by_role("listitem").filter(has_text=CODA.title).get_by_role("button")
+    await expect(track.or_(listener.page.get_by_text("A token is needed"))).to_be_visible()
+    if await track.count():
+        await track.click()
+        await expect(listener.page.get_by_role("alert")).to_contain_text("This track is protected", timeout=20_000)
     assert await listener.ask("[player.position, player.audio.buffered.length]") == [0, 0]
     await context.close()

@@ -3,11 +3,12 @@
 import asyncio
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import imageio_ffmpeg
 import m3u8
@@ -35,6 +36,7 @@ class Locked:
     url: str
     home: Path
     track_id: str
+    salted: str  # where everybody needs a token, of named keys and with a salt
     clear: str  # keys of the packages
     package: str
 
@@ -56,8 +58,11 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
         shown = segue("show", track_id, "--store", "file:store", cwd=home).lines[0]["package"]
         made.append(f"recordings/{shown['recording_id']}/{shown['package_id']}")
     secrets = environment(home, SEGUE_KEY_STORE=f"file:{home / 'keys'}", SEGUE_TOKEN_KEY=TOKEN_KEY)
-    with serving_at(f"file:{home / 'store'}", secrets) as url:
-        yield Locked(url=url, home=home, track_id=track_id, clear=made[0], package=made[1])
+    keys = f"new:{TOKEN_KEY},old:{'ab' * 16}"
+    closed = environment(home, SEGUE_AUTH="token", SEGUE_TOKEN_KEY=keys, SEGUE_TOKEN_SALT="a-pinch")
+    store = f"file:{home / 'store'}"
+    with serving_at(store, secrets) as url, serving_at(store, closed) as salted:
+        yield Locked(url=url, salted=salted, home=home, track_id=track_id, clear=made[0], package=made[1])
 
 
 def _token(locked: Locked, *arguments: str, key: str = TOKEN_KEY) -> str:
@@ -93,6 +98,76 @@ def test_without_a_token_that_fits_nothing_is_heard(locked: Locked, name: str) -
     }[name]
     status, frames = _heard(locked.playlist(prefix))
     assert status != 0 and frames == 0
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def test_a_token_for_a_track_is_for_all_of_it_and_no_other(locked: Locked) -> None:
+    """The printed URL is what a player needs: it is heard to its end."""
+    made = segue(
+        *("token", "--track", locked.track_id, "--base-url", locked.url, "--store", "file:store"),
+        cwd=locked.home, SEGUE_TOKEN_KEY=TOKEN_KEY,
+    ).lines[0]  # fmt: skip
+    assert made["url"] == locked.playlist(made["path_prefix"])
+    status, frames = _heard(made["url"])
+    assert status == 0 and frames >= BAGATELLE.seconds * RATE_HZ
+    assert _status(f"{locked.url}{made['path_prefix'][1:]}/tracks/{'a' * 20}/index.m3u8") == 403
+
+
+@pytest.mark.parametrize(
+    ("arguments", "opens"),
+    [
+        (("--path", "/tracks/{track}/index.m3u8"), True),
+        (("--url", "/tracks/{track}/index.m3u8"), True),
+        (("--url", "/tracks/{track}/index.m3u8", "--escape-early", "--data", "a=b"), True),
+        (("--acl", "/tracks/????????????????????/*.m3u8", "--id", "s-1"), True),
+        (("--ip", "127.0.0.1", "--starts", "1000"), False),
+        (("--ip", "127.0.0.1", "--expires", "9000000000", "--key-id", "new"), True),
+        (("--ip", "198.51.100.7"), False),
+        (("--key-id", "old"), True),
+        (("--key-id", "gone"), False),
+        (("--path", "/tracks/{track}/opus.m3u8"), False),
+        (("--url", "/tracks/{track}/opus.m3u8"), False),
+    ],
+)
+def test_tokens_are_good_for_what_was_asked(locked: Locked, arguments: tuple[str, ...], opens: bool) -> None:
+    """Minted by the command line, checked by the origin, whose keys are `new` and `old`."""
+    keys = f"new:{TOKEN_KEY},old:{'ab' * 16},gone:{'cd' * 16}"
+    filled = (each.replace("{track}", locked.track_id) for each in arguments)
+    made = segue("token", *filled, cwd=locked.home, SEGUE_TOKEN_KEY=keys, SEGUE_TOKEN_SALT="a-pinch").lines[0]
+    path = f"{made['path_prefix']}/tracks/{locked.track_id}/index.m3u8"
+    assert _status(urljoin(locked.salted, path)) == (200 if opens else 403)
+    assert made["key_id"] == (arguments[-1] if "--key-id" in arguments else "new")
+    assert f"~data=kid={made['key_id']}" in unquote(made["token"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        ((), {"SEGUE_TOKEN_KEY": ""}),
+        (("--key-id", "none"), {}),
+        (("--path", "/keys/*"), {}),
+        (("--url", "/a", "--path", "/b"), {}),
+        (("--seconds", "60", "--expires", "9000000000"), {}),
+        (("--seconds", "-60"), {}),
+        (("--ip", "localhost"), {}),
+        (("--acl", "/a b"), {}),
+        (("--track", "nonsense", "--store", "file:store"), {}),
+        (("--track", "a" * 20), {}),
+    ],
+)
+def test_a_token_that_cannot_be_is_not_made(
+    locked: Locked, arguments: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    """Usage, with a hint."""
+    done = segue("token", *arguments, cwd=locked.home, **{"SEGUE_TOKEN_KEY": f"new:{TOKEN_KEY}"} | variables)
+    assert (done.status, done.lines[0]["code"]) == (2, "usage") and done.lines[0]["hint"]
 
 
 def _get(url: str) -> bytes:
@@ -156,6 +231,8 @@ def test_verify_says_whether_it_looked_inside(locked: Locked) -> None:
         (("verify", "--key-store", "file:no-keys"), {}, "key-missing", 3),
         (("verify", "--key-store", "file:cut"), {}, "key-malformed", 3),
         (("serve", "--key-store", "file:keys"), {}, "usage", 2),
+        (("serve", "--auth", "token"), {}, "usage", 2),
+        (("serve", "--auth", "edge"), {}, "usage", 2),
         (("serve",), {"SEGUE_TOKEN_KEY": "secret-that-is-no-hex"}, "usage", 2),
         (("serve",), {"SEGUE_TOKEN_KEY": "abcd"}, "usage", 2),
     ],

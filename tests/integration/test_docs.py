@@ -168,3 +168,11 @@ def test_make_targets_in_the_docs_exist() -> None:
     named = set(re.findall(r"(?:`|^    )make ([a-z]+)", said, re.MULTILINE))
     targets = set(re.findall(r"^([a-z]+):", _text("Makefile"), re.MULTILINE))
     assert {"demo", "test"} <= named <= targets
+
+
+def test_the_threat_model_names_tests_that_exist() -> None:
+    """Each defence is shown by a test: the file is there, and the function in it."""
+    named = re.findall(r"`(tests/[a-z0-9_/]+\.py)(?:::(\w+))?`", _text("docs/threat-model.md"))
+    assert len(named) > 20
+    missing = [(file, test) for file, test in named if f"def {test}" not in _text(file)]
+    assert missing == []

@@ -113,6 +113,7 @@ async def test_a_track_appears_when_ingested_and_again_when_live(store: FaultySt
         track_id=_id(1), ingest_version=row.ingest_version, current_version=None, recording_id=_recording_id(1),
         package_id=None, art_id=ART, title="Song", artist="One, Two", album="Album", album_artist="Various",
         track_number=2, disc_number=2, duration_s=2.0, level_lufs=-20.0, families="",
+        protected=False,
     )  # fmt: skip
     await _publish(store, 1)
     assert await sync(store, catalog) == SyncReport(seen=1, updated=1)

@@ -12,7 +12,9 @@ import pytest
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import StorageUnavailable
+from model.protection import Protection, ProtectionMethod
 from model.records import to_json
+from protection.keys import MasterKey
 from storage.filesystem import FilesystemStore
 from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start
@@ -68,6 +70,7 @@ async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, 
                         "lossless": f"{base}/lossless.m3u8",
                     },
                     "mpd": f"{base}/index.mpd",
+                    "protected": False,
                     "art": f"{track.art_base}/640.jpg",
                     "art_sizes": {str(side): f"{track.art_base}/{side}.jpg" for side in (160, 640, 1280)},
                 }
@@ -88,6 +91,20 @@ async def test_a_family_that_a_track_lacks_is_not_listed(listing: Listing, store
     async with listing() as origin:
         (listed,) = (await _get(origin, "/api/v1/tracks"))["tracks"]
         assert listed["playlists"] == {"aac": f"{track.base}/index.m3u8"}
+
+
+async def test_a_protected_track_is_listed_as_what_it_is(listing: Listing, store: WatchedStore) -> None:
+    """It has no DASH presentation, so none is named."""
+    master = MasterKey(bytes(32))
+    protection = Protection(
+        method=ProtectionMethod.AES_128, key_set=master.key_set, key_id=master.key_id_of("00" * 32), rotation_segments=0
+    )
+    track = await publish(store, "one", protection=protection)
+    async with listing() as origin:
+        (listed,) = (await _get(origin, "/api/v1/tracks"))["tracks"]
+        assert (listed["protected"], listed["mpd"]) == (True, None)
+        async with origin.client.get(f"{track.base}/index.mpd") as response:
+            assert response.status == 404
 
 
 async def test_pages_are_slices_of_one_order(listing: Listing, store: WatchedStore) -> None:

@@ -89,7 +89,6 @@ BROKEN = {
     "two lengths": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
     "length and chunks": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
     "a negative length": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    "an unknown expectation": b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n",
 }
 
 

@@ -119,8 +119,15 @@ async def test_whatever_is_under_a_token_is_the_same_as_without(guarded: Running
 @pytest.mark.parametrize("path", ["/tracks/x", "/healthz", "/", ""])
 async def test_whatever_is_under_a_bad_token_is_refused(guarded: Running, path: str) -> None:
     """Whether it is there or not."""
-    assert await asked(guarded, "/t/exp=1~acl=%2F*~hmac=00" + path) == REFUSED
-    assert await asked(guarded, path_prefix(token("/keys/*")) + path) == REFUSED
+    for bad in ("/t/exp=1~acl=%2F*~hmac=00", "/t/", path_prefix(token(seconds=-1))):
+        assert await asked(guarded, bad + path) == REFUSED
+
+
+async def test_what_is_for_all_needs_no_more_than_a_good_token(guarded: Running) -> None:
+    """The page and health, under a token that is for other paths; what it is not for stays refused."""
+    prefix = path_prefix(token("/keys/*"))
+    assert (await asked(guarded, prefix + "/healthz"))[0] == 200
+    assert await asked(guarded, prefix + "/tracks/x") == REFUSED
 
 
 async def test_the_playlist_leads_to_the_keys(guarded: Running, secret: Published) -> None:
@@ -160,7 +167,10 @@ async def test_no_log_line_has_a_token(guarded: Running, secret: Published, capl
     with caplog.at_level(logging.DEBUG):
         for prefix in (path_prefix(good), f"/t/{good}", f"/t/{quote(good, safe='')}", path_prefix(token("/x"))):
             await asked(guarded, prefix + path)
+        await asked(guarded, f"{path}?hdnts={good}")
+        async with guarded.client.get(path, headers={"Cookie": f"hdnts={good}", "Referer": f"/t/{good}/"}) as response:
+            await response.read()
     served = [vars(each) for each in caplog.records if each.message == "request served"]
-    assert [each["status"] for each in served] == [200, 200, 200, 403]
+    assert [each["status"] for each in served] == [200, 200, 200, 403, 200, 200]
     assert {(each["url_path"], each["resource"]) for each in served} == {(path, "key")}
     assert "hmac" not in " ".join(str(vars(each)) for each in caplog.records if each.name.startswith("origin"))

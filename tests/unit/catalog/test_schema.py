@@ -26,6 +26,7 @@ ROW = TrackRow(
     duration_s=180.5,
     level_lufs=-14.0,
     families="aac opus",
+    protected=False,
 )
 
 
