@@ -10,6 +10,7 @@ import logging
 import resource
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from model.errors import Overloaded
 from origin.connection import Server
@@ -171,10 +172,9 @@ class _Refusal(asyncio.Protocol):
         self._open_ones = open_ones
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._open_ones.add(transport)
-        self._deadline = asyncio.get_running_loop().call_later(_REFUSAL_S, transport.abort)
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        self._open_ones.add(self._transport)
+        self._deadline = asyncio.get_running_loop().call_later(_REFUSAL_S, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self._answer:

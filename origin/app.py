@@ -74,7 +74,13 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[KEYS] = keys
     app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
-    app[HOT] = HotPath(settings, metrics=metrics, request_ids=app[REQUEST_IDS], admit=app[GATE].admit_line)
+    app[HOT] = HotPath(
+        settings,
+        metrics=metrics,
+        request_ids=app[REQUEST_IDS],
+        admit=app[GATE].admit_line,
+        draining=lambda: health.draining,
+    )
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
     app.cleanup_ctx.append(_library)

@@ -36,6 +36,12 @@ class Connection(web.RequestHandler):
         self._server.all_closed.clear()
         super().connection_made(transport)
 
+    def _waits(self) -> bool:
+        """Whether aiohttp waits for a request: all before are answered, and the connection is not about to be closed.
+        Its task may not even have begun."""
+        waiter = self._waiter
+        return not (self._request_count or self._close) if waiter is None else not waiter.done()
+
     @property
     def head_open(self) -> bool:
         """Whether a request has begun to come, and is not whole."""
@@ -56,15 +62,14 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests: a plain one whose answer is ready is answered at once, all else is aiohttp's."""
-        waiter, transport = self._waiter, self.transport
-        # aiohttp waits for a request, so all before are answered, and the connection is not about to be closed.
-        if self._between_requests and waiter is not None and not waiter.done() and transport is not None:
-            self._asked = asked = self._hot.asked(data)
+        transport = self.transport
+        if self._between_requests and transport is not None and self._waits():
+            asked = self._hot.asked(data)
             # With a slow reader, whose last answer has not all gone out, aiohttp waits.
             if asked is not None and not transport.get_write_buffer_size() and self._hot.answer(asked, transport):
-                self._asked = None
                 self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                 return
+            self._asked = asked
         before = len(self._messages)
         super().data_received(data)
         if data:

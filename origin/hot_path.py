@@ -18,14 +18,16 @@ from origin.hot_cache import HotCache
 from origin.http_date import http_date
 from origin.observe import Cache, Metrics
 from origin.plain_request import PlainHeaders, plain_headers, plain_line
-from origin.settings import OriginSettings
+from origin.settings import Auth, OriginSettings
 
 log = logging.getLogger("origin.serve")  # the access log
 
 Asked = tuple[tuple[bytes, bytes], PlainHeaders]  # a request: its line and the variant that it wants; its headers
+
 Admit = Callable[[bytes], bytes | None]
 
 _HEAD_BYTES_MAX = 4096  # of a plain request: more than players and CDNs send
+_UNDER_A_TOKEN = (b"GET /t/", b"HEAD /t/")
 _OVERHEAD_BYTES = 700  # of an answer that is kept, beside its bytes: objects, and its place in the table
 _BLOCKS_MAX = 1024  # header blocks that are remembered, each of at most _HEAD_BYTES_MAX
 
@@ -78,32 +80,35 @@ class _Ready:
 class HotPath:
     """The answers that are ready, in bounded memory, and how a request finds its own.
 
-    `admit` is for an origin that lets in only some: it gives the request line without what let it in, or None for a
-    request that it cannot prove to be admitted, which then goes the normal way.
+    `admit` gives a request line without the token that let it in, or None if it cannot prove that the request may come
+    in, which then goes the normal way. While `draining` says so, all requests do: clients are to be told to close.
     """
 
     def __init__(
-        self, settings: OriginSettings, *, metrics: Metrics, request_ids: Iterator[str], admit: Admit | None = None
+        self,
+        settings: OriginSettings,
+        *,
+        metrics: Metrics,
+        request_ids: Iterator[str],
+        admit: Admit,
+        draining: Callable[[], bool],
     ) -> None:
         self._metrics = metrics
         self._request_ids = request_ids
         self._admit = admit
+        self._admit_all = settings.auth is not Auth.NONE
+        self._draining = draining
         self._headers_max = settings.headers_max
         self._head_bytes_max = min(_HEAD_BYTES_MAX, settings.line_bytes_max, settings.header_bytes_max)
         self._ready: HotCache[_Ready] = HotCache(settings.ready_cache_bytes)
         self._blocks: dict[bytes, PlainHeaders] = {}
         self._tallies: dict[tuple[str, int], _Tally] = {}
-        if settings.ready_cache_bytes == 0:
-            self.stop()
+        self._off = settings.ready_cache_bytes == 0
 
     @property
     def weight(self) -> int:
         """The bytes that it holds by itself."""
         return self._ready.weight
-
-    def stop(self) -> None:
-        """From now on everything goes the normal way."""
-        self._head_bytes_max = 0
 
     def settle(self) -> None:
         """Tell the metrics what was sent: counted here first, for that is cheaper."""
@@ -114,17 +119,15 @@ class HotPath:
     def asked(self, data: bytes) -> Asked | None:
         """The plain request that these bytes are; None if they are anything else."""
         end = data.find(b"\r\n")
-        if end < 0 or len(data) > self._head_bytes_max:
+        if end < 0 or len(data) > self._head_bytes_max or self._off or self._draining():
             return None
         line, block = data[:end], data[end:]
         headers = self._blocks.get(block) or self._read(block)
         if headers is None:
             return None
-        if self._admit is not None:
+        if self._admit_all or line.startswith(_UNDER_A_TOKEN):
             admitted = self._admit(line)
-            if admitted is None:
-                return None
-            line = admitted
+            return None if admitted is None else ((admitted, headers.variant), headers)
         return (line, headers.variant), headers
 
     def answer(self, asked: Asked, transport: asyncio.Transport) -> bool:

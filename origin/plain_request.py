@@ -65,7 +65,7 @@ def plain_headers(block: bytes, *, headers_max: int) -> PlainHeaders | None:
         values[name] = value
     if b"host" not in values:
         return None
-    variant = b"\n".join([values.get(name, b"-") for name in _VARIES_BY])
+    variant = b"\n".join([values.get(name, b"\0") for name in _VARIES_BY])
     request_id = values.get(b"x-request-id", b"").decode("ascii")
     if not REQUEST_ID_FORM.fullmatch(request_id):
         request_id = ""

@@ -13,7 +13,6 @@ from origin.accept import Listener, listen
 from origin.access_log import access_log_class
 from origin.app import build_app
 from origin.connection import Runner, Server
-from origin.hot_path import HOT
 from origin.patience import Patience
 from origin.settings import OriginSettings
 from origin.state import HEALTH, METRICS
@@ -70,7 +69,6 @@ async def serve(
             ready(url)
             await stopping.asked.wait()
             app[HEALTH].draining = True
-            app[HOT].stop()
             log.info("draining", extra={"drain_s": settings.drain_s})
             await stopping.wait(settings.lame_duck_s)
 

@@ -1,7 +1,7 @@
 """An origin on a real socket over a real store, with a detector of calls that block the event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from origin.app import build_app
 from origin.serve import listening
 from origin.settings import OriginSettings
 from protection.keys import NO_KEYS, KeyRing
+from segue.loop import new_event_loop
 from storage.filesystem import FilesystemStore
 from tests.integration.origin.crew import Crew
 from tests.integration.origin.published import Published, publish
@@ -47,8 +48,15 @@ async def until(condition: Callable[[], bool], *, timeout_s: float = 20.0) -> No
             await asyncio.sleep(0.005)
 
 
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 Extend = Callable[[web.Application], None]
 Start = Callable[..., AbstractAsyncContextManager[Running]]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """The loop of `segue serve`; for what works closest to it, also the one that it falls back to."""
+    ours: dict[str, LoopFactory] = {"fast": new_event_loop}
+    return ours | {"asyncio": asyncio.new_event_loop} if item.path.name == "test_hot_path.py" else ours
 
 
 @pytest.fixture(autouse=True)
