@@ -1,147 +1,96 @@
-"""How fast one origin process is on 96 kB segments, hot and cold, beside nginx with the same bytes in the same minute.
+"""How fast one origin process is beside other servers: the same bytes, one core each, in the same minute.
 
-    python -m benchmarks.bench_origin > origin.json
+    python3 -m venv .cache/bench-venv
+    .cache/bench-venv/bin/pip install starlette uvicorn uvloop httptools
+    python -m benchmarks.bench_origin [--rounds N] > origin.json
 
-JSON on stdout, in under 30 seconds. Origin and nginx (one worker each) take turns, so a busy machine slows both; ratios
-are ours over nginx's. The client is this process, one thread, a few keep-alive connections: at nginx's speed the client
-itself costs a good part of each request, so a ratio close to 1 is flattered by it. Without nginx the origin is measured
-alone, and the report says so.
+Needs wrk, and for its peers nginx and varnishd on PATH; a peer that is missing is named, in the table and under
+`missing`. The table goes to stderr, JSON to stdout, in under three minutes.
+
+Hot: a segment of 96 kB and a media playlist, again and again, from memory. The servers take turns, in rounds, so a busy
+machine slows all; each has one core, wrk another. `per_s` is what wrk saw, the best of the rounds. `per_cpu_s` is
+requests per second of the server's own CPU time, over all rounds: on a quiet machine much the same, and on a busy one
+the figure to trust. Ratios are to nginx with files.
+
+Cold: time to the first byte of a segment that is not in memory, over an S3 server, beside a signed GET of the same
+bytes from it; in turns, medians. Held: memory of an origin with idle connections and slow readers. `store_reads` counts
+reads of the store for a crowd on one cold segment, and for a cold play of a whole rendition.
 """
 
+import argparse
 import asyncio
 import hashlib
 import json
-import multiprocessing
 import os
 import platform
 import re
-import select
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
 from importlib.metadata import version
-from multiprocessing.connection import Connection
+from itertools import repeat
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from benchmarks.origin_load import Run, crowd, first_byte_s, held, wrk
+from benchmarks.origin_servers import PEERS, PLAYLIST, SEGMENT, Bytes, Server, cores, missing, origin, peer
 from model.loudness import LoudnessReport
 from model.package import Package
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from origin.serve import serve
+from origin.blocks import block_of
 from origin.settings import OriginSettings
-from storage.filesystem import FilesystemStore
+from scripts.s3_server import BUCKET, WRITER, S3Server, running_server
+from storage.base import ObjectStore
 from storage.keys import package_key
+from storage.open import open_store
 
 SEGMENT_BYTES = 96_000
 SEGMENTS = 240  # 24 minutes at 128 kbit/s
-INIT_BYTES = 800
-ROUNDS = 5
-ROUND_S = 1.0
-CONNECTIONS = 8
+INIT_BYTES, INDEX_BYTES = 800, 200
+ROUNDS, ROUND_S, CONNECTIONS = 3, 1, 8
+COLD_PACKAGES = 6
 CROWD = 1000
-RECORDING_ID, PACKAGE_ID = "a" * 20, "b" * 16
-BASE = f"/recordings/{RECORDING_ID}/{PACKAGE_ID}/aac-128"
-NGINX_PATH = "/0.mp4"
-NGINX_CONF = """
-daemon off; pid nginx.pid; error_log stderr crit; worker_processes 1;
-events {{ worker_connections 2048; }}
-http {{
-    access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; types {{ audio/mp4 mp4; }}
-    client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; uwsgi_temp_path t; scgi_temp_path t;
-    server {{ listen 127.0.0.1:{port}; root www; }}
-}}
-"""
+IDLE, SLOW, HELD_S = 2000, 500, 5.0
+RECORDING_ID = "a" * 20
+OURS, YARDSTICK = "segue serve", "nginx"
+BARS = {"segment_of_nginx": 1.0, "playlist_of_nginx": 0.5, "first_byte_of_direct": 1.3, "held_mb": 300.0}
 
 
-class Client:
-    """Keep-alive connections that each ask again as soon as they are answered; counts and times every answer."""
-
-    def __init__(self, port: int, connections: int) -> None:
-        self._port = port
-        self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
-        self._buffer = bytearray(1 << 18)
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for each in self._sockets:
-            each.close()
-
-    def run(self, paths: Iterator[str], seconds: float) -> tuple[float, list[float]]:
-        """Requests per second and the seconds that each took, until the time or the paths are over."""
-        epoll, by_fd = select.epoll(), {each.fileno(): each for each in self._sockets}
-        began: dict[int, float] = {}
-        left: dict[int, int] = {}
-        took: list[float] = []
-        start = time.perf_counter()
-        for number, each in by_fd.items():
-            epoll.register(number, select.EPOLLIN)
-            self._ask(each, paths, began, left)
-        while began:
-            for number, _ in epoll.poll(5):
-                if self._take(by_fd[number], left):
-                    took.append(time.perf_counter() - began.pop(number))
-                    if time.perf_counter() - start < seconds:
-                        self._ask(by_fd[number], paths, began, left)
-        epoll.close()
-        return len(took) / (time.perf_counter() - start), took
-
-    def _ask(self, to: socket.socket, paths: Iterator[str], began: dict[int, float], left: dict[int, int]) -> None:
-        path = next(paths, None)
-        if path is None:
-            return
-        began[to.fileno()] = time.perf_counter()
-        left[to.fileno()] = -1
-        to.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode())
-
-    def _take(self, of: socket.socket, left: dict[int, int]) -> bool:
-        number = of.fileno()
-        size = of.recv_into(self._buffer)
-        if size == 0:
-            raise ConnectionError("the server closed a connection")
-        if left[number] < 0:
-            left[number] = self._length_of(bytes(self._buffer[:2048]))
-        left[number] -= size
-        return left[number] == 0
-
-    @staticmethod
-    def _length_of(head: bytes) -> int:
-        assert head.startswith(b"HTTP/1.1 200 "), head[:100]
-        length = re.search(rb"\r\ncontent-length: (\d+)\r\n", head, re.IGNORECASE)
-        assert length, head
-        return head.index(b"\r\n\r\n") + 4 + int(length[1])
-
-
-async def publish(folder: Path) -> bytes:
-    """Put a package whose segments all have 96,000 bytes into a store; give the bytes of its first segment."""
-    first = INIT_BYTES + 200
+def rendition_of(media: bytes) -> SegmentedRendition:
+    """A rendition whose segments all have 96,000 bytes."""
+    first = INIT_BYTES + INDEX_BYTES
     segments = tuple(
         Segment(duration_ticks=291_840, offset_bytes=first + index * SEGMENT_BYTES, size_bytes=SEGMENT_BYTES)
         for index in range(SEGMENTS)
     )
-    media = os.urandom(first + SEGMENTS * SEGMENT_BYTES)
-    rendition = SegmentedRendition(
+    return SegmentedRendition(
         rendition=Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000),
         timescale=48_000,
         priming_ticks=1_024,
         init_size_bytes=INIT_BYTES,
-        index_size_bytes=200,
+        index_size_bytes=INDEX_BYTES,
         segments=segments,
         sha256=hashlib.sha256(media).hexdigest(),
         loudness=LoudnessReport(integrated_lufs=-14.0),
     )
+
+
+async def publish(store: ObjectStore, package_id: str) -> bytes:
+    """Put a package of one rendition into a store; give the bytes of its track file."""
+    media = os.urandom(INIT_BYTES + INDEX_BYTES + SEGMENTS * SEGMENT_BYTES)
+    rendition = rendition_of(media)
     package = Package(
         recording_id=RECORDING_ID,
-        package_id=PACKAGE_ID,
+        package_id=package_id,
         mezzanine_id="c" * 16,
         media_samples=rendition.media_ticks,
         target_duration_s=6,
@@ -151,130 +100,114 @@ async def publish(folder: Path) -> bytes:
         attempts=(),
         tool="bench",
     )
-    objects = {
-        package_key(RECORDING_ID, PACKAGE_ID, "aac-128.mp4"): media,
-        package_key(RECORDING_ID, PACKAGE_ID, "package.json"): to_json(package),
-    }
-    store = FilesystemStore(folder)
-    for key, data in objects.items():
+    for name, data in (("aac-128.mp4", media), ("package.json", to_json(package))):
+        key = package_key(RECORDING_ID, package_id, name)
         await store.put(key, data, media_type="application/octet-stream", cache_control="no-cache")
-    await store.close()
-    return media[first : first + SEGMENT_BYTES]
+    return media
 
 
-def run_origin(folder: Path, changes: dict[str, int], outbox: Connection) -> None:
-    """The other process: one origin, until SIGTERM."""
-
-    async def main() -> None:
-        store = FilesystemStore(folder)
-        await serve(OriginSettings(port=0, **changes), store, ready=outbox.send)  # type: ignore[arg-type]
+async def publish_all(url: str, seaweed: S3Server, package_ids: list[str]) -> bytes:
+    """Put packages into a store; give the last one's track file."""
+    store = open_store(url, s3_credentials=WRITER)
+    try:
+        return [await publish(store, package_id) for package_id in package_ids][-1]
+    finally:
         await store.close()
 
-    asyncio.run(main())
+
+def base_of(package_id: str) -> str:
+    """Where a package's rendition is, as a URL path and as a key."""
+    return f"/recordings/{RECORDING_ID}/{package_id}/aac-128"
 
 
-@contextmanager
-def origin(folder: Path, **changes: int) -> Iterator[int]:
-    """The port of a fresh origin in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    inbox, outbox = context.Pipe(duplex=False)
-    process = context.Process(target=run_origin, args=(folder, changes, outbox))
-    process.start()
-    try:
-        yield int(inbox.recv().rstrip("/").rpartition(":")[2])
-    finally:
-        process.terminate()
-        process.join(10)
+def port_of(server: S3Server) -> int:
+    """The port of an S3 server on this machine."""
+    return int(server.endpoint.rpartition(":")[2])
 
 
-@contextmanager
-def nginx(folder: Path, segment: bytes) -> Iterator[int]:
-    """The port of an nginx with one worker that has the segment as a file."""
-    (folder / "www").mkdir(parents=True)
-    (folder / "www" / NGINX_PATH.strip("/")).write_bytes(segment)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    (folder / "nginx.conf").write_text(NGINX_CONF.format(port=port))
-    for path in (folder, folder / "www", folder / "www" / NGINX_PATH.strip("/")):
-        path.chmod(0o755)  # its worker may run as another user
-    process = subprocess.Popen(["nginx", "-p", str(folder), "-c", "nginx.conf"], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(lambda: socket.create_connection(("127.0.0.1", port)).close())
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+def for_peers(folder: Path, seaweed: S3Server, segment: bytes, playlist: bytes) -> Bytes:
+    """The bytes as files, and on the S3 server under URLs that are signed once and for all."""
+    (folder / "www").mkdir()
+    client, signed = seaweed.client(), {}
+    for path, data in ((SEGMENT, segment), (PLAYLIST, playlist)):
+        file = folder / "www" / path.strip("/")
+        file.write_bytes(data)
+        client.fput_object(BUCKET, f"peers{path}", str(file))
+        signed[path] = client.presigned_get_object(BUCKET, f"peers{path}", expires=timedelta(hours=1))
+    return Bytes(folder=folder, s3_port=port_of(seaweed), signed=signed)
 
 
-def wait_for(attempt: Callable[[], None]) -> None:
-    """Repeat until it works, for at most five seconds."""
-    end = time.monotonic() + 5
-    while True:
-        try:
-            return attempt()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
+def hot(servers: Mapping[str, Server], rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """What each server does, by resource and server."""
+    resources = {"segment": [(name, each, each.segment) for name, each in servers.items()]}
+    resources["playlist"] = [(name, each, each.playlist) for name, each in servers.items()]
+    found = {}
+    for resource, targets in resources.items():
+        runs: dict[str, list[Run]] = {name: [] for name in servers}
+        for number in range(rounds + 1):
+            for name, server, path in targets:
+                run = wrk(server, path, seconds=ROUND_S, connections=CONNECTIONS)
+                if number:  # the first round only warms up
+                    runs[name].append(run)
+        figures = {name: figures_of(of_one) for name, of_one in runs.items()}
+        found[resource] = {name: figure | ratios(figure, figures.get(YARDSTICK)) for name, figure in figures.items()}
+    return found
 
 
-def always(path: str) -> Iterator[str]:
-    """One path, for ever."""
-    while True:
-        yield path
-
-
-def figures(rounds: list[tuple[float, list[float]]]) -> dict[str, float]:
-    """The median of the rounds' requests per second, and percentiles over all answers."""
-    took = [each for _, latencies in rounds for each in latencies]
-    percentiles = quantiles(took, n=100)
-    per_s = median(rate for rate, _ in rounds)
+def figures_of(runs: list[Run]) -> dict[str, float]:
+    """The best of what wrk saw, and all requests by all CPU time."""
     return {
-        "requests": len(took),
-        "requests_per_s": round(per_s, 1),
-        "megabytes_per_s": round(per_s * SEGMENT_BYTES / 1e6, 1),
-        "p50_ms": round(percentiles[49] * 1000, 3),
-        "p99_ms": round(percentiles[98] * 1000, 3),
+        "per_s": round(max(run.requests / run.seconds for run in runs), 1),
+        "per_cpu_s": round(sum(run.requests for run in runs) / max(0.01, sum(run.cpu_s for run in runs)), 1),
+        "p50_ms": median(run.p50_ms for run in runs),
+        "p99_ms": median(run.p99_ms for run in runs),
     }
 
 
-def hot(ports: dict[str, tuple[int, str]]) -> dict[str, dict[str, float]]:
-    """Throughput and latency of each server, in turns, over the same segment again and again."""
-    rounds: dict[str, list[tuple[float, list[float]]]] = {name: [] for name in ports}
-    for number in range(ROUNDS + 1):
-        for name, (port, path) in ports.items():
-            with Client(port, CONNECTIONS) as client:
-                result = client.run(always(path), ROUND_S)
-            if number:  # the first round only warms up
-                rounds[name].append(result)
-    return {name: figures(found) for name, found in rounds.items()}
+def ratios(figure: dict[str, float], of: dict[str, float] | None) -> dict[str, float]:
+    """One server's figures over another's."""
+    return {f"{name}_ratio": round(figure[name] / of[name], 3) for name in ("per_s", "per_cpu_s")} if of else {}
 
 
-def cold(folder: Path) -> dict[str, float]:
-    """Every segment once, one at a time, from an origin that reads no further than it must."""
-    with origin(folder, read_ahead_bytes=1) as port, Client(port, 1) as client:
-        client.run(iter([f"{BASE}.m3u8"]), ROUND_S)
-        return figures([client.run((f"{BASE}/{index}.mp4" for index in range(SEGMENTS)), 10)])
+def cold(port: int, seaweed: S3Server, package_ids: list[str]) -> dict[str, float]:
+    """Time to first byte of the first segment of every block that the origin reads, and of the same bytes directly."""
+    rendition, most = rendition_of(b""), OriginSettings().read_ahead_bytes
+    firsts = [n for n in range(SEGMENTS) if block_of(rendition, n + 1, bytes_max=most).first == n + 1]
+    ours, direct = [], []
+    for package_id in package_ids:
+        playlist_of(port, package_id)
+        key = base_of(package_id).strip("/") + ".mp4"
+        signed = urlsplit(seaweed.client().presigned_get_object(BUCKET, key, expires=timedelta(hours=1)))
+        for number in firsts:
+            start = rendition.segments[number].offset_bytes
+            asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n"
+            asked += f"Range: bytes={start}-{start + SEGMENT_BYTES - 1}\r\n\r\n"
+            direct.append(first_byte_s(port_of(seaweed), asked.encode()))
+            mine = f"GET {base_of(package_id)}/{number}.mp4 HTTP/1.1\r\nHost: bench\r\n\r\n"
+            ours.append(first_byte_s(port, mine.encode()))
+    figures = {"origin_ms": round(1000 * median(ours), 2), "direct_ms": round(1000 * median(direct), 2)}
+    return {"samples": len(ours), **figures, "ratio": round(median(ours) / median(direct), 3)}
 
 
-def store_reads(folder: Path) -> dict[str, int]:
+def playlist_of(port: int, package_id: str) -> bytes:
+    """The media playlist of a package; its record is then in the origin's memory."""
+    data: bytes = urlopen(f"http://127.0.0.1:{port}{base_of(package_id)}.m3u8", timeout=10).read()
+    return data
+
+
+def store_reads(port: int) -> dict[str, int]:
     """How often the store is read for a crowd on one cold segment, and for a cold play of a whole rendition."""
-    with origin(folder) as port:
-        with Client(port, 1) as client:
-            client.run(iter([f"{BASE}.m3u8"]), ROUND_S)
-        before = reads_of(port)
-        with Client(port, CROWD) as crowd:
-            crowd.run(iter([f"{BASE}/7.mp4"] * CROWD), 10)
-        after_crowd = reads_of(port)
-        with Client(port, 1) as client:
-            client.run((f"{BASE}/{index}.mp4" for index in range(SEGMENTS)), 10)
-        return {
-            "crowd": CROWD,
-            "reads_for_the_crowd": after_crowd - before,
-            "cold_play_segments": SEGMENTS,
-            "cold_play_megabytes": round(SEGMENTS * SEGMENT_BYTES / 1e6),
-            "reads_for_the_cold_play": reads_of(port) - before,
-        }
+    playlist_of(port, "b" * 16)
+    before = reads_of(port)
+    crowd(port, repeat(f"{base_of('b' * 16)}/7.mp4", CROWD), CROWD)
+    after_crowd = reads_of(port)
+    crowd(port, (f"{base_of('b' * 16)}/{index}.mp4" for index in range(SEGMENTS)), 1)
+    return {
+        "crowd": CROWD,
+        "reads_for_the_crowd": after_crowd - before,
+        "cold_play_segments": SEGMENTS,
+        "reads_for_the_cold_play": reads_of(port) - before,
+    }
 
 
 def reads_of(port: int) -> int:
@@ -283,47 +216,91 @@ def reads_of(port: int) -> int:
     return sum(int(value) for value in re.findall(r"^segue_storage_reads_total\{.*\} (\d+)$", text, re.MULTILINE))
 
 
-def nginx_version() -> str | None:
-    """The version of the nginx on PATH."""
-    if shutil.which("nginx") is None:
-        return None
-    said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True, timeout=5).stderr
-    return said.strip().rpartition("/")[2]
+def versions() -> dict[str, str]:
+    """Of what was measured, as far as it is there."""
+    found = {"python": platform.python_version(), **{name: version(name) for name in ("aiohttp", "uvloop")}}
+    for program, ask in (("nginx", "-v"), ("varnishd", "-V"), ("wrk", "-v")):
+        if shutil.which(program):
+            said = subprocess.run([program, ask], capture_output=True, text=True, check=False, timeout=5)
+            found[program] = (said.stderr + said.stdout).strip().splitlines()[0]
+    return found
 
 
-def report() -> dict[str, object]:
-    """The figures with the machine and the versions that made them."""
-    found = nginx_version()
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+def report(rounds: int) -> dict[str, object]:
+    """All figures, with the machine and the versions that made them."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not on PATH: apt-get install wrk")
+    began = time.monotonic()
+    package_ids = ["b" * 16, *(f"{'d' * 15}{letter}" for letter in "abcdefghij"[:COLD_PACKAGES])]
+    absent = {name: why for name, (_, program) in PEERS.items() if (why := missing(program))}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)
-        segment = asyncio.run(publish(folder / "store"))
-        with origin(folder / "store") as port:
-            ours = {"origin": (port, f"{BASE}/0.mp4")}
-            if found:
-                with nginx(folder / "nginx", segment) as other_port:
-                    results = hot({**ours, "nginx": (other_port, NGINX_PATH)})
-            else:
-                results = hot(ours)
-        others = {"cold": cold(folder / "store"), "store_reads": store_reads(folder / "store")}
-    ratios: dict[str, float | str] = {"nginx": "not on PATH: install nginx-light to compare"}
-    if found:
-        ours_hot, theirs = results["origin"], results["nginx"]
-        ratios = {name: round(ours_hot[name] / theirs[name], 3) for name in ("requests_per_s", "p50_ms", "p99_ms")}
+        seaweed = stack.enter_context(running_server())
+        asyncio.run(publish_all(seaweed.url(), seaweed, package_ids))
+        media = asyncio.run(publish_all(f"file:{folder / 'store'}", seaweed, package_ids[:1]))
+        first = INIT_BYTES + INDEX_BYTES
+        ours = stack.enter_context(origin(f"file:{folder / 'store'}", base_of(package_ids[0])))
+        playlist = playlist_of(ours.port, package_ids[0])
+        has = for_peers(folder, seaweed, media[first : first + SEGMENT_BYTES], playlist)
+        with ExitStack() as peers:
+            servers = {OURS: ours}
+            for name, (make, _) in PEERS.items():
+                if name not in absent:
+                    servers[name] = peers.enter_context(peer(make, has))
+            results = hot(servers, rounds)
+        keys = {"AWS_ACCESS_KEY_ID": WRITER.access_key, "AWS_SECRET_ACCESS_KEY": WRITER.secret_key}
+        with origin(seaweed.url(), environment=keys) as over_s3:
+            others: dict[str, object] = {"cold": cold(over_s3.port, seaweed, package_ids[1:])}
+            others["store_reads"] = store_reads(over_s3.port)
+        with origin(f"file:{folder / 'store'}", base_of(package_ids[0])) as fresh:
+            others["held"] = {"idle": IDLE, "slow": SLOW} | held(fresh, idle=IDLE, slow=SLOW, seconds=HELD_S)
     return {
         "benchmark": "origin",
         "command": "python -m benchmarks.bench_origin",
         "machine": {"cpus": os.cpu_count(), "system": platform.system(), "architecture": platform.machine()},
-        "versions": {"python": platform.python_version(), "aiohttp": version("aiohttp"), "nginx": found},
+        "cores": {"server": cores()[0], "client": cores()[1]},
+        "versions": versions(),
         "load_average_1min": os.getloadavg()[0],
+        "seconds": round(time.monotonic() - began),
         "segment_bytes": SEGMENT_BYTES,
+        "playlist_bytes": len(playlist),
         "connections": CONNECTIONS,
+        "rounds": rounds,
+        "bars": BARS,
         "hot": results,
-        "hot_ratio_to_nginx": ratios,
         **others,
+        "missing": absent,
     }
 
 
-if __name__ == "__main__":
-    json.dump(report(), sys.stdout, indent=2)
+def table(made: dict[str, object]) -> Iterator[str]:
+    """The same for people."""
+    hot_ones, cold_one, held_one = made["hot"], made["cold"], made["held"]
+    absent, reads = made["missing"], made["store_reads"]
+    assert isinstance(hot_ones, dict) and isinstance(cold_one, dict) and isinstance(held_one, dict)
+    assert isinstance(absent, dict) and isinstance(reads, dict)
+    for resource, figures in hot_ones.items():
+        yield f"{resource:24}{'req/s':>10}{'of nginx':>10}{'req/CPU s':>12}{'of nginx':>10}{'p50 ms':>9}{'p99 ms':>9}"
+        for name, each in figures.items():
+            ratio = [f"{each.get(f'{what}_ratio', float('nan')):.2f}" for what in ("per_s", "per_cpu_s")]
+            rates = f"{each['per_s']:10,.0f}{ratio[0]:>10}{each['per_cpu_s']:12,.0f}{ratio[1]:>10}"
+            yield f"  {name:22}{rates}{each['p50_ms']:9.2f}{each['p99_ms']:9.2f}"
+    yield f"cold, first byte: {cold_one['origin_ms']} ms, direct {cold_one['direct_ms']} ms, ratio {cold_one['ratio']}"
+    yield f"store reads: {reads['reads_for_the_crowd']} for a crowd, {reads['reads_for_the_cold_play']} for a cold play"
+    yield f"held: {held_one['idle_and_slow_mb']} MB with {IDLE} idle connections and {SLOW} slow readers"
+    yield from (f"not measured: {name}: {why}" for name, why in absent.items())
+
+
+def main() -> None:
+    """Measure, and tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    made = report(parser.parse_args().rounds)
+    print(*table(made), sep="\n", file=sys.stderr)
+    json.dump(made, sys.stdout, indent=2)
     print()
+
+
+if __name__ == "__main__":
+    main()
