@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from origin.connection import Connection, Server
 from origin.observe import Cut, Metrics
 from origin.settings import OriginSettings
-from origin.tcp import TcpState, tcp_state
+from origin.tcp import TcpState, reset, tcp_state
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Patience:
     def _cut(self, transport: asyncio.Transport, why: Cut) -> None:
         self._metrics.cut[why] += 1
         log.info("connection cut off", extra={"reason": why, "remote": _remote(transport)})
-        transport.abort()
+        reset(transport)
 
 
 def _connection(transport: asyncio.Transport) -> Connection:

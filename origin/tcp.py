@@ -7,10 +7,12 @@ an answer. Linux: `struct tcp_info` of linux/tcp.h, whose layout only ever grows
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 
 _UNACKED, _LAST_DATA_RECV, _BYTES_ACKED, _NOTSENT = 24, 52, 120, 144  # offsets in struct tcp_info
 _SIZE = 148
+_DROP = struct.pack("ii", 1, 0)  # struct linger: do not keep what was not taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +37,11 @@ def tcp_state(transport: asyncio.Transport) -> TcpState | None:
     (unsent_bytes,) = struct.unpack_from("=I", info, _NOTSENT)
     waiting = bool(unacked or unsent_bytes or transport.get_write_buffer_size())
     return TcpState(taken_bytes=taken_bytes, waiting=waiting, silent_s=silent_ms / 1000)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection, and free what waits for the other side: closed in the plain way, the kernel would keep it and
+    go on offering it for minutes."""
+    with suppress(OSError):  # it is gone already
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP)
+    transport.abort()

@@ -33,6 +33,11 @@ class Client:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has ended the connection, or there is none."""
+        return self._reader is None or self._reader.at_eof()
+
     async def ask(self, path: str) -> bytes:
         """One request, tallied; the body, empty if it was lost."""
         try:
@@ -50,7 +55,7 @@ class Client:
         self._reader = self._writer = None
 
     async def _ask(self, path: str) -> bytes:
-        if self._reader is not None and self._reader.at_eof():
+        if self._reader is not None and self.is_closed:
             self._tally.closed += 1
             self.close()
         if self._reader is None or self._writer is None:

@@ -125,8 +125,8 @@ async def origin(start: Start) -> AsyncIterator[Running]:
 
 @pytest.fixture
 def crew(request: pytest.FixtureRequest, shelf: tuple[Path, Published]) -> Iterator[Crew]:
-    """Two workers over the published track; of the kind that is asked for, `good` if none is."""
-    running = Crew(shelf[0], "2", getattr(request, "param", "good"))
+    """Two good workers over the published track, unless a test asks for others."""
+    running = Crew(shelf[0], *getattr(request, "param", ("2", "good")))
     yield running
     if running.process.poll() is None:
         running.process.terminate()

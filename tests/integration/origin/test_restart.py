@@ -87,7 +87,7 @@ async def test_connections_are_shared_out(crew: Crew) -> None:
     assert len(tally.processes) == 2 and min(tally.processes.values()) >= 10
 
 
-@pytest.mark.parametrize("crew", ["once"], indirect=True)
+@pytest.mark.parametrize("crew", [("2", "once")], indirect=True)
 async def test_a_renewal_that_fails_leaves_the_old_ones_at_work(crew: Crew, track: Published) -> None:
     """If the new code or settings do not start, the workers that are there go on."""
     before = crew.workers()

@@ -11,6 +11,7 @@ import pytest
 
 from origin.serve import base_url, serve
 from origin.settings import OriginSettings
+from tests.integration.origin.asking import Client, Tally
 from tests.integration.origin.conftest import Running, until
 from tests.integration.origin.published import Published
 from tests.integration.origin.watched_store import WatchedStore
@@ -72,6 +73,58 @@ async def test_draining_ends_in_its_time(store: WatchedStore, track: Published) 
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(served.task, 5)
         assert 0.5 < time.monotonic() - began_s < 4.0
+        with pytest.raises(aiohttp.ClientError):
+            await stuck
+
+
+async def test_draining_asks_busy_clients_to_leave_and_closes_idle_ones(store: WatchedStore) -> None:
+    """During the lame duck new and kept connections are answered, with `Connection: close`; one that asks nothing is
+    closed once it has been silent for long enough, and not before."""
+    served = _Served(store, OriginSettings(port=0, lame_duck_s=0.5, idle_grace_s=0.5))
+    port = int((await served.url()).rstrip("/").rpartition(":")[2])
+    tally = Tally()
+    busy, idle, new = (Client(port, tally) for _ in range(3))
+    await asyncio.gather(busy.ask("/healthz"), idle.ask("/healthz"))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.1)
+    began_s = time.monotonic()
+    await asyncio.gather(busy.ask("/metrics"), new.ask("/metrics"))
+    assert (tally.lost, tally.closed, tally.statuses[200]) == (0, 2, 4)
+    assert not idle.is_closed
+    await until(lambda: idle.is_closed)
+    assert time.monotonic() - began_s >= 0.4
+    await asyncio.wait_for(served.task, 5)
+    idle.close()
+
+
+async def test_a_request_that_comes_while_draining_is_answered(store: WatchedStore, track: Published) -> None:
+    """On a connection that was idle when the port closed: its answer comes, and then its end."""
+    served = _Served(store, OriginSettings(port=0, idle_grace_s=3.0))
+    port = int((await served.url()).rstrip("/").rpartition(":")[2])
+    tally = Tally()
+    client = Client(port, tally)
+    await client.ask("/healthz")
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.sleep(0.5)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    assert await client.ask(f"{track.package_base}/aac-64/0.mp4") == track.segment_of("aac-64", 0)
+    assert (tally.lost, tally.closed) == (0, 1)
+    await asyncio.wait_for(served.task, 2)  # nobody is left to wait for
+
+
+async def test_a_second_signal_ends_it_at_once(store: WatchedStore, track: Published) -> None:
+    """The first SIGTERM waits for an answer that is stuck, the second does not."""
+    served = _Served(store, OriginSettings(port=0, lame_duck_s=5.0, drain_s=20.0, store_deadline_s=60.0))
+    async with aiohttp.ClientSession(await served.url()) as client:
+        store.gate.clear()
+        stuck = asyncio.create_task(_body(client, f"{track.base}/index.m3u8"))
+        await until(lambda: store.reads.total() > 0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        assert not served.task.done()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(served.task, 2)
         with pytest.raises(aiohttp.ClientError):
             await stuck
 

@@ -1,11 +1,11 @@
 """Bodies of any size in bounded memory, and clients of any slowness."""
 
 import asyncio
-import socket
 
 from origin.state import METRICS
 from tests.integration.origin.conftest import Start, until
 from tests.integration.origin.published import Published, publish
+from tests.integration.origin.slow import get, slow_connection
 from tests.integration.origin.watched_store import WatchedStore
 
 MIB = 1 << 20
@@ -18,8 +18,8 @@ async def test_a_slow_reader_holds_a_block_or_two(start: Start, store: WatchedSt
     whole = track.media["aac-256"]
     assert len(whole) > 7 * MIB
     async with start() as origin:
-        reader, writer = await _slow_connection(origin.port)
-        writer.write(_get(track, "aac-256.mp4"))
+        reader, writer = await slow_connection(origin.port)
+        writer.write(get(f"{track.package_base}/aac-256.mp4"))
         head = await reader.readuntil(b"\r\n\r\n")
         assert f"Content-Length: {len(whole)}\r\n".encode() in head and b"chunked" not in head
         # One block of ours, and what the kernel's send buffer takes.
@@ -53,8 +53,8 @@ async def test_a_client_that_leaves_ends_its_download(start: Start, store: Watch
     """No more reads for a connection that is gone, and the origin answers the next."""
     track = await publish(store, "long", segments=LONG_SEGMENTS)
     async with start() as origin:
-        reader, writer = await _slow_connection(origin.port)
-        writer.write(_get(track, "aac-256.mp4"))
+        reader, writer = await slow_connection(origin.port)
+        writer.write(get(f"{track.package_base}/aac-256.mp4"))
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
         await until(lambda: origin.app[METRICS].requests_in_progress == 0)
@@ -70,16 +70,3 @@ async def _bytes_read_at_rest(store: WatchedStore) -> int:
         before = store.bytes_read
         await asyncio.sleep(0.5)
     return before
-
-
-def _get(track: Published, name: str) -> bytes:
-    return f"GET {track.package_base}/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-
-
-async def _slow_connection(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection with a small window, so that what is not read stays with the sender."""
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-    client.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
-    return await asyncio.open_connection(sock=client, limit=16_384)
