@@ -1,6 +1,7 @@
 """The application: what it holds, and what surrounds every request."""
 
 import asyncio
+import hashlib
 import itertools
 import logging
 import secrets
@@ -14,9 +15,10 @@ from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
 from origin.cache_policy import ResourceClass, resource_class
-from origin.encoding import document
+from origin.encoding import Document, document
 from origin.errors import code_of, refusal, status_of
 from origin.form import check_form, is_last
+from origin.hot_cache import HotCache
 from origin.hot_path import HOT, HotPath
 from origin.library import Library
 from origin.observe import HealthState, Metrics
@@ -26,6 +28,7 @@ from origin.respond import send_document
 from origin.settings import OriginSettings
 from origin.state import (
     ADMISSION,
+    ANSWERS,
     GATE,
     HEALTH,
     KEYS,
@@ -42,6 +45,7 @@ from storage.base import ObjectStore
 
 log = logging.getLogger(__name__)
 
+_ALLOWED = "GET, HEAD, OPTIONS"
 _CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
@@ -54,8 +58,10 @@ _EVERYWHERE = {
     "Server": "segue",
 }
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, OPTIONS",
-    "Access-Control-Allow-Headers": f"Range, If-Range, If-Match, If-None-Match, If-Modified-Since, {_CMCD}",
+    "Access-Control-Allow-Methods": _ALLOWED,
+    "Access-Control-Allow-Headers": (
+        f"Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, {_CMCD}, X-Request-Id"
+    ),
     "Access-Control-Max-Age": "86400",
     "Cache-Control": "no-store",
 }
@@ -81,6 +87,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
         admit=app[GATE].admit_line,
         draining=lambda: health.draining,
     )
+    app[ANSWERS] = HotCache(settings.answer_cache_bytes)
     app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
     app.on_response_prepare.append(_sign)
     app.cleanup_ctx.append(_library)
@@ -136,15 +143,23 @@ async def _finished(request: web.Request, response: web.StreamResponse) -> web.S
     if response.status != 200 or "Cache-Control" in response.headers or not isinstance(response, web.Response):
         return response
     assert isinstance(response.body, bytes)
-    coded = document(response.body, media_type=response.headers["Content-Type"], modified_s=None)
+    coded = await _document_of(request.app, response.headers["Content-Type"], response.body)
     return await send_document(request, coded)
 
 
+async def _document_of(app: web.Application, media_type: str, body: bytes) -> Document:
+    """Equal answers are coded once."""
+    answers, key = app[ANSWERS], (media_type, hashlib.sha256(body).digest())
+    kept = answers.get(key)
+    if kept is None:
+        kept = await asyncio.to_thread(document, body, media_type=media_type, modified_s=None)
+        answers.put(key, kept, weight=kept.size_bytes)
+    return kept
+
+
 def _failed(request: web.Request, error: Exception) -> web.Response:
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
-        if request.method == "OPTIONS":
-            return web.Response(status=204, headers={"Allow": allowed, **_PREFLIGHT})
+    if request.method == "OPTIONS" and isinstance(error, web.HTTPMethodNotAllowed | web.HTTPNotFound):
+        return web.Response(status=204, headers={"Allow": _ALLOWED, **_PREFLIGHT})
     status = status_of(error)
     if isinstance(error, Overloaded):
         request.app[ADMISSION].refused(error)
@@ -152,7 +167,7 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         _log_failure(request, error, status)
     response = refusal(status, code_of(error), retry_after_s=request.app[SETTINGS].retry_after_s)
     if isinstance(error, web.HTTPMethodNotAllowed):
-        response.headers["Allow"] = allowed
+        response.headers["Allow"] = _ALLOWED
     return response
 
 
@@ -173,6 +188,7 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
     if request.app[HEALTH].draining:  # ask the client to come again on another connection
         response.headers["Connection"] = "close"
         response.force_close()
+    response.headers.setdefault("Cache-Control", "no-store")  # nothing is kept by a cache's own guess
     if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
         response.headers["X-Request-Id"] = request[REQUEST_ID]
 

@@ -45,7 +45,7 @@ def decide(method: str, headers: Mapping[str, str], current: Validators) -> Deci
     if not _precondition_holds(headers, current):
         return Decision(status=412)
     if _unchanged(headers, current):
-        return Decision(status=304, headers=_validators(current))
+        return Decision(status=304, headers={"ETag": current.etag})  # §15.4.5: no Last-Modified beside a tag
     if method == "GET" and "range" in headers and _range_wanted(headers, current):
         return _ranged(headers["range"], current)
     return _whole(current)

@@ -83,7 +83,7 @@ async def get_track_file(request: web.Request) -> web.StreamResponse:
 async def get_media_playlist(request: web.Request) -> web.Response:
     """The media playlist of a rendition, in the segment-URL form."""
     stored, rendition = await _rendition(request)
-    playlist = request.app[LIBRARY].media_playlist(stored, rendition)
+    playlist = await request.app[LIBRARY].media_playlist(stored, rendition)
     keys = _media_keys(stored, rendition)
     return await send_document(request, playlist, immutable=True, purge_keys=keys, replay=Replay())
 
@@ -104,7 +104,7 @@ async def get_multivariant(request: web.Request) -> web.Response:
     library, track_id = request.app[LIBRARY], request.match_info["track_id"]
     live = await library.live(track_id)
     stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
-    playlist = library.multivariant(stored, _FAMILIES[request.match_info["family"]], live, label)
+    playlist = await library.multivariant(stored, _FAMILIES[request.match_info["family"]], live, label)
     replay = Replay(until_s=library.trusted_until_s(track_id))
     return await send_document(request, playlist, purge_keys=_track_keys(live), replay=replay)
 
@@ -115,7 +115,8 @@ async def get_mpd(request: web.Request) -> web.Response:
     live = await library.live(track_id)
     stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
     replay = Replay(until_s=library.trusted_until_s(track_id))
-    return await send_document(request, library.mpd(stored, live, label), purge_keys=_track_keys(live), replay=replay)
+    presentation = await library.mpd(stored, live, label)
+    return await send_document(request, presentation, purge_keys=_track_keys(live), replay=replay)
 
 
 async def get_package(request: web.Request) -> web.Response:
@@ -123,7 +124,7 @@ async def get_package(request: web.Request) -> web.Response:
     library = request.app[LIBRARY]
     live = await library.live(request.match_info["track_id"])
     stored = await library.package(live.recording_id, live.package_id)
-    return await send_document(request, library.record(stored, live), purge_keys=_track_keys(live))
+    return await send_document(request, await library.record(stored, live), purge_keys=_track_keys(live))
 
 
 async def get_track_art(request: web.Request) -> web.Response:

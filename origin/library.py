@@ -171,7 +171,7 @@ class Library:
         self._metrics.cache_asked(Cache.MEDIA, hit=kept is not None)
         return kept if kept is not None else await self._fetches.run(key, partial(self._read_picture, key))
 
-    def multivariant(self, stored: StoredPackage, codec: Codec, live: Live, label: Label) -> Document:
+    async def multivariant(self, stored: StoredPackage, codec: Codec, live: Live, label: Label) -> Document:
         """The multivariant playlist of one family, at the place of a track."""
         package = stored.package
         if not package.of(codec):
@@ -185,9 +185,9 @@ class Library:
 
         modified_s = max(live.modified_s, label.modified_s)
         # By what it shows, not by its date alone: two changes may fall into one second.
-        return self._document((live, label, codec), build, media_type=PLAYLIST_TYPE, modified_s=modified_s)
+        return await self._document((live, label, codec), build, media_type=PLAYLIST_TYPE, modified_s=modified_s)
 
-    def mpd(self, stored: StoredPackage, live: Live, label: Label) -> Document:
+    async def mpd(self, stored: StoredPackage, live: Live, label: Label) -> Document:
         """All families as a DASH presentation, at the place of a track; a protected package has none."""
         if stored.package.protection is not None:
             raise ObjectNotFound("no DASH of a protected package", subject=live.track_id)
@@ -199,9 +199,9 @@ class Library:
             return render_mpd(stored.package, uri_of=uri_of, title=label.title)
 
         modified_s = max(live.modified_s, label.modified_s)
-        return self._document((live, label, MPD_TYPE), build, media_type=MPD_TYPE, modified_s=modified_s)
+        return await self._document((live, label, MPD_TYPE), build, media_type=MPD_TYPE, modified_s=modified_s)
 
-    def media_playlist(self, stored: StoredPackage, rendition: SegmentedRendition) -> Document:
+    async def media_playlist(self, stored: StoredPackage, rendition: SegmentedRendition) -> Document:
         """The media playlist of a rendition, in the segment-URL form."""
 
         def build() -> bytes:
@@ -210,19 +210,29 @@ class Library:
             return render(segment_playlist(rendition, target_duration_s=package.target_duration_s, key_base_uri=keys))
 
         key = (stored.uri, rendition.rendition.rendition_id)
-        return self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
+        return await self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
 
-    def record(self, stored: StoredPackage, live: Live) -> Document:
+    async def record(self, stored: StoredPackage, live: Live) -> Document:
         """The package record itself, at the place of a track."""
-        return self._document(live, lambda: stored.body, media_type=JSON_TYPE, modified_s=live.modified_s)
+        return await self._document(live, lambda: stored.body, media_type=JSON_TYPE, modified_s=live.modified_s)
 
-    def _document(self, key: Hashable, build: Callable[[], bytes], *, media_type: str, modified_s: int) -> Document:
+    async def _document(
+        self, key: Hashable, build: Callable[[], bytes], *, media_type: str, modified_s: int
+    ) -> Document:
         kept = self._documents.get(key)
         self._metrics.cache_asked(Cache.DOCUMENT, hit=kept is not None)
-        if kept is None:
-            kept = document(build(), media_type=media_type, modified_s=modified_s)
-            self._documents.put(key, kept, weight=kept.size_bytes)
-        return kept
+        if kept is not None:
+            return kept
+
+        def make() -> Document:
+            return document(build(), media_type=media_type, modified_s=modified_s)
+
+        async def fetch() -> Document:
+            made = await asyncio.to_thread(make)  # a playlist of hours takes tens of milliseconds
+            self._documents.put(key, made, weight=made.size_bytes)
+            return made
+
+        return await self._fetches.run(("document", key), fetch)
 
     async def _mutable(
         self, cache: HotCache[tuple[float, Pointed]], key: str, made_of: Callable[[ObjectBody], Pointed]

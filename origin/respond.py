@@ -84,7 +84,7 @@ async def send_document(
     replay: Replay | None = None,
 ) -> web.Response:
     """Answer with a document, in the coding that the client wants. `replay` is as in `send`."""
-    coded = document.coded_for(request.headers.get("Accept-Encoding", ""))
+    coded = document.coded_for(", ".join(request.headers.getall("Accept-Encoding", ())))
     shown = Representation(
         validators=Validators(
             size_bytes=len(coded.body), etag=coded.etag, modified_s=document.modified_s, immutable=immutable
@@ -92,7 +92,7 @@ async def send_document(
         media_type=document.media_type,
         purge_keys=purge_keys,
         coding=coded.coding,
-        varies=document.gzipped is not None,
+        varies=bool(document.coded),
     )
 
     async def load() -> bytes:

@@ -66,6 +66,7 @@ class OriginSettings:
     picture_cache_bytes: int = 32 * MIB  # cover art
     package_cache_bytes: int = 64 * MIB  # package records and rendered playlists
     ready_cache_bytes: int = 16 * MIB  # answers ready to be sent, without the media of segments; 0: none
+    answer_cache_bytes: int = 4 * MIB  # answers of the API in every coding
     read_ahead_bytes: int = 4 * MIB
     stream_block_bytes: int = MIB
     write_bytes_max: int = 64 * KIB

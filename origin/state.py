@@ -8,6 +8,7 @@ from origin.access import Gate
 from origin.admission import Admission
 from origin.cache_policy import ResourceClass
 from origin.encoding import Document
+from origin.hot_cache import HotCache
 from origin.library import Library
 from origin.observe import HealthState, Metrics
 from origin.settings import OriginSettings
@@ -18,6 +19,7 @@ LIBRARY = web.AppKey("library", Library)
 METRICS = web.AppKey("metrics", Metrics)
 ADMISSION = web.AppKey("admission", Admission)
 HEALTH = web.AppKey("health", HealthState)
+ANSWERS = web.AppKey("answers", HotCache[Document])  # of the API, by what they say
 PLAYER = web.AppKey("player", dict[str, Document])
 
 KEYS = web.AppKey("keys", KeyRing)
