@@ -74,7 +74,7 @@ def serving_at(store: str, environment: Mapping[str, str]) -> Iterator[str]:
     command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", store]
     with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE) as process:
         try:
-            yield _announced_url(process)
+            yield announced_url(process)
         finally:
             process.terminate()
             try:
@@ -84,7 +84,8 @@ def serving_at(store: str, environment: Mapping[str, str]) -> Iterator[str]:
                 raise
 
 
-def _announced_url(process: "subprocess.Popen[bytes]") -> str:
+def announced_url(process: "subprocess.Popen[bytes]") -> str:
+    """Where a `segue serve --json` that was just started says that it serves."""
     assert process.stdout is not None
     readable, _, _ = select.select([process.stdout], [], [], READY_TIMEOUT_S)
     line = os.read(process.stdout.fileno(), 4096) if readable else b""
