@@ -24,7 +24,7 @@ DASH := tests/players/node_modules/.fetched
 NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 STUDY := .cache/study-venv
 
-.PHONY: help setup lint unit test check golden bench study smoke demo album lock clean browser
+.PHONY: help setup lint unit test check golden bench study smoke demo album lock clean browser shields
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +40,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV)  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) $(DASH) browser unit  ## the whole suite; installs the browser if it is missing
+test: $(DEV) $(HLS) $(DASH) browser shields unit  ## the whole suite; installs the browser and the shields if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit --ignore=$(PLAYING) tests
 	$(PYTEST) $(PLAYING)
 
@@ -124,3 +124,8 @@ browser: $(DEV)
 	@scripts/need.sh chromium $(BIN)/python -c \
 	    'import os; from tests.support.browser import find_chromium; find_chromium(os.environ)'
 	@scripts/need.sh libatomic1 $(BIN)/python -m playwright --version
+
+# The CDN tier of the tests: nginx, and Varnish with the module for purges by key.
+shields: $(DEV)
+	@scripts/need.sh 'nginx varnish varnish-modules' $(BIN)/python -c \
+	    'from tests.cdn.shields import find_shields; find_shields()'

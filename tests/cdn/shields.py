@@ -1,4 +1,4 @@
-"""nginx and Varnish in front of an origin, with the files that operators get: nginx.conf, varnish.vcl of docs/operations.
+"""nginx and Varnish in front of an origin, with the files that operators get, those of docs/operations.
 
 Only addresses and folders are filled in. Each shield starts empty, listens on loopback and is ended by its pid.
 """

@@ -16,18 +16,17 @@ def machine(tmp_path: Path) -> Path:
     """A folder of programs: a shell, an `id` that says root, and an apt-get that installs what the test wants."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("bash", "env", "test", "touch"):
+    for name in ("bash", "chmod", "env", "rm", "test", "touch"):
         (programs / name).symlink_to(shutil.which(name) or name)
     _program(programs / "id", "echo 0")
-    _program(
-        programs / "apt-get", f'echo "$*" >> {tmp_path}/apt.log; case "$*" in *install*) touch {tmp_path}/there;; esac'
-    )
+    installs = f'touch {tmp_path}/there; {tmp_path}/policy; echo "may start: $?" >> {tmp_path}/starts'
+    _program(programs / "apt-get", f'echo "$*" >> {tmp_path}/apt.log; case "$*" in *install*) {installs};; esac')
     return tmp_path
 
 
 def need(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The script's end, on that machine."""
-    environ = {**os.environ, "PATH": str(machine / "bin")}
+    environ = {**os.environ, "PATH": str(machine / "bin"), "NEED_POLICY": str(machine / "policy")}
     return subprocess.run(
         [str(machine / "bin/bash"), str(NEED), *arguments],
         env=environ, timeout=TIMEOUT_S, capture_output=True, text=True, check=False,
@@ -47,6 +46,28 @@ def test_root_gets_it_installed(machine: Path) -> None:
     update, install = (machine / "apt.log").read_text().splitlines()
     assert update.endswith("update")
     assert install.endswith("install -y --no-install-recommends tool")
+
+
+def test_several_packages_come_at_once(machine: Path) -> None:
+    """Their names in one word: the lists are fetched once."""
+    assert need(machine, "one two", "test", "-e", str(machine / "there")).returncode == 0
+    _, install = (machine / "apt.log").read_text().splitlines()
+    assert install.endswith("install -y --no-install-recommends one two")
+
+
+def test_no_service_is_started(machine: Path) -> None:
+    """What comes with a daemon is told not to start it (101 of policy-rc.d), and the machine is left as it was."""
+    need(machine, "daemon", "test", "-e", str(machine / "there"))
+    assert (machine / "starts").read_text() == "may start: 101\n"
+    assert not (machine / "policy").exists()
+
+
+def test_a_policy_of_the_machine_is_left_alone(machine: Path) -> None:
+    """An operator's own decision counts."""
+    _program(machine / "policy", "exit 104")
+    need(machine, "daemon", "test", "-e", str(machine / "there"))
+    assert (machine / "starts").read_text() == "may start: 104\n"
+    assert (machine / "policy").exists()
 
 
 def test_anyone_else_is_told_the_command(machine: Path) -> None:
