@@ -74,7 +74,7 @@ class Shielded:
         """Let the life of the live resources of a track pass: in nginx ten seconds; in Varnish, where it would be a
         minute, by a soft purge."""
         if self.kind == "nginx":
-            await asyncio.sleep(10.5)
+            await asyncio.sleep(11.2)  # nginx counts whole seconds
         else:
             await self.purge(f"track-{track.track_id}", soft=True)
 

@@ -163,7 +163,7 @@ async def test_not_found_is_kept_for_seconds(shielded: Shielded) -> None:
     statuses = {(await shielded.get(path)).status for _ in range(20)}
     assert time.monotonic() - started_s < 4
     assert (statuses, (await shielded.asked())["media 4xx"]) == ({404}, 1)
-    await asyncio.sleep(5.5)
+    await asyncio.sleep(6.2)  # nginx counts whole seconds
     assert (await shielded.get(path)).status == 404
     assert (await shielded.asked())["media 4xx"] == 1
 
