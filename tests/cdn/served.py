@@ -1,6 +1,7 @@
 """The origin behind the shields: `segue serve` over a folder, on one port through kills and restarts."""
 
 import re
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -42,6 +43,15 @@ class Origin:
         """End it as an operator does."""
         self._process.terminate()
         self._forget()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it stand still for a while: it accepts connections, and answers nobody."""
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     async def counted(self, client: aiohttp.ClientSession) -> Counter[str]:
         """Answers since its start, by class of resource and of status (`media 2xx`), and `reads` of the store."""

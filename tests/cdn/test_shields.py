@@ -49,12 +49,16 @@ async def test_each_url_reaches_the_origin_once(shielded: Shielded) -> None:
 
 
 async def test_many_at_once_are_one(shielded: Shielded) -> None:
-    """500 listeners who ask for the same cold segment at the same time: one request at the origin, one storage read."""
+    """500 listeners ask for the same cold segment before the origin has answered any: one request there, one storage
+    read."""
     track = await shielded.publish()
     await shielded.get(f"{track.package_base}/aac-256.m3u8")  # what a player has read before its first segment
     await shielded.asked()
     path = f"{track.package_base}/aac-256/4.mp4"
-    answers = await asyncio.gather(*(shielded.get(path) for _ in range(500)))
+    with shielded.origin.paused():
+        asking = [asyncio.create_task(shielded.get(path)) for _ in range(500)]
+        await asyncio.sleep(2)  # until all have been sent
+    answers = await asyncio.gather(*asking)
     expected = track.segment_of("aac-256", 4)
     assert all(answer.status == 200 and answer.body == expected for answer in answers)
     assert await shielded.asked() == {"media 2xx": 1, "reads": 1}
