@@ -22,7 +22,7 @@ from origin.tokens import Grant, mint, path_prefix
 from protection.keys import KeyRing
 from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish
-from tests.integration.origin.test_contract import MASTER, PROTECTION, RESOURCES, SIGNING, STATUSES, _named
+from tests.integration.origin.test_contract import MASTER, PROTECTION, RESOURCES, SIGNING, STATUSES, named
 from tests.integration.origin.watched_store import WatchedStore
 
 KEYS = KeyRing((MASTER,))
@@ -63,7 +63,7 @@ async def locked(store: WatchedStore) -> Published:
 async def test_every_line_of_the_contract(pair: Pair, track: Published, locked: Published) -> None:
     """Thrice on one connection: as it comes, again, and when it is ready if it ever will be."""
     for row in (*RESOURCES, *STATUSES):
-        method, _, url = _named(row.get("request", f"GET {row.get('path')}"), track, locked).partition(" ")
+        method, _, url = named(row.get("request", f"GET {row.get('path')}"), track, locked).partition(" ")
         if url == "/metrics":  # tells of each origin by itself
             continue
         conditions = row.get("with", "")
