@@ -4,7 +4,6 @@ Kinds: `good`; `broken`, whose workers never start; `once`, whose workers start 
 FILES limits the open files of each process.
 """
 
-import asyncio
 import itertools
 import resource
 import socket
@@ -16,6 +15,7 @@ from pathlib import Path
 from origin.accept import listen
 from origin.serve import base_url, serve
 from origin.settings import OriginSettings
+from segue.loop import run_server
 from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
 from storage.filesystem import FilesystemStore
@@ -25,7 +25,7 @@ SETTINGS = OriginSettings(port=0, drain_s=5.0, idle_grace_s=0.5, stream_block_by
 
 def worker(folder: str, listener: socket.socket, ready: Ready) -> None:
     """One worker process."""
-    asyncio.run(_serve(folder, listener, ready))
+    run_server(_serve(folder, listener, ready))
 
 
 def broken_worker(ready: Ready) -> None:
