@@ -107,7 +107,6 @@ async def listening(
             yield url
         finally:
             app[HEALTH].draining = True
-            app[HOT].stop()
             await taking.close()
             await _drain(server, patience, settings, stopping or Stopping())
     finally:
