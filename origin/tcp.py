@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 _UNACKED, _LAST_DATA_RECV, _BYTES_ACKED, _NOTSENT = 24, 52, 120, 144  # offsets in struct tcp_info
 _SIZE = 148
+_GONE = (OSError, ValueError)  # asyncio's and uvloop's, of a socket that is closed
 _DROP = struct.pack("ii", 1, 0)  # struct linger: do not keep what was not taken
 
 
@@ -29,7 +30,7 @@ def tcp_state(transport: asyncio.Transport) -> TcpState | None:
     tcp = transport.get_extra_info("socket")
     try:
         info = tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
-    except OSError:
+    except _GONE:
         return None
     (unacked,) = struct.unpack_from("=I", info, _UNACKED)
     (silent_ms,) = struct.unpack_from("=I", info, _LAST_DATA_RECV)
@@ -42,6 +43,6 @@ def tcp_state(transport: asyncio.Transport) -> TcpState | None:
 def reset(transport: asyncio.Transport) -> None:
     """End a connection, and free what waits for the other side: closed in the plain way, the kernel would keep it and
     go on offering it for minutes."""
-    with suppress(OSError):  # it is gone already
+    with suppress(*_GONE):
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP)
     transport.abort()

@@ -52,6 +52,7 @@ async def test_a_crash_costs_what_was_under_way(crew: Crew, track: Published) ->
             lost = tally.lost
             os.kill(victim, signal.SIGKILL)
             await until(_renewed(crew, {victim}), timeout_s=RENEWAL_S)
+            await asyncio.sleep(0.5)  # for the clients to see what they have lost
             assert tally.lost - lost <= 3 * CLIENTS
         lost, answered = tally.lost, tally.statuses.total()
         await until(lambda: tally.statuses.total() > answered + 200)
@@ -116,8 +117,8 @@ async def _with_a_stuck_client(crew: Crew, track: Published) -> None:
         await asyncio.to_thread(crew.process.wait, 1.5)
     asked_s = loop.time()
     crew.process.terminate()
-    assert await asyncio.to_thread(crew.process.wait, 5) == 0
-    assert loop.time() - asked_s < 2.5  # well before the 5 s that draining may take
+    assert await asyncio.to_thread(crew.process.wait, 10) == 0
+    assert loop.time() - asked_s < 8  # well before the 15 s that draining may take
     writer.close()
 
 

@@ -4,7 +4,6 @@ Kinds: `good`; `broken`, whose workers never start; `once`, whose workers start 
 FILES limits the open files of each process.
 """
 
-import asyncio
 import itertools
 import resource
 import socket
@@ -16,16 +15,17 @@ from pathlib import Path
 from origin.accept import listen
 from origin.serve import base_url, serve
 from origin.settings import OriginSettings
+from segue.loop import run_server
 from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
 from storage.filesystem import FilesystemStore
 
-SETTINGS = OriginSettings(port=0, drain_s=5.0, idle_grace_s=0.5, stream_block_bytes=20_000)
+SETTINGS = OriginSettings(port=0, drain_s=15.0, idle_grace_s=0.5, stream_block_bytes=20_000)
 
 
 def worker(folder: str, listener: socket.socket, ready: Ready) -> None:
     """One worker process."""
-    asyncio.run(_serve(folder, listener, ready))
+    run_server(_serve(folder, listener, ready))
 
 
 def broken_worker(ready: Ready) -> None:
@@ -54,7 +54,7 @@ def main(folder: str, workers: str, kind: str = "good", files: str = "") -> int:
     """Supervise until a signal."""
     if files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), int(files)))
-    policy = WorkerPolicy(workers=int(workers), backoff_min_s=0.05, failed_starts_max=2, stop_s=10.0)
+    policy = WorkerPolicy(workers=int(workers), backoff_min_s=0.05, failed_starts_max=2, stop_s=20.0)
     with listen(SETTINGS) as listener:
         ready = partial(_announce, base_url(*listener.getsockname()[:2]))
         good = partial(worker, folder, listener)
