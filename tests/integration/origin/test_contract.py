@@ -26,9 +26,9 @@ PROTECTION = Protection(
 )
 
 
-def _tables() -> list[list[Row]]:
-    """Every table of the document as rows of cells by column name, code marks removed."""
-    tables: list[list[Row]] = []
+def _tables() -> dict[str, list[Row]]:
+    """Every table of the document by its first column's name: rows of cells by column name, code marks removed."""
+    tables: dict[str, list[Row]] = {}
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
     for at, line in enumerate(lines):
         if not re.fullmatch(r"\|[-|]+\|", line):
@@ -39,7 +39,7 @@ def _tables() -> list[list[Row]]:
             if not row.startswith("|"):
                 break
             rows.append(dict(zip(names, _cells(row), strict=True)))
-        tables.append(rows)
+        tables[names[0]] = rows
     return tables
 
 
@@ -47,7 +47,8 @@ def _cells(line: str) -> list[str]:
     return [cell.strip().strip("`") for cell in line.strip("|").split("|")]
 
 
-RESOURCES, KEPT, EVERYWHERE, STATUSES = _tables()
+TABLES = _tables()
+RESOURCES, KEPT, EVERYWHERE, STATUSES = (TABLES[name] for name in ("resource", "kept", "header", "request"))
 IDS = {"track_id": "a" * 20, "recording_id": "b" * 20, "package_id": "c" * 16, "art_id": "d" * 16}
 CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)"]) for row in KEPT}
 
