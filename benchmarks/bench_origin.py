@@ -46,7 +46,7 @@ from model.package import Package
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from origin.blocks import block_of
+from origin.blocks import rest_of_block
 from origin.settings import OriginSettings
 from scripts.s3_server import BUCKET, WRITER, S3Server, running_server
 from storage.base import ObjectStore
@@ -172,7 +172,11 @@ def ratios(figure: dict[str, float], of: dict[str, float] | None) -> dict[str, f
 def cold(port: int, seaweed: S3Server, package_ids: list[str]) -> dict[str, float]:
     """Time to first byte of the first segment of every block that the origin reads, and of the same bytes directly."""
     rendition, most = rendition_of(b""), OriginSettings().read_ahead_bytes
-    firsts = [n for n in range(SEGMENTS) if block_of(rendition, n + 1, bytes_max=most).first == n + 1]
+    starts, end = [0], 0  # the first block begins with the init section: its first segment stands for it
+    while end < rendition.size_bytes:
+        end = rest_of_block(rendition, end, bytes_max=most)[-1].end
+        starts.append(end)
+    firsts = [n for n, each in enumerate(rendition.segments) if n == 0 or each.offset_bytes in starts]
     ours, direct = [], []
     for package_id in package_ids:
         playlist_of(port, package_id)

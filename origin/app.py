@@ -15,6 +15,7 @@ from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
 from origin.cache_policy import ResourceClass, resource_class
+from origin.cache_status import Trace
 from origin.encoding import Document, document
 from origin.errors import code_of, refusal, status_of
 from origin.form import check_form, is_last
@@ -39,6 +40,7 @@ from origin.state import (
     REQUEST_ID,
     REQUEST_IDS,
     SETTINGS,
+    TRACE,
 )
 from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
@@ -50,7 +52,8 @@ _CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
-        "Accept-Ranges, Age, Content-Encoding, Content-Length, Content-Range, Date, ETag, Last-Modified, X-Request-Id"
+        "Accept-Ranges, Age, Cache-Status, Content-Encoding, Content-Length, Content-Range, Date, ETag, Last-Modified, "
+        "X-Request-Id"
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
@@ -97,6 +100,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
 
 
 async def _library(app: web.Application) -> AsyncIterator[None]:
+    app[LIBRARY].start()
     yield
     await app[LIBRARY].close()
 
@@ -115,6 +119,7 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
     """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
     metrics = request.app[METRICS]
     request[KIND] = resource_class(path_of(request))
+    request[TRACE] = Trace()
     offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
     request[REQUEST_ID] = offered if REQUEST_ID_FORM.fullmatch(offered) else next(ids)
     metrics.requests_in_progress += 1
@@ -166,6 +171,7 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
     elif status >= 500:
         _log_failure(request, error, status)
     response = refusal(status, code_of(error), retry_after_s=request.app[SETTINGS].retry_after_s)
+    response.headers.update(request[TRACE].headers(status))
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = _ALLOWED
     return response

@@ -1,35 +1,19 @@
-"""A track file as the origin reads it: parts (the init section, then each segment) in blocks of neighbours.
+"""A track file as the origin reads it: pieces (init section, index, each segment) in blocks of neighbours.
 
-One read of the store brings a whole block, so a cold play of a rendition costs a few reads, not one a segment. The
-split into blocks depends on the file alone: any two requests that miss in one block want the very same read. Pure.
+One read of the store brings what is left of a block, so a cold play of a rendition costs a few reads, not one a
+segment. The first block is small, for many listeners leave early; the rest is two blocks, or more where two would be
+too large. The split depends on the file and the settings alone. Pure.
 """
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from operator import attrgetter
 
 from model.segment import SegmentedRendition
 from storage.base import ByteRange
 
 INIT_PART = 0  # and segment n is part n + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Parts `first`, `first + 1`, … of a track file, and the bytes from the first one's start to the last one's end."""
-
-    first: int
-    parts: tuple[ByteRange, ...]
-
-    @property
-    def byte_range(self) -> ByteRange:
-        """What to read of the track file."""
-        return ByteRange(self.parts[0].start, self.parts[-1].end)
-
-    def split(self, data: bytes) -> dict[int, bytes]:
-        """The bytes of each part, by part number, cut from the bytes of the block."""
-        start = self.byte_range.start
-        return {
-            number: data[part.start - start : part.end - start] for number, part in enumerate(self.parts, self.first)
-        }
+FIRST_BLOCK_BYTES = 1 << 20  # half a minute at 256 kbit/s
+SPLIT_BYTES = 8 << 20  # a rest of at most this is one block
 
 
 def part_range(rendition: SegmentedRendition, number: int) -> ByteRange | None:
@@ -42,16 +26,38 @@ def part_range(rendition: SegmentedRendition, number: int) -> ByteRange | None:
     return ByteRange(segment.offset_bytes, segment.offset_bytes + segment.size_bytes)
 
 
-def block_of(rendition: SegmentedRendition, number: int, *, bytes_max: int) -> Block:
-    """The block that holds part `number`, which exists. Longer than `bytes_max` only if its one part is."""
-    first = INIT_PART
-    parts: list[ByteRange] = []
-    for at in range(len(rendition.segments) + 1):
-        part = part_range(rendition, at)
-        assert part is not None
-        if parts and part.end - parts[0].start > bytes_max:
-            if first <= number < at:
-                break
-            first, parts = at, []
-        parts.append(part)
-    return Block(first, tuple(parts))
+def piece_at(rendition: SegmentedRendition, at: int) -> ByteRange:
+    """The piece that holds byte `at` of the track file. Pieces tile the file; each part is one, and so is the index."""
+    index_end = rendition.init_size_bytes + rendition.index_size_bytes
+    if at < rendition.init_size_bytes:
+        return ByteRange(0, rendition.init_size_bytes)
+    if at < index_end:
+        return ByteRange(rendition.init_size_bytes, index_end)
+    segment = rendition.segments[bisect_right(rendition.segments, at, key=attrgetter("offset_bytes")) - 1]
+    return ByteRange(segment.offset_bytes, segment.offset_bytes + segment.size_bytes)
+
+
+def rest_of_block(rendition: SegmentedRendition, at: int, *, bytes_max: int) -> list[ByteRange]:
+    """The pieces from the one that holds byte `at` to the end of its block; at least that one.
+
+    A block begins with a piece, and is longer than `bytes_max` by less than a piece.
+    """
+    size = rendition.size_bytes
+    pieces = [piece_at(rendition, at)]
+    block = _block_of(pieces[0].start, size, bytes_max)
+    while pieces[-1].end < size:
+        following = piece_at(rendition, pieces[-1].end)
+        if _block_of(following.start, size, bytes_max) != block:
+            break
+        pieces.append(following)
+    return pieces
+
+
+def _block_of(start: int, size: int, bytes_max: int) -> int:
+    """The number of the block that a piece with this start belongs to."""
+    first = min(FIRST_BLOCK_BYTES, bytes_max)
+    rest = size - first
+    if start < first or rest <= 0:
+        return 0
+    count = 1 if rest <= min(SPLIT_BYTES, bytes_max) else max(2, -(-rest // bytes_max))
+    return 1 + (start - first) * count // rest

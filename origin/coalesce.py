@@ -32,24 +32,34 @@ class Coalescer:
         self._on_shared = on_shared
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether a fetch for `key` is under way."""
+        return key in self._running
+
     async def run(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `fetch`, or of the fetch that already runs for `key`. Cancelling a caller stops no fetch."""
-        task: asyncio.Task[Result] | None = self._running.get(key)
         if self._waiters >= self._waiters_max:
             raise Overloaded("too many wait for the store", subject="waiters")
-        if task is None:
-            if len(self._running) >= self._fetches_max:
-                raise Overloaded("too many reads of the store", subject="fetches")
-            task = asyncio.create_task(self._bounded(key, fetch))
-            self._running[key] = task
-            task.add_done_callback(_mark_seen)
-        else:
+        running = key in self._running
+        task = self.begin(key, fetch)
+        if running:
             self._on_shared()
         self._waiters += 1
         try:
             return await asyncio.shield(task)
         finally:
             self._waiters -= 1
+
+    def begin(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> asyncio.Task[Result]:
+        """Let `fetch` run, if none runs for `key`; nobody needs to wait for it. Shield the task to await it."""
+        task: asyncio.Task[Result] | None = self._running.get(key)
+        if task is None:
+            if len(self._running) >= self._fetches_max:
+                raise Overloaded("too many reads of the store", subject="fetches")
+            task = asyncio.create_task(self._bounded(key, fetch))
+            self._running[key] = task
+            task.add_done_callback(_mark_seen)
+        return task
 
     async def close(self) -> None:
         """Cancel what still runs and wait for its end."""

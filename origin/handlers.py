@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from functools import partial
 
 from aiohttp import web
 
@@ -19,7 +18,7 @@ from origin.hot_path import HOT, Replay
 from origin.library import ART_SIDE, Live, StoredPackage
 from origin.observe import Health
 from origin.respond import Representation, send, send_document, send_stream
-from origin.state import HEALTH, KEYS, LIBRARY, METRICS, PLAYER, SETTINGS
+from origin.state import HEALTH, KEYS, LIBRARY, METRICS, PLAYER, SETTINGS, TRACE
 from storage.base import ObjectBody
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
@@ -54,7 +53,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/metrics", get_metrics)
 
 
-async def get_part(request: web.Request) -> web.Response:
+async def get_part(request: web.Request) -> web.StreamResponse:
     """The init section or one segment: a byte range of the track file, as a resource of its own."""
     stored, rendition = await _rendition(request)
     name = request.match_info["part"]
@@ -64,20 +63,15 @@ async def get_part(request: web.Request) -> web.Response:
         raise ObjectNotFound("no such segment", subject=request.path)
     etag = f'{etag_of(rendition.sha256)[:-1]}-{part.start}-{part.end}"'
     shown = _media(stored, rendition, etag=etag, size_bytes=part.size_bytes)
-    library = request.app[LIBRARY]
-    replay = Replay(held=library.held_part(stored, rendition, number))
-    return await send(request, shown, partial(library.part, stored, rendition, number), replay=replay)
+    replay = Replay(held=request.app[LIBRARY].held_part(stored, rendition, part))
+    return await _send_media(request, shown, stored, rendition, part.start, replay=replay)
 
 
 async def get_track_file(request: web.Request) -> web.StreamResponse:
     """A whole track file, or any range of it."""
     stored, rendition = await _rendition(request)
     shown = _media(stored, rendition, etag=etag_of(rendition.sha256), size_bytes=rendition.size_bytes)
-
-    def read(start: int, end: int) -> AsyncGenerator[bytes, None]:
-        return request.app[LIBRARY].stream(stored, rendition, start, end)
-
-    return await send_stream(request, shown, read)
+    return await _send_media(request, shown, stored, rendition, 0)
 
 
 async def get_media_playlist(request: web.Request) -> web.Response:
@@ -102,37 +96,39 @@ async def get_key(request: web.Request) -> web.Response:
 async def get_multivariant(request: web.Request) -> web.Response:
     """The multivariant playlist of one codec family of the live package."""
     library, track_id = request.app[LIBRARY], request.match_info["track_id"]
-    live = await library.live(track_id)
-    stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
+    live = await library.live(track_id, request[TRACE])
+    stored, label = await asyncio.gather(
+        library.package(live.recording_id, live.package_id, request[TRACE]), library.label(track_id, request[TRACE])
+    )
     playlist = await library.multivariant(stored, _FAMILIES[request.match_info["family"]], live, label)
-    replay = Replay(until_s=library.trusted_until_s(track_id))
-    return await send_document(request, playlist, purge_keys=_track_keys(live), replay=replay)
+    return await send_document(request, playlist, purge_keys=_track_keys(live), replay=Replay())
 
 
 async def get_mpd(request: web.Request) -> web.Response:
     """The live package as a DASH presentation, all codec families."""
     library, track_id = request.app[LIBRARY], request.match_info["track_id"]
-    live = await library.live(track_id)
-    stored, label = await asyncio.gather(library.package(live.recording_id, live.package_id), library.label(track_id))
-    replay = Replay(until_s=library.trusted_until_s(track_id))
-    presentation = await library.mpd(stored, live, label)
-    return await send_document(request, presentation, purge_keys=_track_keys(live), replay=replay)
+    live = await library.live(track_id, request[TRACE])
+    stored, label = await asyncio.gather(
+        library.package(live.recording_id, live.package_id, request[TRACE]), library.label(track_id, request[TRACE])
+    )
+    mpd = await library.mpd(stored, live, label)
+    return await send_document(request, mpd, purge_keys=_track_keys(live), replay=Replay())
 
 
 async def get_package(request: web.Request) -> web.Response:
     """The record of the live package."""
     library = request.app[LIBRARY]
-    live = await library.live(request.match_info["track_id"])
-    stored = await library.package(live.recording_id, live.package_id)
+    live = await library.live(request.match_info["track_id"], request[TRACE])
+    stored = await library.package(live.recording_id, live.package_id, request[TRACE])
     return await send_document(request, await library.record(stored, live), purge_keys=_track_keys(live))
 
 
 async def get_track_art(request: web.Request) -> web.Response:
     """The cover of a live track as it is now, in one of its sizes."""
     library, track_id = request.app[LIBRARY], request.match_info["track_id"]
-    live = await library.live(track_id)
-    label = await library.label(track_id)
-    picture = await library.picture(label.art_id, int(request.match_info.get("side", ART_SIDE)))
+    live = await library.live(track_id, request[TRACE])
+    label = await library.label(track_id, request[TRACE])
+    picture = await library.picture(label.art_id, int(request.match_info.get("side", ART_SIDE)), request[TRACE])
     modified_s = max(live.modified_s, label.modified_s)
     validators = _validators(picture, modified_s=modified_s, immutable=False)
     return await _send_picture(request, picture, validators, (*_track_keys(live), f"art-{label.art_id}"))
@@ -141,7 +137,7 @@ async def get_track_art(request: web.Request) -> web.Response:
 async def get_art(request: web.Request) -> web.Response:
     """Cover art in one of its sizes, under a name that never stands for another picture."""
     art_id, side = request.match_info["art_id"], int(request.match_info["side"])
-    picture = await request.app[LIBRARY].picture(art_id, side)
+    picture = await request.app[LIBRARY].picture(art_id, side, request[TRACE])
     validators = _validators(picture, modified_s=picture.info.modified_s, immutable=True)
     return await _send_picture(request, picture, validators, (f"art-{art_id}",))
 
@@ -168,8 +164,9 @@ async def get_health(request: web.Request) -> web.Response:
 async def get_metrics(request: web.Request) -> web.Response:
     """The counters of this process, for Prometheus."""
     request.app[HOT].settle()
-    gauges = {
-        "segue_cached_bytes": float(request.app[LIBRARY].cached_bytes + request.app[HOT].weight),
+    gauges = request.app[LIBRARY].gauges
+    gauges["segue_cached_bytes"] += request.app[HOT].weight
+    gauges |= {
         "segue_healthy": float(request.app[HEALTH].state() is Health.OK),
     }
     headers = {
@@ -182,11 +179,32 @@ async def get_metrics(request: web.Request) -> web.Response:
 
 async def _rendition(request: web.Request) -> tuple[StoredPackage, SegmentedRendition]:
     named = request.match_info
-    stored = await request.app[LIBRARY].package(named["recording_id"], named["package_id"])
+    stored = await request.app[LIBRARY].package(named["recording_id"], named["package_id"], request[TRACE])
     rendition = stored.package.rendition(named["rendition_id"])
     if rendition is None:
         raise ObjectNotFound("no such rendition", subject=request.path)
     return stored, rendition
+
+
+async def _send_media(
+    request: web.Request,
+    shown: Representation,
+    stored: StoredPackage,
+    rendition: SegmentedRendition,
+    offset: int,
+    *,
+    replay: Replay | None = None,
+) -> web.StreamResponse:
+    """A resource that begins `offset` bytes into the track file."""
+    library, trace = request.app[LIBRARY], request[TRACE]
+
+    def held(start: int, end: int) -> bytes | None:
+        return library.held(stored, rendition, offset + start, offset + end, trace)
+
+    def read(start: int, end: int) -> AsyncGenerator[bytes, None]:
+        return library.stream(stored, rendition, offset + start, offset + end, trace)
+
+    return await send_stream(request, shown, held, read, replay=replay)
 
 
 def _media(stored: StoredPackage, rendition: SegmentedRendition, *, etag: str, size_bytes: int) -> Representation:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -12,25 +12,29 @@ from manifests.codecs import JSON_TYPE, MEDIA_SUFFIX, MPD_TYPE, PLAYLIST_SUFFIX,
 from manifests.dash import render_mpd
 from manifests.playlist import SessionData
 from manifests.render import render
-from model.errors import ObjectNotFound, RangeNotSatisfiable, RecordMalformed, StorageError, StorageUnavailable
+from model.errors import ObjectNotFound, RecordMalformed
 from model.package import Current, Package
 from model.records import from_json
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import Track, is_id
-from origin.blocks import Block, block_of
+from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
+from origin.disk_cache import DiskCache
 from origin.encoding import Document, document
 from origin.hot_cache import HotCache
+from origin.media_tiers import MediaTiers, TrackFile
+from origin.mutable import MutableObjects
 from origin.observe import Cache, HealthState, Metrics
 from origin.settings import OriginSettings
+from origin.store_reads import StoreReads
 from storage.base import ByteRange, ObjectBody, ObjectStore
 from storage.keys import art_key, current_key, package_key, track_file_key, track_key
 
 ART_SIDE = 640  # pixels of a cover where no size is asked for
 _WEIGHT_PER_JSON_BYTE = 3  # the JSON itself, and 1.2 times as much parsed (measured on nine renditions), rounded up
 
-Pointed = TypeVar("Pointed")
+Lasting = TypeVar("Lasting")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +70,16 @@ class StoredPackage:
         """Where a document of a track finds what lies under this package: relative, so that a prefix is inherited."""
         return f"../../recordings/{self.package.recording_id}/{self.package.package_id}"
 
-    def track_file_key(self, rendition: SegmentedRendition) -> str:
-        """The object key of a rendition's track file: in this package, or the mezzanine that it was made of."""
-        return track_file_key(self.package.recording_id, self.package.package_id, rendition.track_file_path)
+    def track_file(self, rendition: SegmentedRendition) -> TrackFile:
+        """A rendition's track file: in this package, or the mezzanine that it was made of."""
+        key = track_file_key(self.package.recording_id, self.package.package_id, rendition.track_file_path)
+        return TrackFile(key, rendition)
 
 
 class Library:
-    """Reads through to the store. Packages and art never change and are cached by weight; the two mutable objects of a
-    track are trusted for `pointer_ttl_s`. Equal reads at the same time are one read.
+    """Reads through to the store. Packages, media and art never change and are cached by weight; the two mutable
+    objects of a track are trusted for `pointer_ttl_s`, and longer where the store fails. Equal reads at the same time
+    are one read. Each answer's `trace` is told what was found where.
 
     Raises what the store raises, and TimeoutError when it takes longer than `store_deadline_s`.
     """
@@ -87,89 +93,84 @@ class Library:
         health: HealthState,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store = store
-        self._settings = settings
         self._metrics = metrics
-        self._health = health
-        self._clock = clock
+        self._reads = StoreReads(store, settings, metrics=metrics, health=health, clock=clock)
         self._fetches = Coalescer(
             deadline_s=settings.store_deadline_s,
             fetches_max=settings.fetches_max,
             waiters_max=settings.waiters_max,
             on_shared=metrics.coalesced,
         )
-        self._reads = asyncio.Semaphore(settings.store_reads_max)
-        self._pointers: HotCache[tuple[float, Live]] = HotCache(settings.pointers_max)
-        self._labels: HotCache[tuple[float, Label]] = HotCache(settings.pointers_max)
+        self._pointers: MutableObjects[Live] = MutableObjects(settings, self._fetches, metrics, clock=clock)
+        self._labels: MutableObjects[Label] = MutableObjects(settings, self._fetches, metrics, clock=clock)
         self._packages: HotCache[StoredPackage] = HotCache(settings.package_cache_bytes // 2)
         self._documents: HotCache[Document] = HotCache(settings.package_cache_bytes // 2)
-        self._parts: HotCache[bytes] = HotCache(settings.media_cache_bytes)
         self._pictures: HotCache[ObjectBody] = HotCache(settings.picture_cache_bytes)
+        self._disk = DiskCache(settings.disk_cache, metrics) if settings.disk_cache else None
+        self._media = MediaTiers(self._reads, settings, metrics, self._disk)
 
     @property
-    def cached_bytes(self) -> int:
-        """What all caches hold now."""
-        return sum(cache.weight for cache in (self._packages, self._documents, self._parts, self._pictures))
+    def gauges(self) -> dict[str, float]:
+        """What the caches hold now."""
+        memory = self._packages.weight + self._documents.weight + self._media.weight + self._pictures.weight
+        gauges = {"segue_cached_bytes": float(memory)}
+        if self._disk is not None:
+            gauges["segue_disk_cached_bytes"] = float(self._disk.weight)
+            gauges["segue_disk_cache_usable"] = float(self._disk.usable)
+        return gauges
+
+    def start(self) -> None:
+        """Take in what the disk has kept, in the background."""
+        if self._disk is not None:
+            self._disk.start()
 
     async def close(self) -> None:
         """End the reads that still run."""
         await self._fetches.close()
+        await self._media.close()
+        if self._disk is not None:
+            await self._disk.close()
 
-    async def live(self, track_id: str) -> Live:
-        """The live package of a track, at most `pointer_ttl_s` out of date."""
-        return await self._mutable(self._pointers, current_key(track_id), partial(_live, track_id))
+    async def live(self, track_id: str, trace: Trace) -> Live:
+        """The live package of a track, at most `pointer_ttl_s` out of date while the store answers."""
+        key = current_key(track_id)
+        self._reads.refuse_missing(key, trace)
+        return await self._pointers.get(key, partial(self._read_live, key, track_id), trace)
 
-    async def label(self, track_id: str) -> Label:
-        """Names and cover of a track, live or not, at most `pointer_ttl_s` out of date."""
-        return await self._mutable(self._labels, track_key(track_id), partial(_label, track_id))
+    async def label(self, track_id: str, trace: Trace) -> Label:
+        """Names and cover of a track, live or not, at most `pointer_ttl_s` out of date while the store answers."""
+        key = track_key(track_id)
+        self._reads.refuse_missing(key, trace)
+        return await self._labels.get(key, partial(self._read_label, key, track_id), trace)
 
-    def trusted_until_s(self, track_id: str) -> float:
-        """Until when, by the monotonic clock, what is known of a track needs no further look."""
-        known = self._pointers.get(current_key(track_id)), self._labels.get(track_key(track_id))
-        return min((each[0] for each in known if each is not None), default=0.0)
-
-    async def package(self, recording_id: str, package_id: str) -> StoredPackage:
+    async def package(self, recording_id: str, package_id: str, trace: Trace) -> StoredPackage:
         """The record of a package, live or not."""
         key = package_key(recording_id, package_id, "package.json")
-        kept = self._packages.get(key)
-        self._metrics.cache_asked(Cache.PACKAGE, hit=kept is not None)
-        if kept is not None:
-            return kept
-        return await self._fetches.run(key, partial(self._read_package, recording_id, package_id, key))
+        read = partial(self._read_package, recording_id, package_id, key)
+        return await self._lasting(self._packages, Cache.PACKAGE, key, read, trace)
 
-    async def part(self, stored: StoredPackage, rendition: SegmentedRendition, number: int) -> bytes:
-        """Part `number` of a track file, which exists; its neighbours are read and kept with it."""
-        key = stored.track_file_key(rendition)
-        kept = self._parts.get((key, number))
-        self._metrics.cache_asked(Cache.MEDIA, hit=kept is not None)
-        if kept is not None:
-            return kept
-        block = block_of(rendition, number, bytes_max=self._settings.read_ahead_bytes)
-        parts = await self._fetches.run((key, block), partial(self._read_parts, key, rendition, block))
-        return parts[number]
-
-    def held_part(
-        self, stored: StoredPackage, rendition: SegmentedRendition, number: int
-    ) -> Callable[[], bytes | None]:
-        """Gives part `number` for as long as it is held in memory; asking keeps it there."""
-        return partial(self._parts.get, (stored.track_file_key(rendition), number))
-
-    async def stream(
-        self, stored: StoredPackage, rendition: SegmentedRendition, start: int, end: int
-    ) -> AsyncGenerator[bytes, None]:
-        """Bytes `start` to `end` of a track file in blocks, uncached: the next is read when it is asked for."""
-        key = stored.track_file_key(rendition)
-        step = self._settings.stream_block_bytes
-        for at in range(start, end, step):
-            wanted = ByteRange(at, min(end, at + step))
-            yield await self._fetches.run((key, wanted), partial(self._read_media, key, rendition, wanted))
-
-    async def picture(self, art_id: str, side: int) -> ObjectBody:
+    async def picture(self, art_id: str, side: int, trace: Trace) -> ObjectBody:
         """Cover art of this many pixels a side."""
         key = art_key(art_id, side)
-        kept = self._pictures.get(key)
-        self._metrics.cache_asked(Cache.MEDIA, hit=kept is not None)
-        return kept if kept is not None else await self._fetches.run(key, partial(self._read_picture, key))
+        return await self._lasting(self._pictures, Cache.MEDIA, key, partial(self._read_picture, key), trace)
+
+    def held(
+        self, stored: StoredPackage, rendition: SegmentedRendition, start: int, end: int, trace: Trace
+    ) -> bytes | None:
+        """Bytes `start` to `end` of a track file, if they are in memory as one segment or a part of one."""
+        return self._media.held(stored.track_file(rendition), start, end, trace)
+
+    def held_part(
+        self, stored: StoredPackage, rendition: SegmentedRendition, part: ByteRange
+    ) -> Callable[[], bytes | None]:
+        """Gives a part for as long as it is held in memory; asking keeps it there."""
+        return self._media.held_piece(stored.track_file(rendition), part)
+
+    def stream(
+        self, stored: StoredPackage, rendition: SegmentedRendition, start: int, end: int, trace: Trace
+    ) -> AsyncGenerator[bytes, None]:
+        """Bytes `start` to `end` of a track file, as they come."""
+        return self._media.read(stored.track_file(rendition), start, end, trace)
 
     async def multivariant(self, stored: StoredPackage, codec: Codec, live: Live, label: Label) -> Document:
         """The multivariant playlist of one family, at the place of a track."""
@@ -234,26 +235,27 @@ class Library:
 
         return await self._fetches.run(("document", key), fetch)
 
-    async def _mutable(
-        self, cache: HotCache[tuple[float, Pointed]], key: str, made_of: Callable[[ObjectBody], Pointed]
-    ) -> Pointed:
-        """What is made of an object that may be replaced at any time, kept for `pointer_ttl_s` from the read on."""
+    async def _lasting(
+        self, cache: HotCache[Lasting], name: Cache, key: str, read: Callable[[], Awaitable[Lasting]], trace: Trace
+    ) -> Lasting:
+        """What is made of an object that never changes."""
         kept = cache.get(key)
-        hit = kept is not None and self._clock() < kept[0]
-        self._metrics.cache_asked(Cache.POINTER, hit=hit)
-        if kept is not None and hit:
-            return kept[1]
+        self._metrics.cache_asked(name, hit=kept is not None)
+        if kept is not None:
+            trace.hit(Tier.MEMORY)
+            return kept
+        self._reads.refuse_missing(key, trace)
+        trace.asked(collapsed=key in self._fetches)
+        return await self._fetches.run(key, read)
 
-        async def fetch() -> Pointed:
-            read_s = self._clock()
-            made = made_of(await self._read(key))
-            cache.put(key, (read_s + self._settings.pointer_ttl_s, made), weight=1)
-            return made
+    async def _read_live(self, key: str, track_id: str) -> Live:
+        return _live(track_id, await self._reads.read(key))
 
-        return await self._fetches.run(key, fetch)
+    async def _read_label(self, key: str, track_id: str) -> Label:
+        return _label(track_id, await self._reads.read(key))
 
     async def _read_package(self, recording_id: str, package_id: str, key: str) -> StoredPackage:
-        body = await self._read(key)
+        body = await self._reads.read(key)
         # In a thread: nine renditions of four minutes take some 20 ms to check, too long for the event loop.
         package = await asyncio.to_thread(from_json, Package, body.data, subject=key)
         if (package.recording_id, package.package_id) != (recording_id, package_id):
@@ -262,43 +264,9 @@ class Library:
         self._packages.put(key, stored, weight=_WEIGHT_PER_JSON_BYTE * len(body.data))
         return stored
 
-    async def _read_parts(self, key: str, rendition: SegmentedRendition, block: Block) -> dict[int, bytes]:
-        parts = block.split(await self._read_media(key, rendition, block.byte_range))
-        for number, data in parts.items():
-            self._parts.put((key, number), data, weight=len(data))
-        return parts
-
-    async def _read_media(self, key: str, rendition: SegmentedRendition, wanted: ByteRange) -> bytes:
-        body = await self._read(key, wanted)
-        if body.info.sha256 != rendition.sha256:  # its entity tags would lie for a year
-            hint = "run `segue package --repair`"
-            raise StorageError("the track file is not the one that its package names", subject=key, hint=hint)
-        return body.data
-
     async def _read_picture(self, key: str) -> ObjectBody:
-        body = await self._read(key)
+        body = await self._reads.read(key)
         self._pictures.put(key, body, weight=len(body.data))
-        return body
-
-    async def _read(self, key: str, wanted: ByteRange | None = None) -> ObjectBody:
-        async with self._reads:
-            try:
-                body = await self._store.read(key, wanted)
-                _check_length(body, wanted)
-            except (ObjectNotFound, RangeNotSatisfiable) as error:  # an answer, not a failure
-                self._health.store_answered()
-                self._metrics.store_read(error.code)
-                raise
-            except StorageError as error:
-                self._health.store_failed()
-                self._metrics.store_read(error.code)
-                raise
-            except asyncio.CancelledError:  # the deadline passed, or we are closing
-                self._health.store_failed()
-                self._metrics.store_read("deadline")
-                raise
-        self._health.store_answered()
-        self._metrics.store_read("ok", size_bytes=len(body.data))
         return body
 
 
@@ -332,10 +300,3 @@ def _label(track_id: str, body: ObjectBody) -> Label:
 def _misplaced(key: str) -> RecordMalformed:
     hint = "publish the track again; `segue package --repair` mends packages"
     return RecordMalformed("the record is about something else", subject=key, hint=hint)
-
-
-def _check_length(body: ObjectBody, wanted: ByteRange | None) -> None:
-    expected = wanted.size_bytes if wanted else body.info.size_bytes
-    if len(body.data) != expected:
-        hint = "if it happens again, the object is damaged: run `segue package --repair`"
-        raise StorageUnavailable("the store sent fewer bytes than asked for", subject=body.info.key, hint=hint)

@@ -12,13 +12,15 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Cache(StrEnum):
-    """The tiers in memory."""
+    """The tiers before the store."""
 
     READY = "ready"  # whole answers, before all others
     POINTER = "pointer"
     PACKAGE = "package"
     DOCUMENT = "document"
     MEDIA = "media"
+    DISK = "disk"  # asked where the index says that it holds what is wanted: a miss is damage
+    NEGATIVE = "negative"  # what is known not to be there; only hits are counted
 
 
 class Cut(StrEnum):
@@ -59,6 +61,8 @@ class Metrics:
         self.store_reads: Counter[str] = Counter()
         self.store_read_bytes = 0
         self.coalesced_waits = 0
+        self.stale_answers = 0
+        self.disk_failures = 0
         self.disconnects = 0
         self.requests_in_progress = 0
         self.shed: Counter[str] = Counter()  # by what there was too much of
@@ -93,6 +97,14 @@ class Metrics:
         """Count a caller who waits for a fetch that another one began."""
         self.coalesced_waits += 1
 
+    def stale_answered(self) -> None:
+        """Count an object given though it is past its time, because the store fails or is too slow."""
+        self.stale_answers += 1
+
+    def disk_failed(self) -> None:
+        """Count a failure of the disk cache."""
+        self.disk_failures += 1
+
     def render(self, gauges: Mapping[str, float]) -> bytes:
         """Everything in Prometheus' text exposition format 0.0.4, with some gauges of the moment."""
         return ("\n".join(self._lines(gauges)) + "\n").encode()
@@ -103,11 +115,14 @@ class Metrics:
         sent = {_labels(resource=kind): n for kind, n in self.sent_bytes.items()}
         yield from _counter("segue_sent_bytes_total", "bytes of answers, heads included", sent)
         cache = {_labels(cache=name, result=result): n for (name, result), n in self.cache.items()}
-        yield from _counter("segue_cache_requests_total", "looks into the memory caches", cache)
+        yield from _counter("segue_cache_requests_total", "looks into the caches", cache)
         reads = {_labels(result=result): n for result, n in self.store_reads.items()}
         yield from _counter("segue_storage_reads_total", "reads of the object store", reads)
         yield from _counter("segue_storage_read_bytes_total", "bytes read of the store", {(): self.store_read_bytes})
         yield from _counter("segue_coalesced_waits_total", "callers who shared a fetch", {(): self.coalesced_waits})
+        old = "old pointers and labels that had to do"
+        yield from _counter("segue_stale_objects_total", old, {(): self.stale_answers})
+        yield from _counter("segue_disk_cache_failures_total", "failures of the disk cache", {(): self.disk_failures})
         yield from _counter("segue_disconnects_total", "clients gone before their answer", {(): self.disconnects})
         shed = {_labels(limit=name): n for name, n in self.shed.items()}
         yield from _counter("segue_shed_total", "requests and connections refused at a limit", shed)

@@ -1,9 +1,10 @@
 """From a representation to bytes on the wire: conditions, ranges, caching headers, bounded writes."""
 
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from origin.conditional import CONDITION_HEADERS, Decision, Validators, decide
 from origin.encoding import Document
 from origin.errors import code_of, refusal
 from origin.hot_path import REPLAY, Replay
-from origin.state import GATE, KIND, REQUEST_ID, SETTINGS
+from origin.state import GATE, KIND, REQUEST_ID, SETTINGS, TRACE
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +52,33 @@ async def send(
         if decision.end - decision.start != len(body):
             body = body[decision.start : decision.end]
         response = web.Response(status=decision.status, body=body, headers=headers)
-    if replay is not None and decision.status != 206:
-        response[REPLAY] = replay
-    return response
+    return _replayable(request, response, replay)
 
 
 async def send_stream(
-    request: web.Request, shown: Representation, read: Callable[[int, int], AsyncGenerator[bytes, None]]
+    request: web.Request,
+    shown: Representation,
+    held: Callable[[int, int], bytes | None],
+    read: Callable[[int, int], AsyncGenerator[bytes, None]],
+    *,
+    replay: Replay | None = None,
 ) -> web.StreamResponse:
-    """Answer with a body of any size. `read` gives blocks of it; the next one is asked for when the client has taken
-    the one before, but for `write_bytes_max` and the socket's own buffer."""
+    """Answer with a body of any size: from memory if `held` has it, else as `read` gives it. The next chunk is asked
+    for when the client has taken the one before, but for `write_bytes_max` and the socket's own buffer. `replay` is as
+    in `send`."""
     decision = _decide(request, shown)
     if decision.status in _REFUSALS:
         return _refused(request, decision)
-    headers = _headers(request, shown, decision)
     if decision.status == 304 or request.method == "HEAD":
-        return web.Response(status=decision.status, headers=headers)
+        empty = web.Response(status=decision.status, headers=_headers(request, shown, decision))
+        return _replayable(request, empty, replay)
+    body = held(decision.start, decision.end)
+    if body is not None:
+        whole = web.Response(status=decision.status, body=body, headers=_headers(request, shown, decision))
+        return _replayable(request, whole, replay)
     async with aclosing(read(decision.start, decision.end)) as blocks:
         first = await anext(blocks)  # before the head goes out: a store that fails still gets its status
-        response = web.StreamResponse(status=decision.status, headers=headers)
+        response = web.StreamResponse(status=decision.status, headers=_headers(request, shown, decision))
         await response.prepare(request)
         await _write_all(request, response, first, blocks)
     return response
@@ -101,6 +110,14 @@ async def send_document(
     return await send(request, shown, load, replay=replay)
 
 
+def _replayable(request: web.Request, response: web.Response, replay: Replay | None) -> web.Response:
+    """Let an answer be sent again, unless it is a part, for as long as all of its head stays true."""
+    lasts_s = request[TRACE].lasts_s
+    if replay is not None and response.status != 206 and lasts_s > 0:
+        response[REPLAY] = replace(replay, until_s=min(replay.until_s, time.monotonic() + lasts_s))
+    return response
+
+
 def _decide(request: web.Request, shown: Representation) -> Decision:
     asked = request.headers
     conditions = {name: ", ".join(asked.getall(name)) for name in CONDITION_HEADERS if name in asked}
@@ -117,6 +134,7 @@ def _refused(request: web.Request, decision: Decision) -> web.Response:
 def _headers(request: web.Request, shown: Representation, decision: Decision) -> dict[str, str]:
     kept = caching(request[KIND], shared=request.app[GATE].shared(request[KIND]))
     headers = {**decision.headers, **kept, **surrogate_keys(shown.purge_keys)}
+    headers |= request[TRACE].headers(decision.status)
     if shown.varies:
         headers["Vary"] = "Accept-Encoding"
     if decision.status != 304:

@@ -8,6 +8,16 @@ from origin.tokens import TokenKey
 
 KIB = 1024
 MIB = 1024 * KIB
+NOT_FOUND_KEPT_S = 5  # the max-age of a 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskCacheSettings:
+    """Where media is kept on disk, and how many bytes each process may keep there; `processes` share `folder`."""
+
+    folder: Path
+    bytes_max: int
+    processes: int = 1
 
 
 class Auth(StrEnum):
@@ -20,7 +30,7 @@ class Auth(StrEnum):
 
 _AT_LEAST_ONE = (
     "backlog", "connections_max", "requests_max", "fetches_max", "waiters_max", "send_buffer_bytes", "store_reads_max",
-    "read_ahead_bytes", "stream_block_bytes", "write_bytes_max",
+    "read_ahead_bytes", "write_bytes_max",
 )  # fmt: skip
 
 
@@ -57,18 +67,24 @@ class OriginSettings:
 
     store_deadline_s: float = 8.0
     store_reads_max: int = 64  # reads of the store at one time
+    store_block_s: float = 60.0  # and for all of a block of media, however it trickles
     store_failure_memory_s: float = 10.0  # how long a failure of the store keeps /healthz at 503
     retry_after_s: int = 2
 
-    pointer_ttl_s: float = 2.0
+    pointer_ttl_s: float = 4.0  # what may change is renewed in the second half of it, while it is still served
     pointers_max: int = 20_000
+    stale_if_error_s: float = 86_400.0  # how old it may be where the store fails
+    stale_wait_s: float = 1.0  # how long a listener waits for the store where there is something old to serve
+    stale_retry_s: float = 2.0  # after a failure, until the store is asked anew
+    negative_ttl_s: float = 3.0  # what the store says is not there; at most what a 404's Cache-Control says
+    negatives_max: int = 10_000
     media_cache_bytes: int = 256 * MIB  # init sections and segments
     picture_cache_bytes: int = 32 * MIB  # cover art
     package_cache_bytes: int = 64 * MIB  # package records and rendered playlists
     ready_cache_bytes: int = 16 * MIB  # answers ready to be sent, without the media of segments; 0: none
     answer_cache_bytes: int = 4 * MIB  # answers of the API in every coding
-    read_ahead_bytes: int = 4 * MIB
-    stream_block_bytes: int = MIB
+    read_ahead_bytes: int = 16 * MIB  # of a track file in one read of the store
+    disk_cache: DiskCacheSettings | None = None
     write_bytes_max: int = 64 * KIB
 
     auth: Auth = Auth.NONE
@@ -84,6 +100,7 @@ class OriginSettings:
             raise ValueError(f"port must be 0 to 65535, got {self.port}")
         for name in (
             "store_deadline_s",
+            "store_block_s",
             "keepalive_timeout_s",
             "drain_s",
             "head_timeout_s",
@@ -92,6 +109,8 @@ class OriginSettings:
         ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+        if not 0 <= self.negative_ttl_s <= NOT_FOUND_KEPT_S:
+            raise ValueError(f"negative_ttl_s must be 0 to {NOT_FOUND_KEPT_S}, got {self.negative_ttl_s}")
         if self.auth is not Auth.NONE and not self.token_keys:
             raise ValueError("without a key to check tokens with, nobody could be let in")
         for name in _AT_LEAST_ONE:

@@ -7,6 +7,7 @@ from aiohttp import web
 from origin.access import Gate
 from origin.admission import Admission
 from origin.cache_policy import ResourceClass
+from origin.cache_status import Trace
 from origin.encoding import Document
 from origin.hot_cache import HotCache
 from origin.library import Library
@@ -28,3 +29,4 @@ REQUEST_IDS = web.AppKey("request_ids", Iterator[str])
 
 REQUEST_ID = web.RequestKey("request_id", str)
 KIND = web.RequestKey("kind", ResourceClass)
+TRACE = web.RequestKey("trace", Trace)

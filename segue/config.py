@@ -7,6 +7,7 @@ never printed.
 import difflib
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,14 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def _size(text: str) -> int:
+    """`20G`, `512M` or a number of bytes."""
+    found = re.fullmatch(r"(\d{1,15})([KMGT]?)", str(text))
+    if found is None or not int(found[1]):
+        raise ValueError("a number of bytes, or one with K, M, G or T for powers of 1024")
+    return int(found[1]) << 10 * " KMGT".index(found[2] or " ")
+
+
 def _token_keys(text: str) -> tuple[TokenKey, ...]:
     """Comma-separated, each `NAME:DIGITS` or hexadecimal digits alone."""
     keys = tuple(map(_token_key, text.split(",")))
@@ -133,6 +142,10 @@ SETTINGS = (
     Setting("host", str, "127.0.0.1", "address to serve on"),
     Setting("port", _whole(0, 65_535), 8080, "port to serve on; 0: any free one"),
     Setting("workers", _whole(1, 1024), 1, "origin processes that share the port"),
+    Setting(
+        "disk_cache", str, "", "folder where the origin keeps media that it has read; it may be deleted (default: none)"
+    ),
+    Setting("disk_cache_bytes", _size, 10 << 30, "what the disk cache may take in all, such as 20G"),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
     Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
     Setting(

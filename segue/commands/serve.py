@@ -13,7 +13,7 @@ from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.accept import allow_files, listen
 from origin.serve import base_url, serve
-from origin.settings import Auth, OriginSettings
+from origin.settings import Auth, DiskCacheSettings, OriginSettings
 from protection.keys import KeyRing
 from segue.config import Config, load
 from segue.logs import set_up
@@ -25,7 +25,7 @@ from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
-SETTINGS = ("store", "key_store", "auth", "host", "port", "workers")
+SETTINGS = ("store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes")
 EXAMPLE = "segue serve --store file:store --port 8080"
 
 
@@ -77,12 +77,21 @@ def _serving(config: Config) -> Serving:
             auth=auth,
             token_keys=config["token_key"],
             token_salt=config["token_salt"],
+            disk_cache=_disk_cache(config),
             player_root=_player_root(),
         ),
         keys=keys,
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
+
+
+def _disk_cache(config: Config) -> DiskCacheSettings | None:
+    if not config["disk_cache"]:
+        return None
+    workers = config["workers"]
+    folder, bytes_max = Path(config["disk_cache"]), config["disk_cache_bytes"] // workers
+    return DiskCacheSettings(folder=folder, bytes_max=bytes_max, processes=workers)
 
 
 def _player_root() -> Path:

@@ -82,7 +82,7 @@ async def test_a_missing_track_is_no_failure(origin: Running) -> None:
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[1]", b"\xff", b'{"track_id": 5, "package_id": "x"}'])
 async def test_a_damaged_record_is_an_error_and_no_crash(start: Start, store: WatchedStore, junk: bytes) -> None:
     """500 with its code, for a pointer, a report or a package record that is not one."""
-    async with start(pointer_ttl_s=0.0) as origin:
+    async with start(pointer_ttl_s=0.0, stale_if_error_s=0.0) as origin:
         for key_of, url_of in RECORDS:
             track = await publish(store, "damaged")
             await put(store, key_of(track), junk)
@@ -92,7 +92,7 @@ async def test_a_damaged_record_is_an_error_and_no_crash(start: Start, store: Wa
 
 async def test_records_of_another_track_are_refused(start: Start, store: WatchedStore) -> None:
     """A record in the wrong place must not show one track's music or cover under another's name."""
-    async with start(pointer_ttl_s=0.0) as origin:
+    async with start(pointer_ttl_s=0.0, stale_if_error_s=0.0) as origin:
         for key_of, url_of in RECORDS:
             one, two = await publish(store, "mixed"), await publish(store, "up", release="Other")
             await put(store, key_of(one), (await store.read(key_of(two))).data)
@@ -112,7 +112,7 @@ async def test_a_track_file_that_is_not_its_packages_is_not_served(origin: Runni
 
 async def test_a_failure_amid_a_download_breaks_it_off(start: Start, track: Published, store: WatchedStore) -> None:
     """The length was promised: the connection ends short of it, so no client takes the part for the whole."""
-    async with start(stream_block_bytes=20_000) as origin:
+    async with start(read_ahead_bytes=20_000) as origin:
         await origin.client.head(f"{track.package_base}/aac-64.mp4")
         store.error, store.fail_after = StorageUnavailable("down"), 3
         reader, writer = await asyncio.open_connection("127.0.0.1", origin.port)

@@ -12,7 +12,7 @@ from origin.observe import HealthState
 from origin.state import METRICS
 from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start, until
-from tests.integration.origin.published import Published, publish
+from tests.integration.origin.published import Published, publish, put
 from tests.integration.origin.watched_store import WatchedStore
 
 CROWD = 1000
@@ -61,13 +61,44 @@ async def test_the_first_client_may_leave(origin: Running, track: Published, sto
 
 
 async def test_a_cold_play_of_a_rendition_is_few_reads(start: Start, store: WatchedStore) -> None:
-    """Four minutes at 256 kbit/s, segment by segment: two reads of 4 MiB, not forty-two."""
+    """Four minutes, segment by segment: two reads of 8 MB, three of 26 MB of FLAC, not forty-two; and each byte once.
+    With the record of the package that is four at most."""
     track = await publish(store, "long", segments=42)
-    async with start() as origin:
-        await _play(origin, track, "aac-256", 42)
-    media = [key for key in store.reads if key.endswith(".mp4")]
-    assert [store.reads[key] for key in media] == [2]
-    assert store.bytes_read < 1.1 * len(track.media["aac-256"])
+    for rendition_id, reads in (("aac-256", 2), ("flac", 3)):
+        store.reads.clear()
+        store.bytes_read = 0
+        async with start() as origin:
+            await _play(origin, track, rendition_id, 42)
+        media = [key for key in store.reads if key.endswith(".mp4")]
+        assert [store.reads[key] for key in media] == [reads]
+        assert store.reads.total() == reads + 1
+        assert store.bytes_read < 1.1 * len(track.media[rendition_id])
+
+
+async def test_a_dash_player_shares_what_an_hls_player_read(origin: Running, store: WatchedStore) -> None:
+    """Ranges of the track file and segments are the same pieces: read once for both, whoever came first."""
+    track = await publish(store, "both")
+    whole, base = track.media["aac-256"], f"{track.package_base}/aac-256"
+    rendition = track.package.rendition("aac-256")
+    assert rendition is not None
+    for segment in rendition.segments:
+        start, end = segment.offset_bytes, segment.offset_bytes + segment.size_bytes
+        async with origin.client.get(f"{base}.mp4", headers={"Range": f"bytes={start}-{end - 1}"}) as response:
+            assert (response.status, await response.read()) == (206, whole[start:end])
+    before = store.reads.total()
+    await _play(origin, track, "aac-256", 8)
+    assert store.reads.total() == before + 1  # the init section, which lies before
+    assert await _get(origin.client, f"{base}.mp4") == (200, whole)
+    assert store.reads.total() <= before + 2  # and perhaps the index
+
+
+async def test_who_jumps_back_reads_only_what_is_missing(origin: Running, store: WatchedStore) -> None:
+    """A play from the middle, then from the start: the second read ends where the first began."""
+    track = await publish(store, "jumped")
+    await _get(origin.client, f"{track.package_base}/aac-256/4.mp4")
+    await _play(origin, track, "aac-256", 8)
+    late, early = [wanted for wanted in store.ranges if wanted is not None]
+    assert early.start == 0 and early.end == late.start
 
 
 async def test_a_second_play_asks_for_nothing(origin: Running, track: Published, store: WatchedStore) -> None:
@@ -109,13 +140,34 @@ async def test_the_pointer_is_trusted_for_a_while(origin: Running, track: Publis
 
 
 async def test_what_is_missing_is_asked_for_once_by_a_crowd(origin: Running, store: WatchedStore) -> None:
-    """A crowd on a track that is not there is one read, and 404 for all."""
+    """A crowd on a track that is not there is one read, and 404 for all; and so it is for those who come after."""
     store.gate.clear()
     asking = [asyncio.create_task(_get(origin.client, f"/tracks/{'a' * 20}/index.m3u8")) for _ in range(50)]
     await until(lambda: origin.app[METRICS].requests_in_progress == 50)
     store.gate.set()
     assert {status for status, _ in await asyncio.gather(*asking)} == {404}
+    async with origin.client.get(f"/tracks/{'a' * 20}/index.m3u8") as response:
+        assert (response.status, response.headers["Cache-Status"]) == (404, "segue; hit; detail=negative")
     assert store.reads.total() == 1
+
+
+async def test_a_publish_is_seen_in_time(start: Start, store: WatchedStore) -> None:
+    """A track that was not there a moment ago is, after `negative_ttl_s`; a new edition after `pointer_ttl_s`."""
+    track = await publish(store, "soon")
+    url, pointer = f"{track.base}/index.m3u8", current_key(track.track_id)
+    live = (await store.read(pointer)).data
+    await store.delete(pointer)
+    async with start(negative_ttl_s=1.0, pointer_ttl_s=1.0) as origin:
+        assert (await _get(origin.client, url))[0] == 404
+        await put(store, pointer, live)
+        assert (await _get(origin.client, url))[0] == 404
+        await asyncio.sleep(1.0)
+        status, first = await _get(origin.client, url)
+        assert status == 200
+        await publish(store, "soon", edition=2)
+        await asyncio.sleep(1.0)
+        status, second = await _get(origin.client, url)
+        assert status == 200 and second != first
 
 
 async def _first_media(origin: Running, track: Published) -> list[tuple[str, bytes]]:

@@ -39,7 +39,7 @@ async def test_port_zero_tells_the_port_it_got(store: WatchedStore) -> None:
 
 async def test_sigterm_lets_a_download_finish(store: WatchedStore, track: Published) -> None:
     """Health turns 503 at once, the port closes, the answer under way gets its last byte, then `serve` returns."""
-    settings = OriginSettings(port=0, drain_s=10.0, lame_duck_s=1.0, stream_block_bytes=20_000)
+    settings = OriginSettings(port=0, drain_s=10.0, lame_duck_s=1.0, read_ahead_bytes=20_000)
     served = _Served(store, settings)
     async with aiohttp.ClientSession(await served.url()) as client:
         async with client.head(f"{track.package_base}/aac-256.mp4"):

@@ -3,12 +3,14 @@
 import asyncio
 
 from origin.state import METRICS
+from storage.base import ByteRange
 from tests.integration.origin.conftest import Start, until
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.slow import get, slow_connection
 from tests.integration.origin.watched_store import WatchedStore
 
 MIB = 1 << 20
+SEGMENT_BYTES_MAX = 200_000
 LONG_SEGMENTS = 42  # four minutes
 
 
@@ -29,24 +31,28 @@ async def test_a_slow_reader_holds_a_block_or_two(start: Start, store: WatchedSt
 
 
 async def test_every_read_of_a_download_is_bounded(start: Start, store: WatchedStore) -> None:
-    """A whole track file is read in blocks of `stream_block_bytes`, in order, each once."""
+    """A whole track file is read in blocks, in order, each byte once."""
     track = await publish(store, "long", segments=LONG_SEGMENTS)
     url = f"{track.package_base}/aac-256.mp4"
-    async with start(stream_block_bytes=MIB) as origin, origin.client.get(url) as response:
+    async with start(read_ahead_bytes=MIB) as origin, origin.client.get(url) as response:
         assert await response.read() == track.media["aac-256"]
     ranges = [wanted for wanted in store.ranges if wanted is not None]
-    assert max(wanted.size_bytes for wanted in ranges) == MIB
-    assert [wanted.start for wanted in ranges] == list(range(0, len(track.media["aac-256"]), MIB))
+    assert max(wanted.size_bytes for wanted in ranges) < MIB + SEGMENT_BYTES_MAX
+    assert [wanted.start for wanted in ranges] == [0, *(wanted.end for wanted in ranges[:-1])]
+    assert store.bytes_read - ranges[-1].end < 100_000  # the record
 
 
-async def test_a_range_of_a_track_file_reads_that_range(start: Start, track: Published, store: WatchedStore) -> None:
-    """Not a byte more, wherever it lies."""
+async def test_a_range_of_a_track_file_is_read_from_its_segment_on(
+    start: Start, track: Published, store: WatchedStore
+) -> None:
+    """A listener who jumps does not wait for what lies before."""
     size = len(track.media["aac-256"])
+    last = len(track.segment_of("aac-256", 7))
     async with start() as origin:
         asked = {"Range": f"bytes={size - 1000}-"}
         async with origin.client.get(f"{track.package_base}/aac-256.mp4", headers=asked) as response:
             assert (response.status, await response.read()) == (206, track.media["aac-256"][-1000:])
-    assert [wanted.size_bytes for wanted in store.ranges if wanted is not None] == [1000]
+    assert store.ranges == [None, ByteRange(size - last, size)]
 
 
 async def test_a_client_that_leaves_ends_its_download(start: Start, store: WatchedStore) -> None:

@@ -20,7 +20,7 @@ from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
 from storage.filesystem import FilesystemStore
 
-SETTINGS = OriginSettings(port=0, drain_s=15.0, idle_grace_s=0.5, stream_block_bytes=20_000)
+SETTINGS = OriginSettings(port=0, drain_s=15.0, idle_grace_s=0.5, read_ahead_bytes=20_000)
 
 
 def worker(folder: str, listener: socket.socket, ready: Ready) -> None:

@@ -1,4 +1,4 @@
-"""A track file in parts and blocks."""
+"""A track file in pieces and blocks."""
 
 import pytest
 from hypothesis import given
@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from model.loudness import LoudnessReport
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from origin.blocks import INIT_PART, block_of, part_range
+from origin.blocks import FIRST_BLOCK_BYTES, part_range, piece_at, rest_of_block
 from storage.base import ByteRange
 
 INIT_BYTES = 700
 INDEX_BYTES = 100
+MIB = 1 << 20
 
 
-def _rendition(sizes: list[int]) -> SegmentedRendition:
-    offset = INIT_BYTES + INDEX_BYTES
+def _rendition(sizes: list[int], *, index_bytes: int = INDEX_BYTES) -> SegmentedRendition:
+    offset = INIT_BYTES + index_bytes
     segments = []
     for size in sizes:
         segments.append(Segment(duration_ticks=46_080, offset_bytes=offset, size_bytes=size))
@@ -25,11 +26,19 @@ def _rendition(sizes: list[int]) -> SegmentedRendition:
         timescale=48_000,
         priming_ticks=1024,
         init_size_bytes=INIT_BYTES,
-        index_size_bytes=INDEX_BYTES,
+        index_size_bytes=index_bytes,
         segments=tuple(segments),
         sha256="0" * 64,
         loudness=LoudnessReport(integrated_lufs=-14.0),
     )
+
+
+def _blocks(rendition: SegmentedRendition, bytes_max: int) -> list[list[ByteRange]]:
+    blocks, at = [], 0
+    while at < rendition.size_bytes:
+        blocks.append(rest_of_block(rendition, at, bytes_max=bytes_max))
+        at = blocks[-1][-1].end
+    return blocks
 
 
 def test_parts_are_the_init_section_and_then_the_segments() -> None:
@@ -39,35 +48,49 @@ def test_parts_are_the_init_section_and_then_the_segments() -> None:
     assert parts == [None, ByteRange(0, 700), ByteRange(800, 810), ByteRange(810, 830), None]
 
 
-@pytest.mark.parametrize(("number", "first", "last"), [(0, 0, 1), (1, 0, 1), (2, 2, 3), (3, 2, 3), (4, 4, 4)])
-def test_neighbours_share_a_block_while_they_fit(number: int, first: int, last: int) -> None:
-    """900 bytes hold the init section and a segment of 100, or two segments of 400."""
-    block = block_of(_rendition([100, 400, 400, 400]), number, bytes_max=900)
-    assert (block.first, block.first + len(block.parts) - 1) == (first, last)
+@given(sizes=st.lists(st.integers(1, 400), min_size=1, max_size=30), index=st.integers(0, 50), data=st.data())
+def test_pieces_tile_the_file(sizes: list[int], index: int, data: st.DataObject) -> None:
+    """Every byte is in one piece, and every part is a piece."""
+    rendition = _rendition(sizes, index_bytes=index)
+    at = data.draw(st.integers(0, rendition.size_bytes - 1))
+    piece = piece_at(rendition, at)
+    assert piece.start <= at < piece.end
+    assert all(piece_at(rendition, other) == piece for other in (piece.start, piece.end - 1))
+    for number in range(len(sizes) + 1):
+        part = part_range(rendition, number)
+        assert part is not None and piece_at(rendition, part.start) == part
 
 
-def test_a_part_larger_than_a_block_is_a_block_alone() -> None:
-    """A limit on read-ahead is no limit on segments."""
-    block = block_of(_rendition([10, 5000, 10]), 2, bytes_max=900)
-    assert (block.first, block.byte_range) == (2, ByteRange(810, 5810))
-
-
-@given(sizes=st.lists(st.integers(1, 400), min_size=1, max_size=30), bytes_max=st.integers(1, 2000))
-def test_blocks_tile_the_parts(sizes: list[int], bytes_max: int) -> None:
-    """Every part is in exactly one block, whichever part was asked for, and a split block gives the file's bytes."""
+@given(
+    sizes=st.lists(st.integers(1, 400_000), min_size=1, max_size=60),
+    bytes_max=st.integers(1, 8 * MIB),
+    data=st.data(),
+)
+def test_blocks_tile_the_pieces(sizes: list[int], bytes_max: int, data: st.DataObject) -> None:
+    """Whichever piece is asked for first, its block ends at the same place; none is much too long."""
     rendition = _rendition(sizes)
-    file = bytes(number % 251 for number in range(rendition.size_bytes))
-    found: dict[int, bytes] = {}
-    number = INIT_PART
-    while number <= len(sizes):
-        block = block_of(rendition, number, bytes_max=bytes_max)
-        assert block.first == number
-        pieces = block.split(file[block.byte_range.start : block.byte_range.end])
-        assert all(block_of(rendition, each, bytes_max=bytes_max) == block for each in pieces)
-        assert len(pieces) == 1 or block.byte_range.size_bytes <= bytes_max
-        found |= pieces
-        number += len(pieces)
-    for each, data in found.items():
-        part = part_range(rendition, each)
-        assert part is not None and data == file[part.start : part.end]
-    assert len(found) == len(sizes) + 1
+    blocks = _blocks(rendition, bytes_max)
+    assert [piece for block in blocks for piece in block][-1].end == rendition.size_bytes
+    block = data.draw(st.sampled_from(blocks))
+    assert block[-1].start - block[0].start < bytes_max
+    piece = data.draw(st.sampled_from(block))
+    inside = data.draw(st.integers(piece.start, piece.end - 1))
+    assert rest_of_block(rendition, inside, bytes_max=bytes_max) == block[block.index(piece) :]
+
+
+@pytest.mark.parametrize(
+    ("segments", "segment_bytes", "blocks"),
+    [
+        (8, 96_000, 1),  # half a minute
+        (42, 194_000, 2),  # four minutes at 256 kbit/s: 8 MB
+        (240, 96_000, 3),  # 24 minutes at 128 kbit/s: 23 MB
+        (42, 607_000, 3),  # four minutes of FLAC: 25 MB
+        (180, 194_000, 4),  # 18 minutes at 256 kbit/s, 35 MB, pass what two blocks hold
+        (1776, 243_000, 27),  # three hours at 320 kbit/s: 432 MB
+    ],
+)
+def test_a_rendition_is_few_blocks(segments: int, segment_bytes: int, blocks: int) -> None:
+    """As docs/decisions/0021-tiers.md says; the first is small."""
+    found = _blocks(_rendition([segment_bytes] * segments), 16 * MIB)
+    assert len(found) == blocks
+    assert found[0][-1].start < FIRST_BLOCK_BYTES

@@ -1,0 +1,222 @@
+"""Track files through the tiers: memory, disk, what is on its way already, the store. Never asked for twice."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+
+from model.errors import Overloaded, StorageError, StorageUnavailable
+from model.segment import SegmentedRendition
+from origin.blocks import piece_at, rest_of_block
+from origin.cache_status import Tier, Trace
+from origin.coming import Coming
+from origin.disk_cache import DiskCache, piece_name
+from origin.hot_cache import HotCache
+from origin.observe import Cache, Metrics
+from origin.settings import OriginSettings
+from origin.store_reads import StoreReads, fell_short
+from storage.base import ByteRange
+
+ENTRY_BYTES = 400  # what a piece costs in memory besides its bytes
+RESUMES_MAX = 2  # times that a read which broke off is taken up again where it did
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFile:
+    """A track file in the store, and the rendition that says what it has to be."""
+
+    key: str
+    rendition: SegmentedRendition
+
+
+class MediaTiers:
+    """Pieces of track files, kept by weight in memory and, where there is one, on disk.
+
+    A read of the store brings the rest of a block. It goes on when its first reader leaves; readers of any of its
+    pieces follow it, each from the first byte that has come. Raises what the store raises, TimeoutError when the store
+    gives nothing for `store_deadline_s` or a block takes longer than `store_block_s`, and Overloaded beyond
+    `fetches_max` reads or `waiters_max` who wait for a first byte.
+    """
+
+    def __init__(self, reads: StoreReads, settings: OriginSettings, metrics: Metrics, disk: DiskCache | None) -> None:
+        self._reads = reads
+        self._settings = settings
+        self._metrics = metrics
+        self._disk = disk
+        self._memory: HotCache[bytes] = HotCache(settings.media_cache_bytes)
+        self._coming: dict[tuple[str, int], Coming] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiters = 0  # for a first byte
+
+    @property
+    def weight(self) -> int:
+        """The bytes held in memory."""
+        return self._memory.weight
+
+    def held(self, file: TrackFile, start: int, end: int, trace: Trace) -> bytes | None:
+        """Bytes `start` to `end` of a track file if they lie in one piece that is in memory, else None."""
+        piece = piece_at(file.rendition, start)
+        if end > piece.end or (data := self._memory.get((file.key, piece.start))) is None:
+            return None
+        self._metrics.cache_asked(Cache.MEDIA, hit=True)
+        trace.hit(Tier.MEMORY)
+        return data if end - start == len(data) else data[start - piece.start : end - piece.start]
+
+    def held_piece(self, file: TrackFile, piece: ByteRange) -> Callable[[], bytes | None]:
+        """Gives a piece for as long as it is held in memory; asking is a use of it."""
+        return partial(self._memory.get, (file.key, piece.start))
+
+    async def read(self, file: TrackFile, start: int, end: int, trace: Trace) -> AsyncGenerator[bytes, None]:
+        """Bytes `start` to `end` of a track file as they come; the next piece is asked for when this one is taken.
+
+        The trace tells of the first bytes, before they are given.
+        """
+        at = start
+        while at < end:
+            piece = piece_at(file.rendition, at)
+            stop = min(end, piece.end)
+            data = self._memory.get((file.key, piece.start))
+            self._metrics.cache_asked(Cache.MEDIA, hit=data is not None)
+            if data is not None:
+                if at == start:
+                    trace.hit(Tier.MEMORY)
+                yield data[at - piece.start : stop - piece.start]
+            else:
+                async with aclosing(self._follow(file, at, stop, trace if at == start else Trace())) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            at = stop
+
+    async def close(self) -> None:
+        """End the reads that still run."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, file: TrackFile, start: int, end: int, trace: Trace) -> AsyncGenerator[bytes, None]:
+        coming = self._coming.get((file.key, piece_at(file.rendition, start).start))
+        collapsed = coming is not None
+        if coming is None:
+            self._reads.refuse_missing(file.key, trace)
+            coming = self._begin(file, start)
+        else:
+            self._metrics.coalesced()
+        if coming.tier is None:
+            trace.asked(collapsed=collapsed)
+        async with aclosing(coming.follow(start, end)) as chunks:
+            yield await self._first(coming, chunks, trace)
+            async for chunk in chunks:
+                yield chunk
+
+    async def _first(self, coming: Coming, chunks: AsyncGenerator[bytes, None], trace: Trace) -> bytes:
+        """The first of the chunks, in time."""
+        if self._waiters >= self._settings.waiters_max:
+            raise Overloaded("too many wait for the store", subject="waiters")
+        self._waiters += 1
+        from_disk = coming.tier is not None
+        try:
+            async with asyncio.timeout(self._settings.store_deadline_s):
+                return await anext(chunks)
+        finally:
+            self._waiters -= 1
+            if coming.tier is not None:
+                trace.hit(coming.tier)
+            elif from_disk:  # what the disk had was damaged
+                trace.asked()
+
+    def _begin(self, file: TrackFile, at: int) -> Coming:
+        """Begin to fill the piece at `at`, and those after it as far as they are in its block and nobody has them."""
+        if len(self._tasks) >= self._settings.fetches_max:
+            raise Overloaded("too many reads of the store", subject="fetches")
+        pieces = rest_of_block(file.rendition, at, bytes_max=self._settings.read_ahead_bytes)
+        on_disk = self._on_disk(file, pieces[0])
+        if on_disk or self._memory.went_unused((file.key, pieces[0].start)):
+            del pieces[1:]  # what is read ahead now would not be there when it is wanted
+        new: list[Coming] = []
+        for piece in pieces:
+            if new and (self._is_near(file, piece) or self._on_disk(file, piece)):
+                break
+            new.append(Coming(piece))
+            self._coming[file.key, piece.start] = new[-1]
+        new[0].tier = Tier.DISK if on_disk else None
+        task = asyncio.create_task(self._fill_from_disk(file, new[0]) if on_disk else self._fill_in_time(file, new))
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._filled, file, new))
+        return new[0]
+
+    def _is_near(self, file: TrackFile, piece: ByteRange) -> bool:
+        name = (file.key, piece.start)
+        return name in self._memory or name in self._coming
+
+    def _on_disk(self, file: TrackFile, piece: ByteRange) -> bool:
+        return self._disk is not None and self._disk.holds(piece_name(file.rendition.sha256, piece))
+
+    def _filled(self, file: TrackFile, comings: list[Coming], task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = StorageUnavailable("the origin is closing") if task.cancelled() else task.exception()
+        for coming in comings:
+            if coming.missing_bytes:
+                del self._coming[file.key, coming.piece.start]
+                assert isinstance(error, Exception)
+                coming.fail(error)
+
+    async def _fill_from_disk(self, file: TrackFile, coming: Coming) -> None:
+        assert self._disk is not None
+        data = await self._disk.read(piece_name(file.rendition.sha256, coming.piece), coming.piece.size_bytes)
+        self._metrics.cache_asked(Cache.DISK, hit=data is not None)
+        if data is None:
+            coming.tier = None
+            await self._fill_in_time(file, [coming])
+            return
+        coming.add(data)
+        self._keep(file, coming)
+
+    async def _fill_in_time(self, file: TrackFile, comings: list[Coming]) -> None:
+        last_s = asyncio.get_running_loop().time() + self._settings.store_block_s
+        async with asyncio.timeout(self._settings.store_deadline_s) as limit:
+            at, resumes = comings[0].piece.start, 0
+            while True:
+                began = at
+                try:
+                    async with aclosing(self._fill(file, comings, at)) as sizes:
+                        async for size in sizes:
+                            at += size
+                            now_s = asyncio.get_running_loop().time()
+                            limit.reschedule(min(last_s, now_s + self._settings.store_deadline_s))
+                    return
+                except StorageUnavailable:
+                    resumes += 1
+                    if at == began or resumes > RESUMES_MAX:
+                        raise
+
+    async def _fill(self, file: TrackFile, comings: list[Coming], start: int) -> AsyncGenerator[int, None]:
+        """Fill what is missing, from byte `start` on; gives the size of each chunk that came."""
+        wanted = ByteRange(start, comings[-1].piece.end)
+        missing = iter([coming for coming in comings if coming.missing_bytes])
+        coming = next(missing)
+        async with self._reads.open(file.key, wanted) as stream:
+            if stream.info.sha256 != file.rendition.sha256:  # its entity tags would lie for a year
+                hint = "run `segue package --repair`"
+                raise StorageError("the track file is not the one that its package names", subject=file.key, hint=hint)
+            if (stream.start, stream.end) != (wanted.start, wanted.end):
+                raise fell_short(file.key)
+            async for chunk in stream.chunks:
+                left = chunk
+                while left:
+                    part, left = left[: coming.missing_bytes], left[coming.missing_bytes :]
+                    coming.add(part)
+                    if not coming.missing_bytes:
+                        self._keep(file, coming)
+                        coming = next(missing, coming)
+                yield len(chunk)
+            if coming.missing_bytes:
+                raise fell_short(file.key)
+
+    def _keep(self, file: TrackFile, coming: Coming) -> None:
+        data, piece = coming.whole(), coming.piece
+        del self._coming[file.key, piece.start]
+        self._memory.put((file.key, piece.start), data, weight=len(data) + ENTRY_BYTES, ahead=not coming.wanted)
+        if self._disk is not None and coming.tier is None:
+            self._disk.write(piece_name(file.rendition.sha256, piece), data)
