@@ -21,8 +21,10 @@ from model.track import Track, is_id
 from origin.blocks import Block, block_of
 from origin.coalesce import Coalescer
 from origin.encoding import Document, document
+from origin.health import HealthState
 from origin.hot_cache import HotCache
-from origin.observe import Cache, HealthState, Metrics
+from origin.metrics_table import STORAGE_READS_IN_PROGRESS, STORAGE_READS_WAITING, Cache
+from origin.observe import Metrics, Turns
 from origin.settings import OriginSettings
 from storage.base import ByteRange, ObjectBody, ObjectStore
 from storage.keys import art_key, current_key, package_key, track_file_key, track_key
@@ -98,13 +100,15 @@ class Library:
             waiters_max=settings.waiters_max,
             on_shared=metrics.coalesced,
         )
-        self._reads = asyncio.Semaphore(settings.store_reads_max)
+        self._reads = Turns(settings.store_reads_max)
         self._pointers: HotCache[tuple[float, Live]] = HotCache(settings.pointers_max)
         self._labels: HotCache[tuple[float, Label]] = HotCache(settings.pointers_max)
         self._packages: HotCache[StoredPackage] = HotCache(settings.package_cache_bytes // 2)
         self._documents: HotCache[Document] = HotCache(settings.package_cache_bytes // 2)
         self._parts: HotCache[bytes] = HotCache(settings.media_cache_bytes)
         self._pictures: HotCache[ObjectBody] = HotCache(settings.picture_cache_bytes)
+        metrics.watch(STORAGE_READS_IN_PROGRESS, lambda: self._reads.holders)
+        metrics.watch(STORAGE_READS_WAITING, lambda: self._reads.waiters)
 
     @property
     def cached_bytes(self) -> int:
@@ -282,23 +286,24 @@ class Library:
 
     async def _read(self, key: str, wanted: ByteRange | None = None) -> ObjectBody:
         async with self._reads:
+            began_s = self._clock()
             try:
                 body = await self._store.read(key, wanted)
                 _check_length(body, wanted)
             except (ObjectNotFound, RangeNotSatisfiable) as error:  # an answer, not a failure
                 self._health.store_answered()
-                self._metrics.store_read(error.code)
+                self._metrics.store_read(error.code, duration_s=self._clock() - began_s)
                 raise
             except StorageError as error:
                 self._health.store_failed()
-                self._metrics.store_read(error.code)
+                self._metrics.store_read(error.code, duration_s=self._clock() - began_s)
                 raise
             except asyncio.CancelledError:  # the deadline passed, or we are closing
                 self._health.store_failed()
-                self._metrics.store_read("deadline")
+                self._metrics.store_read("deadline", duration_s=self._clock() - began_s)
                 raise
         self._health.store_answered()
-        self._metrics.store_read("ok", size_bytes=len(body.data))
+        self._metrics.store_read("ok", size_bytes=len(body.data), duration_s=self._clock() - began_s)
         return body
 
 

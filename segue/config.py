@@ -7,6 +7,7 @@ never printed.
 import difflib
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -99,6 +100,12 @@ def _visible(text: str) -> str:
     return text
 
 
+def _node_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,64}", text):
+        raise ValueError("at most 64 letters, digits, dots, dashes and underscores")
+    return text
+
+
 def _folder(text: str) -> str:
     if text and not Path(text).is_dir():
         raise ValueError("no such folder")
@@ -133,6 +140,9 @@ SETTINGS = (
     Setting("host", str, "127.0.0.1", "address to serve on"),
     Setting("port", _whole(0, 65_535), 8080, "port to serve on; 0: any free one"),
     Setting("workers", _whole(1, 1024), 1, "origin processes that share the port"),
+    Setting("node_name", _node_name, "", "what this origin calls itself in CMSD-Static"),
+    Setting("access_log_every", _whole(1, 1_000_000), 1, "one log line for so many good answers"),
+    Setting("log_listeners", _one_of("off", "on"), "off", "on: log lines have clients' addresses and session ids"),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
     Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
     Setting(
