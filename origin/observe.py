@@ -149,6 +149,11 @@ class Metrics:
         """Show what `now` gives, which must be cheap, as a gauge."""
         self._gauges.append((LAYOUT.place(metric, *labels), now))
 
+    def counted(self, metric: Metric) -> dict[tuple[str, ...], float]:
+        """All that this worker has counted of a metric, by labels."""
+        values = {labels: self.value(metric, *labels) for labels in metric.series()}
+        return {labels: value for labels, value in values.items() if value}
+
     def settle_by(self, settle: Callable[[], None]) -> None:
         """Have counts that are kept elsewhere, for that is cheaper, told by `settle` when the figures are looked at,
         and twice a second."""
