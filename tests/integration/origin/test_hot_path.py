@@ -274,7 +274,7 @@ async def test_ready_answers_are_counted_and_logged(
 ) -> None:
     """As all others: requests, bytes, durations, and a line with the same fields."""
     request = _request(f"{track.package_base}/aac-64/0.mp4")
-    async with start() as running:
+    async with start(log_listeners=True) as running:
         with caplog.at_level("INFO", logger="origin.serve"):
             answer = await _exchange(running, request, request, request)
             await until(lambda: len(caplog.records) >= 3)
