@@ -103,7 +103,7 @@ async def test_media_tells_what_it_is_as_documented(
     whole: Running, track: Published, locked: Published, row: Row
 ) -> None:
     """CMSD-Static, also on an answer without a body."""
-    url = _named(row["media"], track, locked)
+    url = named(row["media"], track, locked)
     async with whole.client.get(url) as whole_answer, whole.client.head(url) as head:
         assert whole_answer.headers["CMSD-Static"] == head.headers["CMSD-Static"] == row["CMSD-Static"]
 
