@@ -5,7 +5,7 @@ Handlers answer plain JSON; entity tags, codings and caching come from the appli
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -46,11 +46,18 @@ class DiscoverySettings:
             raise ValueError(f"sync_interval_s must be positive, got {self.sync_interval_s}")
 
 
-def add_routes(app: web.Application, *, catalog: Catalog, store: ObjectStore, settings: DiscoverySettings) -> None:
+def add_routes(
+    app: web.Application,
+    *,
+    catalog: Catalog,
+    store: ObjectStore,
+    settings: DiscoverySettings,
+    synced: Callable[[], None] = lambda: None,
+) -> None:
     """Add the API, and a task that keeps the catalog in step with the store while the application runs.
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
-    what the catalog knows is served, and the next round tries again.
+    what the catalog knows is served, and the next round tries again. `synced` is called whenever one succeeded.
     """
 
     async def get_tracks(request: web.Request) -> web.Response:
@@ -60,9 +67,13 @@ def add_routes(app: web.Application, *, catalog: Catalog, store: ObjectStore, se
         rows, total = await asyncio.to_thread(lambda: (catalog.page(offset, limit), catalog.count()))
         return web.json_response({"tracks": [_track(row) for row in rows], "total": total})
 
+    async def sync_once() -> None:
+        if await _in_step(store, catalog):
+            synced()
+
     async def following(_: web.Application) -> AsyncIterator[None]:
-        await _sync_once(store, catalog)
-        task = asyncio.create_task(_follow(store, catalog, settings.sync_interval_s))
+        await sync_once()
+        task = asyncio.create_task(_follow(sync_once, settings.sync_interval_s))
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -71,17 +82,19 @@ def add_routes(app: web.Application, *, catalog: Catalog, store: ObjectStore, se
     app.router.add_get("/api/v1/tracks", get_tracks)
 
 
-async def _follow(store: ObjectStore, catalog: Catalog, interval_s: float) -> None:
+async def _follow(sync_once: Callable[[], Awaitable[None]], interval_s: float) -> None:
     while True:
         await asyncio.sleep(interval_s)
-        await _sync_once(store, catalog)
+        await sync_once()
 
 
-async def _sync_once(store: ObjectStore, catalog: Catalog) -> None:
+async def _in_step(store: ObjectStore, catalog: Catalog) -> bool:
     try:
         await sync(store, catalog)
     except PipelineError as error:
         log.warning("catalog sync failed", extra={"error_code": error.code, "error": str(error), "hint": error.hint})
+        return False
+    return True
 
 
 def _number(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:

@@ -84,7 +84,7 @@ class Listener:
         accepted.setblocking(False)
         factory: Callable[[], asyncio.Protocol] = self._server
         if not self._has_room():
-            self._metrics.shed["connections"] += 1
+            self._metrics.shed("connections")
             if len(self._refused) >= _REFUSALS_MAX:
                 accepted.close()
                 return

@@ -39,8 +39,8 @@ class Admission:
 
     def refused(self, error: Overloaded) -> None:
         """Note that a request was refused, here or where it would have had to wait."""
-        self._metrics.shed[error.subject] += 1
+        so_far = self._metrics.shed(error.subject)
         now_s = self._clock()
         if self._said_s is None or now_s - self._said_s >= _SAY_AGAIN_S:
             self._said_s = now_s
-            log.warning("shedding load", extra={"limit": error.subject, "refused": self._metrics.shed[error.subject]})
+            log.warning("shedding load", extra={"limit": error.subject, "refused": so_far})

@@ -6,30 +6,38 @@ import itertools
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from model.errors import Overloaded
+from model.errors import ObjectNotFound, Overloaded
 from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
+from origin.answers import Answers
 from origin.cache_policy import ResourceClass, resource_class
 from origin.cache_status import Trace
 from origin.encoding import Document, document
 from origin.errors import code_of, refusal, status_of
 from origin.form import check_form, is_last
+from origin.health import Health, HealthState, Probe
 from origin.hot_cache import HotCache
 from origin.hot_path import HOT, HotPath
 from origin.library import Library
-from origin.observe import HealthState, Metrics
+from origin.metrics_table import CACHED_BYTES, WORKERS_READY, WORKERS_STORE_FAILING, Tier
+from origin.observe import Metrics
 from origin.plain_request import REQUEST_ID_FORM
 from origin.player import load_player
 from origin.respond import send_document
 from origin.settings import OriginSettings
 from origin.state import (
     ADMISSION,
+    ANSWER_LOG,
     ANSWERS,
+    BEGAN_S,
+    FIRST_BYTE_S,
     GATE,
     HEALTH,
     KEYS,
@@ -37,22 +45,28 @@ from origin.state import (
     LIBRARY,
     METRICS,
     PLAYER,
+    PROBE,
     REQUEST_ID,
     REQUEST_IDS,
     SETTINGS,
     TRACE,
+    VITALS,
 )
+from origin.vitals import beating
 from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
+from storage.keys import current_key
 
 log = logging.getLogger(__name__)
 
 _ALLOWED = "GET, HEAD, OPTIONS"
+_ASKED_KEY = current_key("a" * 20)  # no track has this id; whether the store answers is all that is asked
 _CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
-        "Accept-Ranges, Age, Cache-Status, Content-Encoding, Content-Length, Content-Range, Date, ETag, Last-Modified, "
+        "Accept-Ranges, Age, Cache-Status, CMSD-Static, Content-Encoding, Content-Length, Content-Range, Date, ETag, "
+        "Last-Modified, "
         "X-Request-Id"
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
@@ -73,7 +87,7 @@ _PREFLIGHT = {
 def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_KEYS) -> web.Application:
     """An origin over a store. The store stays the caller's: open it before, close it after. `keys` open what is
     protected, for those with a token."""
-    metrics = Metrics()
+    metrics = Metrics(settings.metrics_folder)
     health = HealthState(failure_memory_s=settings.store_failure_memory_s)
     app = web.Application(middlewares=[_boundary], client_max_size=settings.body_bytes_max)
     app[SETTINGS] = settings
@@ -83,25 +97,51 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     app[KEYS] = keys
     app[GATE] = Gate(settings)
     app[REQUEST_IDS] = _request_ids()
-    app[HOT] = HotPath(
+    app[ANSWER_LOG] = answers = Answers(metrics, settings)
+    app[HOT] = hot = HotPath(
         settings,
         metrics=metrics,
+        answers=answers,
         request_ids=app[REQUEST_IDS],
         admit=app[GATE].admit_line,
         draining=lambda: health.draining,
     )
     app[ANSWERS] = HotCache(settings.answer_cache_bytes)
-    app[LIBRARY] = Library(store, settings, metrics=metrics, health=health)
+    app[LIBRARY] = library = Library(store, settings, metrics=metrics, health=health)
+    app[PROBE] = Probe(
+        health,
+        partial(_ask, store),
+        every_s=settings.probe_every_s,
+        wait_s=settings.probe_wait_s,
+        deadline_s=settings.store_deadline_s,
+    )
+    metrics.settle_by(hot.settle)
+    metrics.watch(CACHED_BYTES, lambda: library.cached_bytes + hot.weight, Tier.MEMORY)
+    metrics.watch(WORKERS_READY, lambda: health.state(holds_something=library.holds_something) is Health.READY)
+    metrics.watch(WORKERS_STORE_FAILING, lambda: health.store_failing)
     app.on_response_prepare.append(_sign)
+    app.cleanup_ctx.append(_figures)
     app.cleanup_ctx.append(_library)
     app.cleanup_ctx.append(_player)
     handlers.add_routes(app)
     return app
 
 
+async def _ask(store: ObjectStore) -> None:
+    with suppress(ObjectNotFound):  # which is an answer
+        await store.head(_ASKED_KEY)
+
+
+async def _figures(app: web.Application) -> AsyncIterator[None]:
+    async with beating(app[METRICS]) as vitals:
+        app[VITALS] = vitals
+        yield
+
+
 async def _library(app: web.Application) -> AsyncIterator[None]:
     app[LIBRARY].start()
     yield
+    await app[PROBE].close()
     await app[LIBRARY].close()
 
 
@@ -118,6 +158,7 @@ async def _player(app: web.Application) -> AsyncIterator[None]:
 async def _boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
     metrics = request.app[METRICS]
+    request[BEGAN_S] = asyncio.get_running_loop().time()
     request[KIND] = resource_class(path_of(request))
     request[TRACE] = Trace()
     offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
@@ -129,7 +170,7 @@ async def _boundary(request: web.Request, handler: Handler) -> web.StreamRespons
         request.app[GATE].check(request)
         response = await _finished(request, await handler(request))
     except asyncio.CancelledError:
-        metrics.disconnects += 1
+        metrics.disconnected()
         raise
     except Exception as error:  # noqa: BLE001 - the request boundary
         response = _failed(request, error)
@@ -195,6 +236,8 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Connection"] = "close"
         response.force_close()
     response.headers.setdefault("Cache-Control", "no-store")  # nothing is kept by a cache's own guess
+    if BEGAN_S in request:
+        request[FIRST_BYTE_S] = asyncio.get_running_loop().time() - request[BEGAN_S]
     if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
         response.headers["X-Request-Id"] = request[REQUEST_ID]
 

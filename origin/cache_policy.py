@@ -68,7 +68,7 @@ def resource_class(path: str) -> ResourceClass:
             return ResourceClass.KEY
     if path.startswith("/api/"):
         return ResourceClass.API
-    if path in ("/healthz", "/metrics"):
+    if path in ("/healthz", "/readyz", "/metrics"):
         return ResourceClass.OPERATIONS
     is_page = parts[0] == "" and (len(parts) == 2 or parts[1:-1] == ["vendor"])
     return ResourceClass.PAGE if is_page else ResourceClass.OTHER

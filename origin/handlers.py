@@ -10,15 +10,17 @@ from manifests.codecs import JPEG_TYPE, MEDIA_TYPE, MPD_NAME, MULTIVARIANT_NAMES
 from model.errors import ObjectNotFound
 from model.segment import SegmentedRendition
 from model.track import ART_SIDES
+from origin import cmsd
 from origin.blocks import INIT_PART, part_range
 from origin.cache_policy import ResourceClass, caching
 from origin.conditional import Validators
 from origin.encoding import etag_of
-from origin.hot_path import HOT, Replay
+from origin.health import Health
+from origin.hot_path import Replay
 from origin.library import ART_SIDE, Live, StoredPackage
-from origin.observe import Health
 from origin.respond import Representation, send, send_document, send_stream
-from origin.state import HEALTH, KEYS, LIBRARY, METRICS, PLAYER, SETTINGS, TRACE
+from origin.series import MEDIA_TYPE as METRICS_TYPE
+from origin.state import HEALTH, KEYS, LIBRARY, METRICS, PLAYER, PROBE, SETTINGS, TRACE, VITALS
 from storage.base import ObjectBody
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
@@ -50,6 +52,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(f"{_RENDITION}.mp4", get_track_file)
     app.router.add_get(_KEY, get_key)
     app.router.add_get("/healthz", get_health)
+    app.router.add_get("/readyz", get_ready)
     app.router.add_get("/metrics", get_metrics)
 
 
@@ -62,7 +65,13 @@ async def get_part(request: web.Request) -> web.StreamResponse:
     if part is None:
         raise ObjectNotFound("no such segment", subject=request.path)
     etag = f'{etag_of(rendition.sha256)[:-1]}-{part.start}-{part.end}"'
-    shown = _media(stored, rendition, etag=etag, size_bytes=part.size_bytes)
+    node_name = request.app[SETTINGS].node_name
+    told = (
+        cmsd.of_init(node_name)
+        if number == INIT_PART
+        else cmsd.of_segment(rendition, rendition.segments[number - 1], node_name)
+    )
+    shown = _media(stored, rendition, etag=etag, size_bytes=part.size_bytes, cmsd_static=told)
     replay = Replay(held=request.app[LIBRARY].held_part(stored, rendition, part))
     return await _send_media(request, shown, stored, rendition, part.start, replay=replay)
 
@@ -70,7 +79,9 @@ async def get_part(request: web.Request) -> web.StreamResponse:
 async def get_track_file(request: web.Request) -> web.StreamResponse:
     """A whole track file, or any range of it."""
     stored, rendition = await _rendition(request)
-    shown = _media(stored, rendition, etag=etag_of(rendition.sha256), size_bytes=rendition.size_bytes)
+    told = cmsd.of_track_file(rendition, request.app[SETTINGS].node_name)
+    etag = etag_of(rendition.sha256)
+    shown = _media(stored, rendition, etag=etag, size_bytes=rendition.size_bytes, cmsd_static=told)
     return await _send_media(request, shown, stored, rendition, 0)
 
 
@@ -151,30 +162,36 @@ async def get_page(request: web.Request) -> web.Response:
 
 
 async def get_health(request: web.Request) -> web.Response:
+    """200 as long as this process answers at all: one that does not should be replaced, one that drains should not."""
+    return _said(request, "ok")
+
+
+async def get_ready(request: web.Request) -> web.Response:
     """200 while requests should come here, else 503 with the reason."""
-    health = request.app[HEALTH].state()
-    headers = {"Cache-Control": "no-store", "CDN-Cache-Control": "no-store"}
-    if health is not Health.OK:
-        headers["Retry-After"] = str(request.app[SETTINGS].retry_after_s)
-    body = json.dumps({"status": health}).encode() + b"\n"
-    headers["Content-Type"] = "application/json"
-    return web.Response(status=200 if health is Health.OK else 503, body=body, headers=headers)
+    health, library = request.app[HEALTH], request.app[LIBRARY]
+    holds_something = library.holds_something
+    if not holds_something:
+        await request.app[PROBE].fresh()
+    return _said(request, health.state(holds_something=holds_something), store_failing=health.store_failing)
 
 
 async def get_metrics(request: web.Request) -> web.Response:
-    """The counters of this process, for Prometheus."""
-    request.app[HOT].settle()
-    gauges = request.app[LIBRARY].gauges
-    gauges["segue_cached_bytes"] += request.app[HOT].weight
-    gauges |= {
-        "segue_healthy": float(request.app[HEALTH].state() is Health.OK),
-    }
-    headers = {
-        "Cache-Control": "no-store",
-        "CDN-Cache-Control": "no-store",
-        "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
-    }
-    return web.Response(body=request.app[METRICS].render(gauges), headers=headers)
+    """The figures of all workers, for Prometheus."""
+    metrics, vitals = request.app[METRICS], request.app[VITALS]
+    await asyncio.to_thread(vitals.look)
+    metrics.sample()
+    body = await asyncio.to_thread(metrics.told)
+    return web.Response(body=body, headers={**caching(ResourceClass.OPERATIONS), "Content-Type": METRICS_TYPE})
+
+
+def _said(request: web.Request, status: str, **more: bool) -> web.Response:
+    good = status in ("ok", Health.READY)
+    headers = {**caching(ResourceClass.OPERATIONS), "Content-Type": "application/json"}
+    if not good:
+        headers["Retry-After"] = str(request.app[SETTINGS].retry_after_s)
+    return web.Response(
+        status=200 if good else 503, body=json.dumps({"status": status, **more}).encode() + b"\n", headers=headers
+    )
 
 
 async def _rendition(request: web.Request) -> tuple[StoredPackage, SegmentedRendition]:
@@ -207,11 +224,14 @@ async def _send_media(
     return await send_stream(request, shown, held, read, replay=replay)
 
 
-def _media(stored: StoredPackage, rendition: SegmentedRendition, *, etag: str, size_bytes: int) -> Representation:
+def _media(
+    stored: StoredPackage, rendition: SegmentedRendition, *, etag: str, size_bytes: int, cmsd_static: str
+) -> Representation:
     return Representation(
         validators=Validators(size_bytes=size_bytes, etag=etag, modified_s=stored.modified_s, immutable=True),
         media_type=MEDIA_TYPE,
         purge_keys=_media_keys(stored, rendition),
+        cmsd_static=cmsd_static,
     )
 
 

@@ -5,22 +5,21 @@ kept here as it was written, and sent again to the very same question; all else 
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from origin.access_log import log_fields
-from origin.cache_policy import resource_class
+from origin.answers import Answers
+from origin.cache_policy import ResourceClass, resource_class
+from origin.cmcd import NOTHING
 from origin.hot_cache import HotCache
 from origin.http_date import http_date
-from origin.observe import Cache, Metrics
+from origin.metrics_table import Cache
+from origin.observe import Metrics
 from origin.plain_request import PlainHeaders, plain_headers, plain_line
 from origin.settings import Auth, OriginSettings
-
-log = logging.getLogger("origin.serve")  # the access log
 
 Asked = tuple[tuple[bytes, bytes], PlainHeaders]  # a request: its line and the variant that it wants; its headers
 
@@ -51,7 +50,7 @@ REPLAY = web.ResponseKey("replay", Replay)
 class _Tally:
     """Answers of one kind and status that were sent since the last `settle`."""
 
-    kind: str
+    kind: ResourceClass
     status: int
     answers: int = 0
     sent_bytes: int = 0
@@ -89,11 +88,13 @@ class HotPath:
         settings: OriginSettings,
         *,
         metrics: Metrics,
+        answers: Answers,
         request_ids: Iterator[str],
         admit: Admit,
         draining: Callable[[], bool],
     ) -> None:
         self._metrics = metrics
+        self._answers = answers
         self._request_ids = request_ids
         self._admit = admit
         self._admit_all = settings.auth is not Auth.NONE
@@ -102,7 +103,7 @@ class HotPath:
         self._head_bytes_max = min(_HEAD_BYTES_MAX, settings.line_bytes_max, settings.header_bytes_max)
         self._ready: HotCache[_Ready] = HotCache(settings.ready_cache_bytes)
         self._blocks: dict[bytes, PlainHeaders] = {}
-        self._tallies: dict[tuple[str, int], _Tally] = {}
+        self._tallies: dict[tuple[ResourceClass, int], _Tally] = {}
         self._off = settings.ready_cache_bytes == 0
 
     @property
@@ -145,18 +146,19 @@ class HotPath:
         sent_bytes = len(head) + len(body)
         ready.tally.answers += 1
         ready.tally.sent_bytes += sent_bytes
-        if log.isEnabledFor(logging.INFO):
-            fields = log_fields(
+        told = self._answers.heard("", headers.cmcd) if headers.cmcd else NOTHING
+        if self._answers.logging:
+            self._answers.log(
+                ready.tally.kind,
+                ready.tally.status,
                 method=ready.method,
                 path=ready.path,
-                status=ready.tally.status,
-                kind=ready.tally.kind,
                 sent_bytes=sent_bytes,
                 duration_s=time.monotonic() - now_s,
+                told=told,
                 remote=transport.get_extra_info("peername"),
                 request_id=request_id,
             )
-            log.info("request served", extra=fields)
         return True
 
     def keep(self, asked: Asked, response: web.StreamResponse) -> None:
@@ -182,7 +184,7 @@ class HotPath:
         sizes = len(line), len(variant), *map(len, head_parts), 0 if held else len(body)
         self._ready.put((line, variant), ready, weight=_OVERHEAD_BYTES + sum(sizes))
 
-    def _tally(self, kind: str, status: int) -> _Tally:
+    def _tally(self, kind: ResourceClass, status: int) -> _Tally:
         return self._tallies.setdefault((kind, status), _Tally(kind, status))
 
     def _read(self, block: bytes) -> PlainHeaders | None:

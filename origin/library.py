@@ -22,10 +22,13 @@ from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
 from origin.disk_cache import DiskCache
 from origin.encoding import Document, document
+from origin.health import HealthState
 from origin.hot_cache import HotCache
 from origin.media_tiers import MediaTiers, TrackFile
+from origin.metrics_table import CACHED_BYTES, DISK_CACHES_USABLE, Cache
+from origin.metrics_table import Tier as CountedTier
 from origin.mutable import MutableObjects
-from origin.observe import Cache, HealthState, Metrics
+from origin.observe import Metrics
 from origin.settings import OriginSettings
 from origin.store_reads import StoreReads
 from storage.base import ByteRange, ObjectBody, ObjectStore
@@ -106,18 +109,22 @@ class Library:
         self._packages: HotCache[StoredPackage] = HotCache(settings.package_cache_bytes // 2)
         self._documents: HotCache[Document] = HotCache(settings.package_cache_bytes // 2)
         self._pictures: HotCache[ObjectBody] = HotCache(settings.picture_cache_bytes)
-        self._disk = DiskCache(settings.disk_cache, metrics) if settings.disk_cache else None
+        self._disk = disk = DiskCache(settings.disk_cache, metrics) if settings.disk_cache else None
+        if disk is not None:
+            metrics.watch(DISK_CACHES_USABLE, lambda: disk.usable)
+            metrics.watch(CACHED_BYTES, lambda: disk.weight, CountedTier.DISK)
         self._media = MediaTiers(self._reads, settings, metrics, self._disk)
 
     @property
-    def gauges(self) -> dict[str, float]:
-        """What the caches hold now."""
-        memory = self._packages.weight + self._documents.weight + self._media.weight + self._pictures.weight
-        gauges = {"segue_cached_bytes": float(memory)}
-        if self._disk is not None:
-            gauges["segue_disk_cached_bytes"] = float(self._disk.weight)
-            gauges["segue_disk_cache_usable"] = float(self._disk.usable)
-        return gauges
+    def cached_bytes(self) -> int:
+        """What is held in memory."""
+        return self._packages.weight + self._documents.weight + self._media.weight + self._pictures.weight
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether there is anything to serve without the store."""
+        on_disk = self._disk is not None and self._disk.usable and self._disk.weight > 0
+        return on_disk or self.cached_bytes > 0
 
     def start(self) -> None:
         """Take in what the disk has kept, in the background."""

@@ -13,7 +13,8 @@ from origin.cache_status import Tier, Trace
 from origin.coming import Coming
 from origin.disk_cache import DiskCache, piece_name
 from origin.hot_cache import HotCache
-from origin.observe import Cache, Metrics
+from origin.metrics_table import Cache
+from origin.observe import Metrics
 from origin.settings import OriginSettings
 from origin.store_reads import StoreReads, fell_short
 from storage.base import ByteRange
@@ -165,7 +166,7 @@ class MediaTiers:
     async def _fill_from_disk(self, file: TrackFile, coming: Coming) -> None:
         assert self._disk is not None
         data = await self._disk.read(piece_name(file.rendition.sha256, coming.piece), coming.piece.size_bytes)
-        self._metrics.cache_asked(Cache.DISK, hit=data is not None)
+        self._metrics.found_on_disk(hit=data is not None)
         if data is None:
             coming.tier = None
             await self._fill_in_time(file, [coming])

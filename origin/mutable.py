@@ -14,7 +14,8 @@ from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
 from origin.errors import code_of, status_of
 from origin.hot_cache import HotCache
-from origin.observe import Cache, Metrics
+from origin.metrics_table import Cache
+from origin.observe import Metrics
 from origin.settings import OriginSettings
 
 log = logging.getLogger(__name__)

@@ -1,186 +1,222 @@
-"""What the origin tells of itself: counters in Prometheus' text form, and whether it is healthy."""
+"""What the origin counts. The numbers lie on a board that all workers share; what they are is in metrics_table.py."""
 
-import bisect
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
+import asyncio
+import platform
+from bisect import bisect_left
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
 
-LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from origin import metrics_table as table
+from origin.board import Board
+from origin.cache_policy import ResourceClass
+from origin.cmcd import Told
+from origin.metrics_table import Cache, Cut, Tier
+from origin.series import Kind, Layout, Metric
 
-Labels = tuple[tuple[str, str], ...]
+LAYOUT = Layout(table.METRICS)
 
-
-class Cache(StrEnum):
-    """The tiers before the store."""
-
-    READY = "ready"  # whole answers, before all others
-    POINTER = "pointer"
-    PACKAGE = "package"
-    DOCUMENT = "document"
-    MEDIA = "media"
-    DISK = "disk"  # asked where the index says that it holds what is wanted: a miss is damage
-    NEGATIVE = "negative"  # what is known not to be there; only hits are counted
-
-
-class Cut(StrEnum):
-    """Why we ended a connection."""
-
-    SLOW_HEAD = "slow-head"  # its request did not become whole
-    SLOW_READER = "slow-reader"  # it did not take its answer
-    EVICTED = "evicted"  # it was idle, and its place was needed
-
-
-class Health(StrEnum):
-    """Why the origin should get requests, or should not."""
-
-    OK = "ok"
-    DRAINING = "draining"
-    STORE_FAILING = "store-failing"
-
-
-class _Histogram:
-    """Counts of durations by upper bound."""
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(LATENCY_BUCKETS_S) + 1)
-        self.sum_s = 0.0
-
-    def add(self, duration_s: float) -> None:
-        self.counts[bisect.bisect_left(LATENCY_BUCKETS_S, duration_s)] += 1
-        self.sum_s += duration_s
+_BYTES_PER_KBIT = 125
+_MS_PER_S = 1000
+_BUILD = f"""# HELP segue_build_info what runs
+# TYPE segue_build_info gauge
+segue_build_info{{version="{version("segue")}",python="{platform.python_version()}"}} 1
+"""
 
 
 class Metrics:
-    """Counters of one process since its start. All methods are cheap and never wait."""
+    """Counters of this worker, and the sums over all of them. All methods but `told` are cheap and never wait."""
 
-    def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str]] = Counter()
-        self.sent_bytes: Counter[str] = Counter()
-        self.cache: Counter[tuple[Cache, str]] = Counter()
-        self.store_reads: Counter[str] = Counter()
-        self.store_read_bytes = 0
-        self.coalesced_waits = 0
-        self.stale_answers = 0
-        self.disk_failures = 0
-        self.disconnects = 0
+    def __init__(self, folder: Path | None = None) -> None:
+        self.board = Board(LAYOUT, folder)
+        self._values = self.board.values
+        self._gauges: list[tuple[int, Callable[[], float]]] = []
+        self._settlers: list[Callable[[], None]] = []
         self.requests_in_progress = 0
-        self.shed: Counter[str] = Counter()  # by what there was too much of
-        self.cut: Counter[Cut] = Counter()
-        self._durations: dict[str, _Histogram] = {}
+        self._answers = {
+            (kind, status): LAYOUT.place(table.REQUESTS, kind, str(status))
+            for kind in ResourceClass
+            for status in (*table.STATUSES, table.OTHER)
+        }
+        self._per_kind = {kind: tuple(LAYOUT.place(each, kind) for each in _PER_KIND) for kind in ResourceClass}
+        self._looks = {
+            (tier, cache, hit): LAYOUT.place(table.CACHE_REQUESTS, tier, cache, "hit" if hit else "miss")
+            for tier in Tier
+            for cache in Cache
+            for hit in (True, False)
+        }
+        self.watch(table.REQUESTS_IN_PROGRESS, lambda: self.requests_in_progress)
+        self.watch(table.WORKERS, lambda: 1)
+        for gauge in (each for each in table.METRICS if each.kind is Kind.GAUGE):
+            for labels in gauge.series():
+                self._values[LAYOUT.place(gauge, *labels)] = 0.0  # of the worker that had this row before
 
-    def request_served(self, kind: str, status: int, *, sent_bytes: int, duration_s: float) -> None:
-        """Count an answer of a resource class: its status, its bytes (head included), the time to the last one."""
-        self.requests[kind, f"{status // 100}xx"] += 1
-        self.sent_bytes[kind] += sent_bytes
-        self._durations.setdefault(kind, _Histogram()).add(duration_s)
+    def request_served(
+        self, kind: ResourceClass, status: int, *, sent_bytes: int, duration_s: float, first_byte_s: float | None = None
+    ) -> None:
+        """Count an answer of a resource class: its status, its bytes (head included), the time to the last one and,
+        if that was not at once, to its head."""
+        values = self._values
+        values[self._answer_place(kind, status)] += 1
+        sent, whole, first = self._per_kind[kind]
+        values[sent] += sent_bytes
+        values[whole + bisect_left(_BOUNDS, duration_s)] += 1
+        values[whole + _SUM] += duration_s
+        if first_byte_s is None:
+            first_byte_s = duration_s
+        values[first + bisect_left(_BOUNDS, first_byte_s)] += 1
+        values[first + _SUM] += first_byte_s
 
-    def requests_served_at_once(self, kind: str, status: int, *, answers: int, sent_bytes: int) -> None:
+    def requests_served_at_once(self, kind: ResourceClass, status: int, *, answers: int, sent_bytes: int) -> None:
         """Count answers that were ready: whole answers out of memory, each in microseconds."""
         if not answers:
             return
-        self.cache[Cache.READY, "hit"] += answers
-        self.requests[kind, f"{status // 100}xx"] += answers
-        self.sent_bytes[kind] += sent_bytes
-        self._durations.setdefault(kind, _Histogram()).counts[0] += answers
+        _, whole, first = self._per_kind[kind]
+        for place in (self._answer_place(kind, status), whole, first):
+            self._values[place] += answers
+        self._values[self._looks[Tier.MEMORY, Cache.READY, True]] += answers
+        self.count(table.SENT_BYTES, kind, by=sent_bytes)
 
-    def cache_asked(self, cache: Cache, *, hit: bool) -> None:
-        """Count a look into a cache."""
-        self.cache[cache, "hit" if hit else "miss"] += 1
+    def cache_asked(self, cache: Cache, *, hit: bool, tier: Tier = Tier.MEMORY) -> None:
+        """Count a look into a tier of the cache."""
+        self._values[self._looks[tier, cache, hit]] += 1
 
-    def store_read(self, result: str, *, size_bytes: int = 0) -> None:
-        """Count a read of the store: `ok` or an error code."""
-        self.store_reads[result] += 1
-        self.store_read_bytes += size_bytes
+    def store_read(
+        self, result: str, *, size_bytes: int = 0, duration_s: float | None = None, first_byte_s: float | None = None
+    ) -> None:
+        """Count a read of the store: `ok` or an error code, and what is known of its size and its times."""
+        self.count(table.STORAGE_READS, result if result in table.READ_RESULTS else table.OTHER)
+        self.count(table.STORAGE_READ_BYTES, by=size_bytes)
+        if duration_s is not None:
+            self.note(table.STORAGE_READ_SECONDS, duration_s)
+        if first_byte_s is not None:
+            self.note(table.STORAGE_FIRST_BYTE_SECONDS, first_byte_s)
 
-    def coalesced(self) -> None:
-        """Count a caller who waits for a fetch that another one began."""
-        self.coalesced_waits += 1
+    def found_on_disk(self, *, hit: bool) -> None:
+        """Count a piece of media that the disk should have."""
+        self.cache_asked(Cache.MEDIA, hit=hit, tier=Tier.DISK)
+
+    def known_missing(self) -> None:
+        """Count an object that was not asked for, for it was not there a moment ago."""
+        self.cache_asked(Cache.OBJECT, hit=True, tier=Tier.NEGATIVE)
 
     def stale_answered(self) -> None:
         """Count an object given though it is past its time, because the store fails or is too slow."""
-        self.stale_answers += 1
+        self.cache_asked(Cache.POINTER, hit=True, tier=Tier.STALE)
 
     def disk_failed(self) -> None:
         """Count a failure of the disk cache."""
-        self.disk_failures += 1
+        self.count(table.DISK_CACHE_FAILURES)
 
-    def render(self, gauges: Mapping[str, float]) -> bytes:
-        """Everything in Prometheus' text exposition format 0.0.4, with some gauges of the moment."""
-        return ("\n".join(self._lines(gauges)) + "\n").encode()
+    def coalesced(self) -> None:
+        """Count a caller who waits for a fetch that another one began."""
+        self.count(table.COALESCED_WAITS)
 
-    def _lines(self, gauges: Mapping[str, float]) -> Iterator[str]:
-        requests = {_labels(resource=kind, status=status): n for (kind, status), n in self.requests.items()}
-        yield from _counter("segue_requests_total", "answers sent", requests)
-        sent = {_labels(resource=kind): n for kind, n in self.sent_bytes.items()}
-        yield from _counter("segue_sent_bytes_total", "bytes of answers, heads included", sent)
-        cache = {_labels(cache=name, result=result): n for (name, result), n in self.cache.items()}
-        yield from _counter("segue_cache_requests_total", "looks into the caches", cache)
-        reads = {_labels(result=result): n for result, n in self.store_reads.items()}
-        yield from _counter("segue_storage_reads_total", "reads of the object store", reads)
-        yield from _counter("segue_storage_read_bytes_total", "bytes read of the store", {(): self.store_read_bytes})
-        yield from _counter("segue_coalesced_waits_total", "callers who shared a fetch", {(): self.coalesced_waits})
-        old = "old pointers and labels that had to do"
-        yield from _counter("segue_stale_objects_total", old, {(): self.stale_answers})
-        yield from _counter("segue_disk_cache_failures_total", "failures of the disk cache", {(): self.disk_failures})
-        yield from _counter("segue_disconnects_total", "clients gone before their answer", {(): self.disconnects})
-        shed = {_labels(limit=name): n for name, n in self.shed.items()}
-        yield from _counter("segue_shed_total", "requests and connections refused at a limit", shed)
-        cut = {_labels(reason=reason): n for reason, n in self.cut.items()}
-        yield from _counter("segue_connections_cut_total", "connections ended by us", cut)
-        for name, value in {"segue_requests_in_progress": self.requests_in_progress, **gauges}.items():
-            yield f"# TYPE {name} gauge"
-            yield f"{name} {value:g}"
-        yield from self._duration_lines()
+    def disconnected(self) -> None:
+        """Count a client who did not wait for the answer."""
+        self.count(table.DISCONNECTS)
 
-    def _duration_lines(self) -> Iterator[str]:
-        name = "segue_request_duration_seconds"
-        yield f"# HELP {name} time from the request's head to the answer's last byte"
-        yield f"# TYPE {name} histogram"
-        for kind, histogram in sorted(self._durations.items()):
-            below = 0
-            for bound, count in zip((*LATENCY_BUCKETS_S, "+Inf"), histogram.counts, strict=True):
-                below += count
-                yield f"{name}_bucket{_text(_labels(resource=kind, le=str(bound)))} {below}"
-            yield f"{name}_sum{_text(_labels(resource=kind))} {histogram.sum_s:.6f}"
-            yield f"{name}_count{_text(_labels(resource=kind))} {below}"
+    def shed(self, limit: str) -> int:
+        """Count a request or connection that was refused at a limit; how many that makes at this one."""
+        limit = limit if limit in table.LIMITS else table.OTHER
+        self.count(table.SHED, limit)
+        return int(self.value(table.SHED, limit))
+
+    def cut(self, why: Cut) -> None:
+        """Count a connection that we ended."""
+        self.count(table.CONNECTIONS_CUT, why)
+
+    def player_told(self, told: Told) -> None:
+        """Count what a player told of itself with a request."""
+        kind = str(told.get("ot", table.OTHER))
+        kind = kind if kind in table.OBJECT_TYPES else table.OTHER
+        self.count(table.CMCD_REQUESTS, kind)
+        if told.get("bs"):
+            self.count(table.CMCD_STARVATIONS)
+        if told.get("su"):
+            self.count(table.CMCD_STARTUPS)
+        if "bl" in told:
+            self.note(table.CMCD_BUFFER_SECONDS, float(told["bl"]) / _MS_PER_S)
+        if "mtp" in told:
+            self.note(table.CMCD_LINE_RATE, float(told["mtp"]) * _BYTES_PER_KBIT, kind)
+        if "br" in told:
+            self.note(table.CMCD_RUNG_RATE, float(told["br"]) * _BYTES_PER_KBIT)
+
+    def _answer_place(self, kind: ResourceClass, status: int) -> int:
+        place = self._answers.get((kind, status))
+        return self._answers[kind, table.OTHER] if place is None else place
+
+    def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
+        """Count up a counter. Its labels have the values that the table lists, or KeyError is raised."""
+        self._values[LAYOUT.place(metric, *labels)] += by
+
+    def note(self, metric: Metric, value: float, *labels: str) -> None:
+        """Put a value into a histogram."""
+        place = LAYOUT.place(metric, *labels)
+        self._values[place + bisect_left(metric.bounds, value)] += 1
+        self._values[place + metric.width - 1] += value
+
+    def value(self, metric: Metric, *labels: str) -> float:
+        """What this worker has counted, or shows, in a series."""
+        return self._values[LAYOUT.place(metric, *labels)]
+
+    def watch(self, metric: Metric, now: Callable[[], float], *labels: str) -> None:
+        """Show what `now` gives, which must be cheap, as a gauge."""
+        self._gauges.append((LAYOUT.place(metric, *labels), now))
+
+    def counted(self, metric: Metric) -> dict[tuple[str, ...], float]:
+        """All that this worker has counted of a metric, by labels."""
+        values = {labels: self.value(metric, *labels) for labels in metric.series()}
+        return {labels: value for labels, value in values.items() if value}
+
+    def settle_by(self, settle: Callable[[], None]) -> None:
+        """Have counts that are kept elsewhere, for that is cheaper, told by `settle` when the figures are looked at,
+        and twice a second."""
+        self._settlers.append(settle)
+
+    def sample(self) -> None:
+        """Bring all figures up to date, for other workers that are asked."""
+        self.board.beat()
+        for settle in self._settlers:
+            settle()
+        for place, now in self._gauges:
+            self._values[place] = now()
+
+    def told(self) -> bytes:
+        """The sums over all workers in Prometheus' text form. Reads files: call it in a thread, after `sample`."""
+        return _BUILD.encode() + LAYOUT.told(self.board.rows())
+
+    def close(self) -> None:
+        """Leave what was counted to the sum."""
+        self.sample()
+        self.board.close()
 
 
-class HealthState:
-    """Whether to send requests here: not while draining, nor when the store failed lately without an answer since."""
+class Turns(asyncio.Semaphore):
+    """A semaphore that tells how many hold it and how many wait."""
 
-    def __init__(self, *, failure_memory_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._failure_memory_s = failure_memory_s
-        self._clock = clock
-        self._failed_s: float | None = None
-        self.draining = False
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.holders = 0
+        self.waiters = 0
 
-    def store_answered(self) -> None:
-        """The store did what it was asked."""
-        self._failed_s = None
+    async def acquire(self) -> Literal[True]:
+        """Wait for a turn."""
+        self.waiters += 1
+        try:
+            await super().acquire()
+        finally:
+            self.waiters -= 1
+        self.holders += 1
+        return True
 
-    def store_failed(self) -> None:
-        """The store did not answer, or not in time."""
-        self._failed_s = self._clock()
-
-    def state(self) -> Health:
-        """The health at this moment."""
-        if self.draining:
-            return Health.DRAINING
-        failing = self._failed_s is not None and self._clock() - self._failed_s < self._failure_memory_s
-        return Health.STORE_FAILING if failing else Health.OK
-
-
-def _labels(**labels: str) -> Labels:
-    return tuple(labels.items())
+    def release(self) -> None:
+        """Let the next one in."""
+        self.holders -= 1
+        super().release()
 
 
-def _text(labels: Labels) -> str:
-    return "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}" if labels else ""
-
-
-def _counter(name: str, meaning: str, values: Mapping[Labels, int]) -> Iterator[str]:
-    yield f"# HELP {name} {meaning}"
-    yield f"# TYPE {name} counter"
-    for labels, value in sorted(values.items()):
-        yield f"{name}{_text(labels)} {value}"
+_PER_KIND = (table.SENT_BYTES, table.REQUEST_SECONDS, table.FIRST_BYTE_SECONDS)
+_BOUNDS = table.REQUEST_SECONDS.bounds
+_SUM = table.REQUEST_SECONDS.width - 1

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from origin.connection import Connection, Server
-from origin.observe import Cut, Metrics
+from origin.metrics_table import Cut
+from origin.observe import Metrics
 from origin.settings import OriginSettings
 from origin.tcp import TcpState, reset, tcp_state
 
@@ -96,7 +97,7 @@ class Patience:
         """Close the idle connections that have been silent for longest, to make room. Gives how many."""
         chosen = heapq.nlargest(most, self._idle(), key=lambda each: each[0])
         for _, transport in chosen:
-            self._metrics.cut[Cut.EVICTED] += 1
+            self._metrics.cut(Cut.EVICTED)
             _connection(transport).force_close()
         return len(chosen)
 
@@ -108,7 +109,7 @@ class Patience:
                 yield state.silent_s, transport
 
     def _cut(self, transport: asyncio.Transport, why: Cut) -> None:
-        self._metrics.cut[why] += 1
+        self._metrics.cut(why)
         log.info("connection cut off", extra={"reason": why, "remote": _remote(transport)})
         reset(transport)
 

@@ -5,7 +5,10 @@ on these lists, or not in the one usual form, is not plain: it is for the parser
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from origin.cmcd import HEADER_NAMES
 
 REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what a client may call its request
 
@@ -26,6 +29,8 @@ _IGNORED_FAMILIES = (
     *(b"akamai-", b"cf-", b"fastly-", b"x-akamai-", b"x-amz-cf-", b"x-forwarded-"),
     *(b"sec-ch-", b"sec-fetch-", b"sec-gpc"),
 )
+# What players tell of themselves: it is counted, and changes no answer.
+_CMCD = {name.lower().encode(): name for name in HEADER_NAMES}
 # These have another value each time.
 _PASSING = frozenset((b"if-none-match", b"if-modified-since", b"x-request-id"))
 
@@ -36,6 +41,7 @@ class PlainHeaders:
 
     variant: bytes  # equal only for requests that get equal answers
     request_id: str  # the one that was offered; empty if there is none, or no good one
+    cmcd: Mapping[str, str]  # what a player tells of itself
     lasting: bool  # whether the next requests of this client are likely to have the same bytes
 
 
@@ -69,11 +75,12 @@ def plain_headers(block: bytes, *, headers_max: int) -> PlainHeaders | None:
     request_id = values.get(b"x-request-id", b"").decode("ascii")
     if not REQUEST_ID_FORM.fullmatch(request_id):
         request_id = ""
-    return PlainHeaders(variant, request_id, values.keys().isdisjoint(_PASSING))
+    told = {header: values[name].decode("ascii") for name, header in _CMCD.items() if name in values}
+    return PlainHeaders(variant, request_id, told, not told and values.keys().isdisjoint(_PASSING))
 
 
 def _is_plain(name: bytes, value: bytes) -> bool:
-    if name in _IGNORED or name in _VARIES_BY or name == b"x-request-id":
+    if name in _IGNORED or name in _VARIES_BY or name in _CMCD or name == b"x-request-id":
         return True
     if name == b"host":
         return _HOST.fullmatch(value) is not None

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from model.errors import PipelineError
 from origin.cache_policy import caching, surrogate_keys
+from origin.cmsd import HEADER as CMSD_STATIC
 from origin.conditional import CONDITION_HEADERS, Decision, Validators, decide
 from origin.encoding import Document
 from origin.errors import code_of, refusal
@@ -28,6 +29,7 @@ class Representation:
     validators: Validators
     media_type: str
     purge_keys: tuple[str, ...] = ()
+    cmsd_static: str = ""
     coding: str = ""
     varies: bool = False  # whether other clients get another coding
 
@@ -135,6 +137,8 @@ def _headers(request: web.Request, shown: Representation, decision: Decision) ->
     kept = caching(request[KIND], shared=request.app[GATE].shared(request[KIND]))
     headers = {**decision.headers, **kept, **surrogate_keys(shown.purge_keys)}
     headers |= request[TRACE].headers(decision.status)
+    if shown.cmsd_static:
+        headers[CMSD_STATIC] = shown.cmsd_static
     if shown.varies:
         headers["Vary"] = "Accept-Encoding"
     if decision.status != 304:

@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 
 from aiohttp import web
 
@@ -13,9 +14,10 @@ from origin.accept import Listener, listen
 from origin.access_log import access_log_class
 from origin.app import build_app
 from origin.connection import Runner, Server
+from origin.metrics_table import OPEN_CONNECTIONS
 from origin.patience import Patience
 from origin.settings import OriginSettings
-from origin.state import HEALTH, METRICS
+from origin.state import ANSWER_LOG, HEALTH, METRICS
 from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
@@ -57,7 +59,7 @@ async def serve(
 
     `extend` may add routes and resources before the start; `ready` is called with the base URL once requests are taken:
     from `listener`, which other processes may share, or from a port of our own.
-    Draining: /healthz says 503, after `lame_duck_s` the port closes, answers under way have `drain_s` to finish. Every
+    Draining: /readyz says 503, after `lame_duck_s` the port closes, answers under way have `drain_s` to finish. Every
     answer asks its client to close; connections that ask nothing are closed when they were silent for `idle_grace_s`.
     """
     app = build_app(settings, store, keys)
@@ -73,6 +75,13 @@ async def serve(
             await stopping.wait(settings.lame_duck_s)
 
 
+def expecting(app: web.Application, what: str) -> Callable[[], None]:
+    """Keep an application from being ready until the function that this gives is called."""
+    health = app[HEALTH]
+    health.expect(what)
+    return partial(health.arrived, what)
+
+
 @asynccontextmanager
 async def listening(
     app: web.Application,
@@ -83,7 +92,7 @@ async def listening(
     """An application on its port, as its base URL; at the end answers under way have `drain_s` to finish."""
     runner = Runner(
         app,
-        access_log_class=access_log_class(app[METRICS]),
+        access_log_class=access_log_class(app[METRICS], app[ANSWER_LOG]),
         access_log=log,
         shutdown_timeout=_AFTER_DRAINING_S,
         handler_cancellation=True,
@@ -99,6 +108,7 @@ async def listening(
     assert isinstance(server, Server)
     patience = Patience(server, settings, app[METRICS])
     sweeping = asyncio.create_task(patience.run())
+    app[METRICS].watch(OPEN_CONNECTIONS, lambda: len(server.transports))
     try:
         shared = await asyncio.to_thread(listen, settings) if listener is None else listener
         url = base_url(*shared.getsockname()[:2])

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from origin.cmsd import NODE_NAME
 from origin.tokens import TokenKey
 
 KIB = 1024
@@ -29,6 +30,7 @@ class Auth(StrEnum):
 
 
 _AT_LEAST_ONE = (
+    "access_log_every",
     "backlog", "connections_max", "requests_max", "fetches_max", "waiters_max", "send_buffer_bytes", "store_reads_max",
     "read_ahead_bytes", "write_bytes_max",
 )  # fmt: skip
@@ -46,7 +48,7 @@ class OriginSettings:
     backlog: int = 1024
     keepalive_timeout_s: float = 150.0  # CDNs keep idle connections up to 120 s; closing first would lose requests
     drain_s: float = 25.0
-    lame_duck_s: float = 0.0  # how long /healthz says 503 before the port closes, for health-checking balancers
+    lame_duck_s: float = 0.0  # how long /readyz says 503 before the port closes, for health-checking balancers
     idle_grace_s: float = 1.0  # silence after which a connection between two requests may be closed
 
     connections_max: int = 4096
@@ -68,7 +70,9 @@ class OriginSettings:
     store_deadline_s: float = 8.0
     store_reads_max: int = 64  # reads of the store at one time
     store_block_s: float = 60.0  # and for all of a block of media, however it trickles
-    store_failure_memory_s: float = 10.0  # how long a failure of the store keeps /healthz at 503
+    store_failure_memory_s: float = 10.0  # how long a failure of the store counts, if no answer follows
+    probe_every_s: float = 2.0  # how often /readyz of an origin that holds nothing asks the store
+    probe_wait_s: float = 0.8  # what /readyz waits for that: balancers give it a second
     retry_after_s: int = 2
 
     pointer_ttl_s: float = 4.0  # what may change is renewed in the second half of it, while it is still served
@@ -92,6 +96,11 @@ class OriginSettings:
     token_salt: str = field(default="", repr=False)
     tokens_kept_max: int = 4096  # tokens whose signature need not be checked again
 
+    node_name: str = ""  # told in CMSD-Static; of letters, digits, dots, dashes and underscores
+    access_log_every: int = 1  # one line for so many good answers; errors always have one
+    log_listeners: bool = False  # whether log lines have clients' addresses and players' session ids
+    metrics_folder: Path | None = None  # where workers that share a port keep their counters, to be added up
+
     player_root: Path | None = None
     player_bytes_max: int = 16 * MIB
 
@@ -113,6 +122,10 @@ class OriginSettings:
             raise ValueError(f"negative_ttl_s must be 0 to {NOT_FOUND_KEPT_S}, got {self.negative_ttl_s}")
         if self.auth is not Auth.NONE and not self.token_keys:
             raise ValueError("without a key to check tokens with, nobody could be let in")
+        if not NODE_NAME.fullmatch(self.node_name):
+            raise ValueError(
+                f"node_name is at most 64 letters, digits, dots, dashes and underscores, got {self.node_name!a}"
+            )
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

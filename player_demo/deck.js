@@ -181,6 +181,7 @@ export class Deck extends EventTarget {
       fragLoadPolicy: LOADING,
       ...starting(this.family, estimateBps),
       keyLoadPolicy: LOADING,
+      cmcd: { contentId: this.track.track_id, useHeaders: true }, // not in URLs: the browser's cache goes by them
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.#onManifest(hls, at));

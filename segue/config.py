@@ -108,6 +108,12 @@ def _visible(text: str) -> str:
     return text
 
 
+def _node_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,64}", text):
+        raise ValueError("at most 64 letters, digits, dots, dashes and underscores")
+    return text
+
+
 def _folder(text: str) -> str:
     if text and not Path(text).is_dir():
         raise ValueError("no such folder")
@@ -146,6 +152,9 @@ SETTINGS = (
         "disk_cache", str, "", "folder where the origin keeps media that it has read; it may be deleted (default: none)"
     ),
     Setting("disk_cache_bytes", _size, 10 << 30, "what the disk cache may take in all, such as 20G"),
+    Setting("node_name", _node_name, "", "what this origin calls itself in CMSD-Static"),
+    Setting("access_log_every", _whole(1, 1_000_000), 1, "one log line for so many good answers"),
+    Setting("log_listeners", _one_of("off", "on"), "off", "on: log lines have clients' addresses and session ids"),
     Setting("log_level", _one_of("debug", "info", "warning", "error"), "warning", "least severity that is logged"),
     Setting("log_format", _one_of("text", "json"), "text", "how log lines are written, on stderr"),
     Setting(

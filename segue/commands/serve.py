@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.accept import allow_files, listen
-from origin.serve import base_url, serve
+from origin.serve import base_url, expecting, serve
 from origin.settings import Auth, DiskCacheSettings, OriginSettings
 from protection.keys import KeyRing
 from segue.config import Config, load
@@ -25,7 +26,10 @@ from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
-SETTINGS = ("store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes")
+SETTINGS = (
+    "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
+    "access_log_every", "log_listeners",
+)  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
 
 
@@ -63,7 +67,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
         raise Interrupted("interrupted") from error
 
 
-def _serving(config: Config) -> Serving:
+def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
     auth, keys = Auth(config["auth"]), key_ring(config)
     if (keys or auth is not Auth.NONE) and not config["token_key"]:
         hint = "set SEGUE_TOKEN_KEY: `openssl rand -hex 32` makes one"
@@ -79,6 +83,10 @@ def _serving(config: Config) -> Serving:
             token_salt=config["token_salt"],
             disk_cache=_disk_cache(config),
             player_root=_player_root(),
+            node_name=config["node_name"],
+            access_log_every=config["access_log_every"],
+            log_listeners=config["log_listeners"] == "on",
+            metrics_folder=metrics_folder,
         ),
         keys=keys,
         log_level=config["log_level"],
@@ -109,19 +117,29 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
         with Catalog() as catalog:  # in memory: an origin keeps no state that matters
-            listing = partial(add_routes, catalog=catalog, store=store, settings=DiscoverySettings())
-            await serve(serving.settings, store, keys=serving.keys, ready=ready, extend=[listing], listener=listener)
+            await serve(
+                serving.settings,
+                store,
+                keys=serving.keys,
+                ready=ready,
+                extend=[
+                    lambda app: add_routes(
+                        app, catalog=catalog, store=store, settings=DiscoverySettings(), synced=expecting(app, "tracks")
+                    )
+                ],
+                listener=listener,
+            )
     finally:
         await store.close()
 
 
 def _serve_together(serving: Serving, workers: int, arguments: argparse.Namespace, output: Output) -> int:
-    with listen(serving.settings) as listener:
+    with listen(serving.settings) as listener, TemporaryDirectory(prefix="segue-metrics-") as counters:
         url = base_url(*listener.getsockname()[:2])
 
         def main() -> WorkerMain:
             """What workers run, with the settings as they are now."""
-            return partial(_worker, _serving(load(vars(arguments))), listener)
+            return partial(_worker, _serving(load(vars(arguments)), metrics_folder=Path(counters)), listener)
 
         policy = WorkerPolicy(workers=workers)
         return supervise(main, policy, ready=lambda: _announce(output, url), stopping=listener.close)

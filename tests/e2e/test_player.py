@@ -10,8 +10,10 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Route, expect
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, Route, expect
+from prometheus_client.parser import text_string_to_metric_families
 
+from origin.cmcd import parse
 from origin.tokens import Grant, TokenKey, mint
 from tests.support.browser import chromium
 from tests.support.command import environment, segue
@@ -138,6 +140,22 @@ async def test_the_list_shows_every_track_with_art_names_and_length(listener: Li
         await expect(row.locator("img")).to_have_js_property("complete", True)
         assert await row.locator("img").evaluate("image => image.naturalWidth") > 0
     assert listener.complaints == []
+
+
+async def test_the_player_tells_the_origin_how_it_fares(listener: Listener, origin_url: str) -> None:
+    """CMCD comes in headers, not in URLs, and is in the origin's metrics."""
+    asked: list[Request] = []
+    listener.page.on("request", lambda request: asked.append(request))
+    before = await _told(listener, origin_url)
+    await listener.play(CODA.title)
+    await listener.until(f"player.bufferAhead + player.position > {CODA.seconds - 1}")
+    media = [request for request in asked if request.url.endswith(".mp4")]
+    assert media and not [request.url for request in asked if "?" in request.url and "/api/" not in request.url]
+    kinds = {parse(request.headers["cmcd-object"])["ot"] for request in media if "cmcd-object" in request.headers}
+    assert kinds == {"a", "i"}
+    after = await _told(listener, origin_url)
+    assert after["requests"] > before["requests"] and after["buffers"] > before["buffers"]
+    assert after["dry"] == before["dry"]
 
 
 async def test_plays_a_short_track_to_its_end(listener: Listener) -> None:
@@ -378,3 +396,15 @@ async def test_a_protected_track_is_silent_without_a_token_that_fits(
         await expect(listener.page.get_by_role("alert")).to_contain_text("This track is protected", timeout=20_000)
     assert await listener.ask("[player.position, player.audio.buffered.length]") == [0, 0]
     await context.close()
+
+
+async def _told(listener: Listener, origin_url: str) -> dict[str, float]:
+    """What players told the origin so far of audio segments: requests, buffers, how often one ran dry."""
+    response = await listener.page.request.get(f"{origin_url}metrics")
+    families = text_string_to_metric_families(await response.text())
+    samples = {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
+    return {
+        "requests": samples["segue_cmcd_requests_total", "a"],
+        "buffers": samples["segue_cmcd_buffer_length_seconds_count",],
+        "dry": samples["segue_cmcd_buffer_starvations_total",],
+    }

@@ -68,10 +68,10 @@ def serving(store: Path) -> AbstractContextManager[str]:
 
 
 @contextmanager
-def serving_at(store: str, environment: Mapping[str, str]) -> Iterator[str]:
-    """`segue serve` on a free port, as a process of its own; gives its URL and stops it in the end."""
+def serving_at(store: str, environment: Mapping[str, str], *more: str) -> Iterator[str]:
+    """`segue serve` on a free port, as a process; gives its URL and stops it in the end. `more`: further arguments."""
     _require_player()
-    command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", store]
+    command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", store, *more]
     with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE) as process:
         try:
             yield announced_url(process)

@@ -11,7 +11,7 @@ from yarl import URL
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from origin.hot_path import HOT
-from origin.observe import Cache
+from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.settings import Auth
 from origin.state import GATE, METRICS
 from origin.tokens import Grant, TokenKey, mint, path_prefix
@@ -110,7 +110,7 @@ async def test_the_first_token_counts(closed: Running, track: Published) -> None
 
 async def test_what_is_for_all_is_there_for_all(closed: Running) -> None:
     """The page, health and metrics; whatever cookies say. A preflight too: browsers send it without cookies."""
-    for path in ("/", "/index.html", "/healthz", "/metrics"):
+    for path in ("/", "/index.html", "/healthz", "/readyz", "/metrics"):
         assert (await asked(closed, path, {"Cookie": "hdnts=junk"}))[0] == 200
         assert (await asked(closed, path_prefix(token("/tracks/*")) + path))[0] == 200
     async with closed.client.options("/api/v1/tracks") as response:
@@ -176,16 +176,19 @@ async def test_ready_answers_are_let_in_by_the_path_alone(closed: Running, track
 
 async def test_ready_answers_are_for_those_with_a_token(closed: Running, track: Published) -> None:
     """One answer for all tokens, sent from memory; and never to somebody without."""
-    path, hits = f"{track.package_base}/aac-64/0.mp4", closed.app[METRICS].cache
+    path = f"{track.package_base}/aac-64/0.mp4"
+
+    def hits() -> float:
+        closed.app[HOT].settle()
+        return closed.app[METRICS].value(CACHE_REQUESTS, Tier.MEMORY, Cache.READY, "hit")
+
     answers = [await asked(closed, path_prefix(token("/recordings/*", seconds=60 + n)) + path) for n in range(4)]
     assert answers == [(200, track.segment_of("aac-64", 0))] * 4
-    closed.app[HOT].settle()
-    assert hits[Cache.READY, "hit"] >= 2
-    before = hits[Cache.READY, "hit"]
+    assert hits() >= 2
+    before = hits()
     for bad in ("", path_prefix(token(seconds=-1)), path_prefix(token("/tracks/*")), "/t/junk"):
         assert await asked(closed, bad + path) == REFUSED
-    closed.app[HOT].settle()
-    assert hits[Cache.READY, "hit"] == before
+    assert hits() == before
 
 
 async def test_one_spelling_for_each_url(origin: Running, track: Published) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from model.errors import StorageUnavailable
+from origin.metrics_table import COALESCED_WAITS, DISK_CACHES_USABLE
 from origin.settings import DiskCacheSettings
-from origin.state import LIBRARY, METRICS
+from origin.state import METRICS
 from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published
 from tests.integration.origin.watched_store import WatchedStore
@@ -38,7 +39,7 @@ async def test_every_line_of_the_table_is_said(
         said.add(await _told(origin, NOT_THERE, status=404))
         store.gate.clear()
         crowd = [asyncio.create_task(_told(origin, segment)) for _ in range(3)]
-        await until(lambda: origin.app[METRICS].coalesced_waits == 2)
+        await until(lambda: origin.app[METRICS].value(COALESCED_WAITS) == 2)
         store.gate.set()
         said |= set(await asyncio.gather(*crowd))
         said.add(await _told(origin, segment))
@@ -90,4 +91,6 @@ def _file_hash(track: Published) -> str:
 
 
 def _is_claimed(origin: Running) -> bool:
-    return origin.app[LIBRARY].gauges["segue_disk_cache_usable"] == 1.0
+    metrics = origin.app[METRICS]
+    metrics.sample()
+    return metrics.value(DISK_CACHES_USABLE) == 1.0

@@ -50,6 +50,7 @@ def _cells(line: str) -> list[str]:
 TABLES = _tables()
 RESOURCES, KEPT, EVERYWHERE, STATUSES = (TABLES[name] for name in ("resource", "kept", "header", "request"))
 CODINGS = TABLES["Accept-Encoding"]
+CMSD = TABLES["media"]
 IDS = {"track_id": "a" * 20, "recording_id": "b" * 20, "package_id": "c" * 16, "art_id": "d" * 16}
 CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)"]) for row in KEPT}
 
@@ -95,6 +96,16 @@ async def test_a_resource_is_as_documented(whole: Running, track: Published, loc
             assert response.headers.get("Vary") == ("Accept-Encoding" if row["coded"] == "yes" else None)
     for common in EVERYWHERE:
         assert headers[common["header"]] == common["value"]
+
+
+@pytest.mark.parametrize("row", CMSD, ids=lambda row: row["media"])
+async def test_media_tells_what_it_is_as_documented(
+    whole: Running, track: Published, locked: Published, row: Row
+) -> None:
+    """CMSD-Static, also on an answer without a body."""
+    url = named(row["media"], track, locked)
+    async with whole.client.get(url) as whole_answer, whole.client.head(url) as head:
+        assert whole_answer.headers["CMSD-Static"] == head.headers["CMSD-Static"] == row["CMSD-Static"]
 
 
 @pytest.mark.parametrize("row", STATUSES, ids=lambda row: f"{row['request']} {row['with']}")

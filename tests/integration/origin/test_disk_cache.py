@@ -17,6 +17,7 @@ import pytest
 
 from origin import disk_cache
 from origin.disk_cache import DiskCache, piece_name
+from origin.metrics_table import DISK_CACHE_FAILURES
 from origin.observe import Metrics
 from origin.settings import DiskCacheSettings
 from storage.base import ByteRange
@@ -165,7 +166,7 @@ async def test_a_folder_that_cannot_be_made_is_told_and_harms_nothing(
     metrics = Metrics()
     cache = DiskCache(_settings(tmp_path / "file"), metrics)
     cache.start()
-    await until(lambda: metrics.disk_failures == 1)
+    await until(lambda: metrics.value(DISK_CACHE_FAILURES) == 1)
     cache.write(_name(1), DATA)
     assert not cache.usable and not cache.holds(_name(1))
     assert [record.message for record in caplog.records] == ["disk cache out of use for a while"]
@@ -196,7 +197,7 @@ async def test_a_full_disk_only_pauses_it(
         with _full_disk():
             cache.write(_name(2), DATA)
             cache.write(_name(3), DATA)
-            await until(lambda: metrics.disk_failures == 2)
+            await until(lambda: metrics.value(DISK_CACHE_FAILURES) == 2)
         assert not cache.usable and not cache.holds(_name(1))
         assert len(_files(tmp_path)) == 1 and cache.weight == UNIT
         assert [record.__dict__["error"] for record in caplog.records] == [os.strerror(errno.EFBIG)]
@@ -265,7 +266,7 @@ async def _usable(origin: Running) -> None:
     """The folder is claimed in the background."""
     for _ in range(200):
         async with origin.client.get("/metrics") as response:
-            if "segue_disk_cache_usable 1" in await response.text():
+            if "segue_disk_caches_usable 1" in await response.text():
                 return
         await asyncio.sleep(0.02)
     raise AssertionError("the disk cache never became usable")

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from model.errors import StorageDenied, StorageUnavailable
+from origin.serve import expecting
+from origin.state import HEALTH
 from storage.keys import current_key, package_key, track_key
-from tests.integration.origin.conftest import Running, Start
+from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish, put
 from tests.integration.origin.watched_store import WatchedStore
 
@@ -57,18 +59,62 @@ async def test_a_store_that_hangs_meets_the_deadline(start: Start, track: Publis
             assert response.status == 200
 
 
-async def test_health_follows_the_store(start: Start, track: Published, store: WatchedStore) -> None:
-    """200, then 503 with the reason once the store failed, then 200 as soon as it answers; never kept."""
+async def test_a_warm_origin_stays_ready_without_its_store(start: Start, track: Published, store: WatchedStore) -> None:
+    """What it holds is served while the store is down: an outage takes no origin out, and none is restarted."""
     async with start(pointer_ttl_s=0.0) as origin:
-        assert await _health(origin) == (200, "ok")
+        url = f"{track.package_base}/aac-64/0.mp4"
+        async with origin.client.get(url) as response:
+            held = await response.read()
+        assert await _ready(origin) == (200, {"status": "ready", "store_failing": False})
         store.error = StorageUnavailable("down")
         async with origin.client.get(f"{track.base}/index.m3u8") as response:
             assert response.status == 503
-        assert await _health(origin) == (503, "store-failing")
+        assert await _ready(origin) == (200, {"status": "ready", "store_failing": True})
+        assert await _alive(origin)
+        async with origin.client.get(url) as response:
+            assert (response.status, await response.read()) == (200, held)
         store.error = None
         async with origin.client.get(f"{track.base}/index.m3u8") as response:
             assert response.status == 200
-        assert await _health(origin) == (200, "ok")
+        assert await _ready(origin) == (200, {"status": "ready", "store_failing": False})
+
+
+async def test_an_empty_origin_is_not_ready_until_its_store_answers(start: Start, store: WatchedStore) -> None:
+    """It has nothing to offer: 503, but alive; and ready by itself once the store is back."""
+    store.error = StorageUnavailable("down")
+    async with start(probe_every_s=0.05) as origin:
+        assert await _ready(origin) == (503, {"status": "store-failing", "store_failing": True})
+        assert await _alive(origin)
+        store.error = None
+        async with asyncio.timeout(5):
+            while await _ready(origin) != (200, {"status": "ready", "store_failing": False}):  # noqa: ASYNC110 - a probe is no event
+                await asyncio.sleep(0.05)
+
+
+async def test_readiness_asks_the_store_once_for_all_and_waits_a_little(start: Start, store: WatchedStore) -> None:
+    """A hundred probes of a store that hangs: one question, and each has its answer within its time."""
+    store.gate.clear()
+    async with start(probe_wait_s=0.3) as origin:
+        began_s = asyncio.get_running_loop().time()
+        said = await asyncio.gather(*(_ready(origin) for _ in range(100)))
+        took_s = asyncio.get_running_loop().time() - began_s
+        assert {status for status, _ in said} == {503}
+        assert 0.3 <= took_s < origin.settings.store_deadline_s  # 8 s: nobody waited for the store
+        assert store.heads == 1
+        store.gate.set()
+        await until(lambda: not origin.app[HEALTH].store_failing)
+        assert (await _ready(origin))[0] == 200
+        assert store.heads == 1
+
+
+async def test_an_origin_is_not_ready_before_what_it_expects(start: Start, track: Published) -> None:
+    """The list of tracks, say: an empty one would be a lie."""
+    async with start() as origin:
+        arrived = expecting(origin.app, "tracks")
+        assert await _ready(origin) == (503, {"status": "starting", "store_failing": False})
+        assert await _alive(origin)
+        arrived()
+        assert (await _ready(origin))[0] == 200
 
 
 async def test_a_missing_track_is_no_failure(origin: Running) -> None:
@@ -76,7 +122,7 @@ async def test_a_missing_track_is_no_failure(origin: Running) -> None:
     async with origin.client.get(f"/tracks/{'a' * 20}/index.m3u8") as response:
         assert (response.status, await response.json()) == (404, {"error": "object-not-found"})
         assert response.headers["Cache-Control"] == "public, max-age=5"
-    assert await _health(origin) == (200, "ok")
+    assert not origin.app[HEALTH].store_failing
 
 
 @pytest.mark.parametrize("junk", [b"", b"{}", b"[1]", b"\xff", b'{"track_id": 5, "package_id": "x"}'])
@@ -126,7 +172,14 @@ async def test_a_failure_amid_a_download_breaks_it_off(start: Start, track: Publ
         assert answer.count(b"HTTP/1.1") <= 1
 
 
-async def _health(origin: Running) -> tuple[int, str]:
+async def _ready(origin: Running) -> tuple[int, dict[str, object]]:
+    async with origin.client.get("/readyz") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        assert ("Retry-After" in response.headers) == (response.status == 503)
+        return response.status, await response.json()
+
+
+async def _alive(origin: Running) -> bool:
     async with origin.client.get("/healthz") as response:
         assert response.headers["Cache-Control"] == "no-store"
-        return response.status, (await response.json())["status"]
+        return (response.status, await response.json()) == (200, {"status": "ok"})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.metrics_table import DISCONNECTS
 from origin.state import METRICS
 from tests.integration.origin.asking import Client, Tally
 from tests.integration.origin.conftest import Running, Start, until
@@ -55,7 +56,7 @@ async def test_a_client_that_closes_its_side_is_taken_for_gone(
     writer.write_eof()
     assert await asyncio.wait_for(reader.read(), 5) == b""
     await until(lambda: origin.app[METRICS].requests_in_progress == 0)
-    assert origin.app[METRICS].disconnects == 1
+    assert origin.app[METRICS].value(DISCONNECTS) == 1
     store.gate.set()
     writer.close()
     await _is_well(origin, track)

@@ -8,7 +8,8 @@ import m3u8
 import pytest
 from blockbuster import BlockingError
 
-from origin.observe import HealthState
+from origin.health import HealthState
+from origin.metrics_table import COALESCED_WAITS, DISCONNECTS
 from origin.state import METRICS
 from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start, until
@@ -52,9 +53,9 @@ async def test_the_first_client_may_leave(origin: Running, track: Published, sto
     first = await _raw_request(origin, url)
     await until(lambda: store.reads.total() == 1)
     others = [asyncio.create_task(_get(origin.client, url)) for _ in range(5)]
-    await until(lambda: origin.app[METRICS].coalesced_waits == 5)
+    await until(lambda: origin.app[METRICS].value(COALESCED_WAITS) == 5)
     first.transport.abort()
-    await until(lambda: origin.app[METRICS].disconnects == 1)
+    await until(lambda: origin.app[METRICS].value(DISCONNECTS) == 1)
     store.gate.set()
     assert await asyncio.gather(*others) == [(200, track.segment_of("aac-64", 3))] * 5
     assert store.reads.total() == 1
@@ -109,7 +110,7 @@ async def test_a_second_play_asks_for_nothing(origin: Running, track: Published,
     assert store.reads.total() == before
     samples = (await _get(origin.client, "/metrics"))[1].decode()
     assert f'segue_storage_reads_total{{result="ok"}} {before}' in samples
-    assert 'segue_cache_requests_total{cache="media",result="hit"}' in samples
+    assert 'segue_cache_requests_total{tier="memory",cache="media",result="hit"}' in samples
 
 
 async def test_two_tracks_of_one_recording_share_its_media(origin: Running, store: WatchedStore) -> None:
@@ -127,7 +128,7 @@ async def test_the_cache_keeps_within_its_bytes(start: Start, track: Published) 
     async with start(media_cache_bytes=100_000, read_ahead_bytes=60_000) as origin:
         await _play(origin, track, "aac-256", 8)
         samples = (await _get(origin.client, "/metrics"))[1].decode().splitlines()
-    held = next(float(line.split()[1]) for line in samples if line.startswith("segue_cached_bytes "))
+    held = next(float(line.split()[1]) for line in samples if line.startswith('segue_cached_bytes{tier="memory"}'))
     records = len((await _read(origin.store, track)).encode()) * 10
     assert 0 < held <= 100_000 + records
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from origin.observe import Cut
+from origin.metrics_table import CONNECTIONS_CUT, SHED, Cut
 from origin.settings import OriginSettings
 from origin.state import METRICS
 from tests.integration.origin.asking import Client, Tally
@@ -42,7 +42,7 @@ async def test_misses_are_shed_and_hot_answers_flow(start: Start, track: Publish
         store.gate.set()
         await asyncio.gather(*crowd)
         assert (tally.statuses, tally.lost) == (Counter({503: CROWD - FETCHES, 404: FETCHES}), 0)
-        assert origin.app[METRICS].shed == {"fetches": CROWD - FETCHES}
+        assert origin.app[METRICS].counted(SHED) == {("fetches",): CROWD - FETCHES}
         assert await _ask(origin, f"{track.package_base}/aac-256/0.mp4") == 200
 
 
@@ -56,7 +56,7 @@ async def test_waiters_for_one_thing_are_bounded_too(start: Start, track: Publis
         store.gate.set()
         await asyncio.gather(*crowd)
         assert tally.statuses == {503: 30, 200: 50}
-        assert origin.app[METRICS].shed == {"waiters": 30}
+        assert origin.app[METRICS].counted(SHED) == {("waiters",): 30}
 
 
 async def test_a_refusal_says_when_to_come_again(start: Start, track: Published, store: WatchedStore) -> None:
@@ -104,7 +104,7 @@ async def test_idle_connections_make_room(start: Start, track: Published) -> Non
         more = [Client(origin.port, tally) for _ in range(3)]
         for client in more:
             assert await client.ask(f"{track.package_base}/aac-64/0.mp4") == track.segment_of("aac-64", 0)
-        assert origin.app[METRICS].cut == {Cut.EVICTED: 2}
+        assert origin.app[METRICS].counted(CONNECTIONS_CUT) == {(Cut.EVICTED,): 2}
         await asyncio.gather(*(client.ask("/healthz") for client in held[3:]))
         assert (tally.lost, tally.closed) == (0, 0)
         for client in (*held, *more):
@@ -129,7 +129,7 @@ async def test_with_no_room_a_connection_is_told_so(start: Start, store: Watched
             writer.transport.abort()
         await until(lambda: origin.app[METRICS].requests_in_progress == 0)
         assert await _ask(origin, "/healthz") == 200
-        assert origin.app[METRICS].shed == {"connections": 1}
+        assert origin.app[METRICS].counted(SHED) == {("connections",): 1}
 
 
 def test_limits_are_at_least_one() -> None:

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from origin.observe import Cut
+from origin.metrics_table import CONNECTIONS_CUT, Cut
 from origin.state import METRICS
 from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish
@@ -33,7 +33,7 @@ async def test_a_trickled_head_is_cut_off(start: Start, track: Published, before
             writer.write(b"x")
             await asyncio.sleep(0.05)
         assert await ended == b""
-        assert origin.app[METRICS].cut == {Cut.SLOW_HEAD: 1}
+        assert origin.app[METRICS].counted(CONNECTIONS_CUT) == {(Cut.SLOW_HEAD,): 1}
         assert await _asks(origin, track)
         writer.close()
 
@@ -53,7 +53,7 @@ async def test_a_reader_that_takes_nothing_is_cut_off(start: Start, store: Watch
         reader, writer = await slow_connection(origin.port)
         writer.write(get(f"{track.package_base}/aac-256.mp4"))
         await reader.readuntil(b"\r\n\r\n")
-        await until(lambda: origin.app[METRICS].cut[Cut.SLOW_READER] == 1)
+        await until(lambda: origin.app[METRICS].value(CONNECTIONS_CUT, Cut.SLOW_READER) == 1)
         await until(lambda: origin.app[METRICS].requests_in_progress == 0)
         assert await _asks(origin, track)
         writer.close()
@@ -69,7 +69,7 @@ async def test_a_reader_that_takes_too_little_is_cut_off(start: Start, store: Wa
             _taken(origin.port, f"{track.package_base}/aac-64.mp4", 60_000),
         )
         assert (len(slow) < len(whole), steady) == (True, whole)
-        assert origin.app[METRICS].cut == {Cut.SLOW_READER: 1}
+        assert origin.app[METRICS].counted(CONNECTIONS_CUT) == {(Cut.SLOW_READER,): 1}
 
 
 async def test_a_slow_store_is_not_the_client_s_fault(start: Start, store: WatchedStore) -> None:
@@ -82,7 +82,7 @@ async def test_a_slow_store_is_not_the_client_s_fault(start: Start, store: Watch
             await asyncio.sleep(2.5)
             store.gate.set()
             await response.read()
-        assert not origin.app[METRICS].cut
+        assert not origin.app[METRICS].counted(CONNECTIONS_CUT)
 
 
 async def test_a_body_is_refused(origin: Running, track: Published) -> None:

@@ -38,7 +38,7 @@ async def test_port_zero_tells_the_port_it_got(store: WatchedStore) -> None:
 
 
 async def test_sigterm_lets_a_download_finish(store: WatchedStore, track: Published) -> None:
-    """Health turns 503 at once, the port closes, the answer under way gets its last byte, then `serve` returns."""
+    """Readiness turns 503 at once, the port closes, the answer under way gets its last byte, then `serve` returns."""
     settings = OriginSettings(port=0, drain_s=10.0, lame_duck_s=1.0, read_ahead_bytes=20_000)
     served = _Served(store, settings)
     async with aiohttp.ClientSession(await served.url()) as client:
@@ -48,14 +48,16 @@ async def test_sigterm_lets_a_download_finish(store: WatchedStore, track: Publis
         download = asyncio.create_task(_body(client, f"{track.package_base}/aac-256.mp4"))
         await until(lambda: bool(store.ranges) and store.ranges[-1] is not None)
         os.kill(os.getpid(), signal.SIGTERM)
-        await _while_health(client, 200)
-        async with client.get("/healthz") as response:
-            assert (response.status, await response.json()) == (503, {"status": "draining"})
+        await _while_ready(client, 200)
+        async with client.get("/readyz") as response:
+            assert (response.status, (await response.json())["status"]) == (503, "draining")
             assert int(response.headers["Retry-After"]) > 0
+        async with client.get("/healthz") as response:
+            assert response.status == 200
         await asyncio.sleep(settings.lame_duck_s)
         async with aiohttp.ClientSession(await served.url()) as late:
             with pytest.raises(aiohttp.ClientConnectorError):
-                await _while_health(late, 503)
+                await _while_ready(late, 503)
         assert not served.task.done()
         store.gate.set()
         assert await download == track.media["aac-256"]
@@ -165,9 +167,9 @@ async def _body(client: aiohttp.ClientSession, path: str) -> bytes:
         return await response.read()
 
 
-async def _while_health(client: aiohttp.ClientSession, status: int) -> None:
+async def _while_ready(client: aiohttp.ClientSession, status: int) -> None:
     """Ask until the answer is another one."""
     found = status
     while found == status:
-        async with client.get("/healthz") as response:
+        async with client.get("/readyz") as response:
             found = response.status

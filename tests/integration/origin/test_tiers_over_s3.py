@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.state import METRICS
 from scripts.s3_server import S3Server, running_server
 from storage.retry import RetryPolicy
@@ -156,7 +157,7 @@ async def test_playlists_outlive_the_store(known: Running, track: Published, pro
             assert int(response.headers["Age"]) >= 1
             failed = r"fwd=stale; fwd-status=503; ttl=-\d+; detail=storage-unavailable"
             assert re.fullmatch(rf"segue; ({failed}|hit; ttl=-\d+; detail=memory)", response.headers["Cache-Status"])
-    assert known.app[METRICS].stale_answers >= 4
+    assert known.app[METRICS].value(CACHE_REQUESTS, Tier.STALE, Cache.POINTER, "hit") >= 4
     for unknown in (f"/tracks/{'a' * 20}/index.m3u8", f"{track.package_base}/aac-64/0.mp4"):
         async with known.client.get(unknown) as response:
             assert response.status == 503

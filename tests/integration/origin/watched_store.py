@@ -18,6 +18,7 @@ class WatchedStore:
         self.reads: Counter[str] = Counter()
         self.ranges: list[ByteRange | None] = []
         self.bytes_read = 0
+        self.heads = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.error: Exception | None = None
@@ -52,7 +53,11 @@ class WatchedStore:
             self.fail_after -= 1
 
     async def head(self, key: str) -> ObjectInfo:
-        """As the real store."""
+        """As the real store, once the gate is open and unless it shall fail."""
+        self.heads += 1
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
         return await self._store.head(key)
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:

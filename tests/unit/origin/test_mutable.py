@@ -8,6 +8,7 @@ import pytest
 from model.errors import ObjectNotFound, PipelineError, StorageDenied, StorageUnavailable
 from origin.cache_status import Trace
 from origin.coalesce import Coalescer
+from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.mutable import MutableObjects
 from origin.observe import Metrics
 from origin.settings import OriginSettings
@@ -97,7 +98,7 @@ async def test_old_serves_while_the_store_fails(error: Exception, told: str) -> 
     assert await store.get() == ("one", f"fwd=stale; {told}", "60")
     store.now_s += 1.0
     assert await store.get() == ("one", "hit; ttl=-57; detail=memory", "61")
-    assert (store.reads, store.metrics.stale_answers) == (2, 2)
+    assert (store.reads, store.metrics.value(CACHE_REQUESTS, Tier.STALE, Cache.POINTER, "hit")) == (2, 2)
     store.error, store.now_s = None, store.now_s + 1.0
     assert await store.get() == ("two", "fwd=stale; stored", None)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from origin.observe import Cut
+from origin.metrics_table import Cut
 from origin.patience import Watch
 from origin.settings import OriginSettings
 from origin.tcp import TcpState
