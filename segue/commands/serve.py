@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from catalog.store import Catalog
+from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.accept import allow_files, listen
@@ -25,7 +26,7 @@ from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
-SETTINGS = ("store", "key_store", "auth", "host", "port", "workers")
+SETTINGS = ("store", "key_store", "auth", "host", "port", "workers", "search_index", "sync_interval")
 EXAMPLE = "segue serve --store file:store --port 8080"
 
 
@@ -37,6 +38,7 @@ class Serving:
     s3: S3Credentials | None
     settings: OriginSettings
     keys: KeyRing
+    discovery: DiscoverySettings
     log_level: str
     log_format: str
 
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
     serving = _serving(config)
+    check_address(serving.discovery.search_index)
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
@@ -80,6 +83,7 @@ def _serving(config: Config) -> Serving:
             player_root=_player_root(),
         ),
         keys=keys,
+        discovery=DiscoverySettings(sync_interval_s=config["sync_interval"], search_index=config["search_index"]),
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
@@ -100,7 +104,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
         with Catalog() as catalog:  # in memory: an origin keeps no state that matters
-            listing = partial(add_routes, catalog=catalog, store=store, settings=DiscoverySettings())
+            listing = partial(add_routes, catalog=catalog, store=store, settings=serving.discovery)
             await serve(serving.settings, store, keys=serving.keys, ready=ready, extend=[listing], listener=listener)
     finally:
         await store.close()
