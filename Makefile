@@ -1,5 +1,5 @@
 # `make` lists the targets. Everything is installed into .venv, .cache and player_demo/, from the locks in requirements/.
-# As root on Debian, a missing system package (python3-venv, chromium, libatomic1) is installed; anyone else is told the command.
+# As root on Debian, a missing system package (python3-venv, chromium, libatomic1, postgresql) is installed; anyone else is told the command.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +24,7 @@ DASH := tests/players/node_modules/.fetched
 NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 STUDY := .cache/study-venv
 
-.PHONY: help setup lint unit test check golden bench study smoke demo album lock clean browser shields
+.PHONY: help setup lint unit test check golden bench study smoke demo album lock clean browser shields postgres
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +40,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV)  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) $(DASH) browser shields unit  ## the whole suite; installs the browser and the shields if they are missing
+test: $(DEV) $(HLS) $(DASH) browser shields postgres unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit --ignore=$(PLAYING) tests
 	$(PYTEST) $(PLAYING)
 
@@ -129,3 +129,7 @@ browser: $(DEV)
 shields: $(DEV)
 	@scripts/need.sh 'nginx varnish varnish-modules' $(BIN)/python -c \
 	    'from tests.cdn.shields import find_shields; find_shields()'
+
+# The server that search is tested with; tests start it in a folder of their own.
+postgres: $(DEV)
+	@scripts/need.sh postgresql $(BIN)/python -c 'from tests.support.postgres import find_postgres; find_postgres()'

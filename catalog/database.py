@@ -10,13 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from catalog.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
+from catalog.schema import CATALOG, Schema
 from model.errors import CatalogError
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 10.0  # how long to wait for another process that writes
 IN_MEMORY = ":memory:"
+# Virtual ones first: they take those that they are kept in with them.
+_TABLES_FOUND = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY sql NOT LIKE 'CREATE VIRTUAL %'"
 
 
 class Database:
@@ -26,9 +28,11 @@ class Database:
     Raises CatalogError. A file that is damaged is moved aside and an empty one takes its place, with a warning.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open or create the database at `path`; None keeps it in memory."""
+    def __init__(self, path: Path | None = None, schema: Schema = CATALOG, *, scratch: bool = False) -> None:
+        """Open or create the database at `path`; None keeps it in memory. What is `scratch` is lost in a crash."""
         self._path = path
+        self._journal = "PRAGMA journal_mode = OFF" if scratch else "PRAGMA journal_mode = WAL"
+        self._schema = schema
         self._lock = threading.RLock()
         self._db: sqlite3.Connection | None = None
         with self._errors():
@@ -44,6 +48,12 @@ class Database:
         """One transaction: all of it or nothing."""
         with self._lock, self._errors(), _transaction(self._connection()) as db:
             yield db
+
+    def replace_by(self, other: "Database") -> None:
+        """Become a copy of the other in one step: whoever reads sees the old or the new, in this process or another."""
+        with self._lock, other._lock, self._errors():
+            other._connection().backup(self._connection())
+            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # not with the next small write
 
     def close(self) -> None:
         """Give the file back. Idempotent."""
@@ -81,14 +91,26 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._path is None:
-            return _connected(IN_MEMORY)
+            return self._connected(IN_MEMORY)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return _connected(str(self._path))
+            return self._connected(str(self._path))
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise
             return self._afresh(self._path)
+
+    def _connected(self, name: str) -> sqlite3.Connection:
+        # Autocommit: transactions are begun by hand, so that a write takes its lock at once and waits for its turn.
+        db = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        try:
+            _prepare(db, self._schema)
+            db.execute(self._journal).fetchone()
+            db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last rows, never the file
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def _afresh(self, path: Path) -> sqlite3.Connection:
         if self._db is not None:
@@ -99,7 +121,7 @@ class Database:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         path.rename(aside)
         log.warning("catalog damaged, starting afresh", extra={"catalog": str(path), "moved_to": str(aside)})
-        return _connected(str(path))
+        return self._connected(str(path))
 
 
 class Opened:
@@ -122,44 +144,31 @@ class Opened:
         self.close()
 
 
-def _connected(name: str) -> sqlite3.Connection:
-    # Autocommit: transactions are begun by hand, so that a write takes its lock at once and waits for its turn.
-    db = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
-    try:
-        _prepare(db)
-        db.execute("PRAGMA journal_mode = WAL").fetchone()
-        db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last rows, never the file
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    if _schema_version(db) == SCHEMA_VERSION and _is_ours(db):
+def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
+    if _version(db) == schema.version and _is_ours(db, schema):
         return
     with _transaction(db):
-        found = _schema_version(db)  # again, now that no other process can be at the same
-        tables = db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        if tables and not _is_ours(db):
+        found = _version(db)  # again, now that no other process can be at the same
+        tables = db.execute(_TABLES_FOUND).fetchall()
+        if tables and not _is_ours(db, schema):
             raise sqlite3.IntegrityError("the file is the database of another program")
-        if tables and found == SCHEMA_VERSION:
+        if tables and found == schema.version:
             return
         if tables:
-            log.warning("catalog of another version, starting afresh", extra={"found": found, "own": SCHEMA_VERSION})
+            log.warning("catalog of another version, starting afresh", extra={"found": found, "own": schema.version})
         for (table,) in tables:
-            db.execute(f'DROP TABLE "{table}"')
-        for statement in TABLES:
+            db.execute(f'DROP TABLE IF EXISTS "{table}"')
+        for statement in schema.tables:
             db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute(f"PRAGMA application_id = {schema.application_id}")
+        db.execute(f"PRAGMA user_version = {schema.version}")
 
 
-def _is_ours(db: sqlite3.Connection) -> bool:
-    return bool(db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID)
+def _is_ours(db: sqlite3.Connection, schema: Schema) -> bool:
+    return bool(db.execute("PRAGMA application_id").fetchone()[0] == schema.application_id)
 
 
-def _schema_version(db: sqlite3.Connection) -> int:
+def _version(db: sqlite3.Connection) -> int:
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     return version
 

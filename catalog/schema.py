@@ -17,6 +17,15 @@ _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What a database of ours is made of. One with another version, or the mark of another program, is none."""
+
+    application_id: int
+    version: int
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRow:
     """What the catalog knows of a track. `package_id` is None, and `families` empty, while it has no live package.
 
@@ -102,3 +111,5 @@ TABLES = (
         path BLOB PRIMARY KEY, stamp TEXT NOT NULL, seconds REAL, album TEXT NOT NULL
     ) WITHOUT ROWID""",
 )
+
+CATALOG = Schema(application_id=APPLICATION_ID, version=SCHEMA_VERSION, tables=TABLES)

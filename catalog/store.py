@@ -1,6 +1,6 @@
 """The catalog: an SQLite index of the tracks in a store."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from catalog.database import Opened
@@ -51,6 +51,12 @@ class Catalog(Opened):
         """The row of a track, live or not."""
         rows = self._rows(f"{_SELECT} WHERE track_id = ?", (track_id,))
         return rows[0] if rows else None
+
+    def rows_of(self, track_ids: Collection[str]) -> dict[str, TrackRow]:
+        """The rows of those of some tracks that are known, live or not."""
+        marks = ", ".join("?" * len(track_ids))
+        rows = self._rows(f"{_SELECT} WHERE track_id IN ({marks})", tuple(track_ids))
+        return {row.track_id: row for row in rows}
 
     def count(self, *, live_only: bool = True) -> int:
         """How many tracks there are."""

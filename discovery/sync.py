@@ -7,7 +7,7 @@ sorted by track id and so is the catalog, so both are compared side by side, BAT
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -47,7 +47,15 @@ class SyncReport:
         )
 
 
-async def sync(store: ObjectStore, catalog: Catalog) -> SyncReport:
+# What is told of every stretch that changed, once it is in the catalog: rows new or again, and track ids that are gone.
+Changed = Callable[[Sequence[TrackRow], Collection[str]], Awaitable[None]]
+
+
+async def unheard(rows: Sequence[TrackRow], vanished: Collection[str]) -> None:
+    """For a sync that nobody listens to."""
+
+
+async def sync(store: ObjectStore, catalog: Catalog, changed: Changed = unheard) -> SyncReport:
     """Make the catalog's tracks those of the store. Safe to repeat, to cancel, and to run while others publish.
 
     What has no `track.json` is no track. One with a malformed record is logged, counted, and keeps the row it had; the
@@ -58,9 +66,9 @@ async def sync(store: ObjectStore, catalog: Catalog) -> SyncReport:
     after = ""
     async for batch in _batches(store):
         through = max(batch)
-        total += await _compare(store, catalog, batch, after=after, through=through)
+        total += await _compare(store, catalog, batch, changed, after=after, through=through)
         after = through
-    total += await _compare(store, catalog, {}, after=after, through=None)
+    total += await _compare(store, catalog, {}, changed, after=after, through=None)
     return total
 
 
@@ -84,7 +92,13 @@ async def _batches(store: ObjectStore) -> AsyncIterator[dict[str, PointerVersion
 
 
 async def _compare(
-    store: ObjectStore, catalog: Catalog, found: Mapping[str, PointerVersions], *, after: str, through: str | None
+    store: ObjectStore,
+    catalog: Catalog,
+    found: Mapping[str, PointerVersions],
+    told: Changed,
+    *,
+    after: str,
+    through: str | None,
 ) -> SyncReport:
     """Bring one stretch of track ids up to what was found there."""
     found = {track_id: versions for track_id, versions in found.items() if versions.ingest}
@@ -99,6 +113,8 @@ async def _compare(
         raise errors.exceptions[0] from errors  # the first; the others were cancelled or say the same
     rows = [row for task in tasks if (row := task.result())]
     await asyncio.to_thread(catalog.apply, rows, vanished)
+    if rows or vanished:
+        await told(rows, vanished)
     return SyncReport(seen=len(found), updated=len(rows), removed=len(vanished), failed=len(tasks) - len(rows))
 
 

@@ -1,49 +1,51 @@
-"""The list of live tracks over HTTP: `GET /api/v1/tracks?offset=0&limit=100`.
+"""The list of live tracks over HTTP: `GET /api/v1/tracks?offset=0&limit=100`; and search, in `search_web.py`.
 
 Handlers answer plain JSON; entity tags, codings and caching come from the application that they are added to.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from aiohttp import web
 
-from catalog.schema import TrackRow
 from catalog.store import Catalog
-from discovery.sync import sync
-from manifests.codecs import MPD_NAME, MULTIVARIANT_NAMES
-from model.errors import PipelineError, UsageError
-from model.rendition import Codec
-from model.track import ART_SIDES
+from discovery.parameters import Number
+from discovery.search import SearchIndex
+from discovery.search_follow import Follower
+from discovery.search_open import open_postings
+from discovery.search_web import Searching, add_search_routes
+from discovery.sync import sync, unheard
+from discovery.tracks import track_answer
+from model.errors import PipelineError
 from storage.base import ObjectStore
 
 log = logging.getLogger(__name__)
 
-LIMIT_DEFAULT = 100
-LIMIT_MAX = 500
-OFFSET_MAX = 10_000_000
-_FAMILIES = {Codec.AAC: "aac", Codec.OPUS: "opus", Codec.FLAC: "lossless"}  # as listeners know them
-_ART_SIDE = 640  # pixels of "art"; "art_sizes" has all
-_DIGITS_MAX = 9  # more than any limit here; keeps int() cheap
-
-
-class QueryInvalid(UsageError):
-    """A query parameter of a request is not what it must be."""
-
-    code = "query-invalid"
+_OFFSET = Number(name="offset", default=0, least=0, most=10_000_000, help="how many tracks to leave out")
+_LIMIT = Number(name="limit", default=100, least=1, most=500, help="how many tracks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoverySettings:
-    """How often the index follows the store, in seconds between the end of one sync and the next."""
+    """How the index follows the store, and where the search index is kept (`search_open.py` has the addresses).
 
-    sync_interval_s: float = 5.0
+    From the end of one sync to the next it is `sync_interval_s`, or longer in a store that takes long to list: syncs
+    take at most one part in `sync_rest` of the time.
+    """
+
+    sync_interval_s: float = 0.5
+    sync_rest: float = 10.0
+    search_index: str = ""
 
     def __post_init__(self) -> None:
         if not self.sync_interval_s > 0:
             raise ValueError(f"sync_interval_s must be positive, got {self.sync_interval_s}")
+        if not self.sync_rest >= 1:
+            raise ValueError(f"sync_rest must be at least 1, got {self.sync_rest}")
 
 
 def add_routes(
@@ -54,76 +56,85 @@ def add_routes(
     settings: DiscoverySettings,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
-    """Add the API, and a task that keeps the catalog in step with the store while the application runs.
+    """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
-    what the catalog knows is served, and the next round tries again. `synced` is called whenever one succeeded.
+    what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
+    `synced` is called whenever a sync succeeded.
     """
+    searching = Searching(catalog)
 
     async def get_tracks(request: web.Request) -> web.Response:
         """A page of live tracks, and how many there are in all."""
-        offset = _number(request, "offset", default=0, least=0, most=OFFSET_MAX)
-        limit = _number(request, "limit", default=LIMIT_DEFAULT, least=1, most=LIMIT_MAX)
+        offset, limit = _OFFSET.read(request.query), _LIMIT.read(request.query)
         rows, total = await asyncio.to_thread(lambda: (catalog.page(offset, limit), catalog.count()))
-        return web.json_response({"tracks": [_track(row) for row in rows], "total": total})
-
-    async def sync_once() -> None:
-        if await _in_step(store, catalog):
-            synced()
+        return web.json_response({"tracks": [track_answer(row) for row in rows], "total": total})
 
     async def following(_: web.Application) -> AsyncIterator[None]:
-        await sync_once()
-        task = asyncio.create_task(_follow(sync_once, settings.sync_interval_s))
-        yield
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with ExitStack() as opened:
+            rounds = _Rounds(store, catalog, searching, settings, opened, synced)
+            await rounds.one()
+            task = asyncio.create_task(rounds.all())
+            yield
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     app.cleanup_ctx.append(following)
     app.router.add_get("/api/v1/tracks", get_tracks)
+    add_search_routes(app, searching)
 
 
-async def _follow(sync_once: Callable[[], Awaitable[None]], interval_s: float) -> None:
-    while True:
-        await asyncio.sleep(interval_s)
-        await sync_once()
+class _Rounds:
+    """Syncs, one after another, and what follows them."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        catalog: Catalog,
+        searching: Searching,
+        settings: DiscoverySettings,
+        opened: ExitStack,
+        synced: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._searching = searching
+        self._settings = settings
+        self._opened = opened  # what has to be closed at the end
+        self._synced = synced
+        self._follower: Follower | None = None
+
+    async def all(self) -> None:
+        """One after another, until cancelled."""
+        took_s = 0.0
+        while True:
+            await asyncio.sleep(max(self._settings.sync_interval_s, (self._settings.sync_rest - 1) * took_s))
+            started_s = time.monotonic()
+            await self.one()
+            took_s = time.monotonic() - started_s
+
+    async def one(self) -> None:
+        """The catalog as the store is, and the index as the catalog is, as far as both can be had."""
+        await _attempted("search index not opened", self._open)
+        await _attempted("catalog sync failed", self._sync)
+        if self._follower:
+            await self._follower.catch_up()
+
+    async def _sync(self) -> None:
+        await sync(self._store, self._catalog, self._follower.changed if self._follower else unheard)
+        self._synced()
+
+    async def _open(self) -> None:
+        if self._follower is not None:
+            return
+        postings = await asyncio.to_thread(open_postings, self._settings.search_index)
+        self._opened.callback(postings.close)
+        self._follower = Follower(self._catalog, postings)
+        self._searching.index = SearchIndex(postings)
 
 
-async def _in_step(store: ObjectStore, catalog: Catalog) -> bool:
+async def _attempted(failure: str, work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await sync(store, catalog)
+        await work()
     except PipelineError as error:
-        log.warning("catalog sync failed", extra={"error_code": error.code, "error": str(error), "hint": error.hint})
-        return False
-    return True
-
-
-def _number(request: web.Request, name: str, *, default: int, least: int, most: int) -> int:
-    texts = request.query.getall(name, [str(default)])
-    text = texts[0]
-    valid = len(texts) == 1 and text.isascii() and text.isdecimal() and len(text) <= _DIGITS_MAX
-    if not valid or not least <= int(text) <= most:
-        raise QueryInvalid(f"must be one whole number from {least} to {most}", subject=name)
-    return int(text)
-
-
-def _track(row: TrackRow) -> dict[str, object]:
-    base = f"/tracks/{row.track_id}"
-    playlists = {_FAMILIES[Codec(each)]: f"{base}/{MULTIVARIANT_NAMES[Codec(each)]}" for each in row.families.split()}
-    art = {str(side): f"/art/{row.art_id}/{side}.jpg" for side in ART_SIDES}
-    return {
-        "track_id": row.track_id,
-        "recording_id": row.recording_id,
-        "package_id": row.package_id,
-        "title": row.title,
-        "artist": row.artist,
-        "album": row.album,
-        "track_number": row.track_number,
-        "disc_number": row.disc_number,
-        "duration_s": row.duration_s,
-        "level_lufs": row.level_lufs,
-        "playlists": playlists,
-        "mpd": None if row.protected else f"{base}/{MPD_NAME}",  # DASH has no such protection
-        "protected": bool(row.protected),  # SQLite has 0 and 1
-        "art": art[str(_ART_SIDE)],
-        "art_sizes": art,
-    }
+        log.warning(failure, extra={"error_code": error.code, "error": str(error), "hint": error.hint})

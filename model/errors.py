@@ -298,6 +298,13 @@ class TokenRefused(ProtectionError):
     code = "token-refused"
 
 
+class SearchUnavailable(PipelineError):
+    """The search index cannot be asked now: it is not open yet, or too many ask at once."""
+
+    code = "search-unavailable"
+    retryable = True
+
+
 class CatalogError(PipelineError):
     """The catalog, an index that can be rebuilt, could not be opened, read or written."""
 

@@ -81,6 +81,12 @@ def _size(text: str) -> int:
     return int(found[1]) << 10 * " KMGT".index(found[2] or " ")
 
 
+def _seconds(text: str) -> float:
+    if not 0.05 <= float(text) <= 86_400:
+        raise ValueError("0.05 to 86400")
+    return float(text)
+
+
 def _token_keys(text: str) -> tuple[TokenKey, ...]:
     """Comma-separated, each `NAME:DIGITS` or hexadecimal digits alone."""
     keys = tuple(map(_token_key, text.split(",")))
@@ -123,6 +129,8 @@ def _folder(text: str) -> str:
 SETTINGS = (
     Setting("store", str, "", "where everything is kept: file:PATH or s3://bucket/prefix?endpoint=URL"),
     Setting("catalog", str, "", "the local index of the store, an SQLite file (default: in the user's state folder)"),
+    Setting("search_index", str, "", "where search is indexed: file:PATH or postgresql://user@host/database"),
+    Setting("sync_interval", _seconds, 0.5, "seconds between looks at what changed in the store"),
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
     Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
     Setting("jobs", _whole(1, 1024), _PROCESSORS, "tracks worked on at the same time"),

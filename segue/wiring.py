@@ -8,8 +8,10 @@ from pathlib import Path
 
 from avtool.locate import Ffmpeg, locate
 from catalog.ledger import Ledger
+from catalog.search_postings import Postings
 from catalog.store import Catalog
 from catalog.turns import Turns
+from discovery.search_open import open_postings
 from ingest.metadata.reader import Reader
 from ingest.metadata.sidecar import Sidecar
 from ingest.settings import IngestSettings
@@ -82,6 +84,17 @@ async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
     """The catalog of the store, closed afterwards."""
     with Catalog(_catalog_path(config)) as catalog:
         yield catalog
+
+
+@asynccontextmanager
+async def opened_search(config: Config) -> AsyncIterator[Postings]:
+    """The search index: where it was told to be, else in a file beside the catalog; closed afterwards."""
+    beside = _catalog_path(config)
+    postings = open_postings(config["search_index"], beside.with_name(f"{beside.name}-search"))
+    try:
+        yield postings
+    finally:
+        postings.close()
 
 
 def _catalog_path(config: Config) -> Path:

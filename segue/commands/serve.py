@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog.store import Catalog
+from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.accept import allow_files, listen
@@ -28,7 +29,7 @@ from storage.open import S3Credentials, open_store
 HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
-    "access_log_every", "log_listeners",
+    "access_log_every", "log_listeners", "search_index", "sync_interval",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
 
@@ -41,6 +42,7 @@ class Serving:
     s3: S3Credentials | None
     settings: OriginSettings
     keys: KeyRing
+    discovery: DiscoverySettings
     log_level: str
     log_format: str
 
@@ -52,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
     serving = _serving(config)
+    check_address(serving.discovery.search_index)
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
@@ -89,6 +92,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             metrics_folder=metrics_folder,
         ),
         keys=keys,
+        discovery=DiscoverySettings(sync_interval_s=config["sync_interval"], search_index=config["search_index"]),
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
@@ -124,7 +128,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                 ready=ready,
                 extend=[
                     lambda app: add_routes(
-                        app, catalog=catalog, store=store, settings=DiscoverySettings(), synced=expecting(app, "tracks")
+                        app, catalog=catalog, store=store, settings=serving.discovery, synced=expecting(app, "tracks")
                     )
                 ],
                 listener=listener,

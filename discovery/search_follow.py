@@ -1,0 +1,90 @@
+"""The search index kept in step with the catalog: what a sync changed is taken up at once, all else by comparison."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterator, Sequence
+
+from catalog.schema import TrackRow
+from catalog.search_postings import Postings, SearchRow
+from catalog.store import Catalog
+from model.errors import PipelineError
+
+log = logging.getLogger(__name__)
+
+COMPARED_ROWS = 500  # at a time
+
+
+def search_row(row: TrackRow) -> SearchRow:
+    """A track of the catalog as it is indexed."""
+    title, artist, album, album_artist = (
+        text.replace("\0", " ") for text in (row.title, row.artist, row.album, row.album_artist)
+    )
+    return SearchRow(track_id=row.track_id, title=title, artist=artist, album=album, album_artist=album_artist)
+
+
+def compare(catalog: Catalog, postings: Postings) -> None:
+    """Make the index that of the catalog's live tracks, whatever it was. Blocks, for long if much is different.
+
+    Raises CatalogError.
+    """
+    if 2 * postings.count() < catalog.count():  # much faster than one by one
+        postings.fill(search_row(row) for row in catalog.iterate() if row.live)
+        return
+    after = ""
+    for rows in _stretches(catalog):
+        through = rows[-1].track_id if rows else None
+        wanted = {row.track_id: search_row(row) for row in rows if row.live}
+        known = postings.states_between(after, through)
+        changed = [row for track_id, row in wanted.items() if known.get(track_id) != row.state]
+        vanished = known.keys() - wanted.keys()
+        if changed or vanished:
+            postings.apply(changed, vanished)
+        after = through or after
+
+
+def _stretches(catalog: Catalog) -> Iterator[list[TrackRow]]:
+    """The catalog by track id, some rows at a time; at last none, for whatever comes after them."""
+    rows: list[TrackRow] = []
+    for row in catalog.iterate():
+        rows.append(row)
+        if len(rows) == COMPARED_ROWS:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+    yield []
+
+
+class Follower:
+    """What a sync tells of its changes. A change that could not be taken up is found by the next comparison."""
+
+    def __init__(self, catalog: Catalog, postings: Postings) -> None:
+        self._catalog = catalog
+        self._postings = postings
+        self._behind = True
+
+    async def changed(self, rows: Sequence[TrackRow], vanished: Collection[str]) -> None:
+        """Take up what has just been written to the catalog. Never raises PipelineError: the catalog is right."""
+        if self._behind:
+            return
+        live = [search_row(row) for row in rows if row.live]
+        gone = [*vanished, *(row.track_id for row in rows if not row.live)]
+        try:
+            await asyncio.to_thread(self._postings.apply, live, gone)
+        except PipelineError as error:
+            self._fell_behind(error)
+
+    async def catch_up(self) -> None:
+        """Compare, if something may have been missed. Never raises PipelineError: the next round tries again."""
+        if not self._behind:
+            return
+        try:
+            await asyncio.to_thread(compare, self._catalog, self._postings)
+            self._behind = False
+        except PipelineError as error:
+            self._fell_behind(error)
+
+    def _fell_behind(self, error: PipelineError) -> None:
+        self._behind = True
+        extra = {"error_code": error.code, "error": str(error), "hint": error.hint}
+        log.warning("search index not brought up to date", extra=extra)

@@ -1,0 +1,1 @@
+"""One suite for the search index in SQLite and in PostgreSQL."""
