@@ -70,7 +70,8 @@ def _file_address(path: str) -> FileAddress:
             raise UsageError("a file store is on this machine and has no host", subject=path.split("/")[0], hint=hint)
     if not path or "\0" in path:
         raise UsageError("the store has no path", subject="file:", hint="write file:PATH")
-    return FileAddress(Path(path))
+    # POSIX lets `//` at the start mean something else than `/`; here it does not.
+    return FileAddress(Path("/" + path.lstrip("/") if path.startswith("/") else path))
 
 
 def _s3_address(url: str) -> S3Address:

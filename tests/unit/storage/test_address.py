@@ -100,6 +100,7 @@ async def test_a_url_opens_a_store() -> None:
 
 @given(st.text(max_size=60) | st.from_regex(r"(s3|file):/{0,3}[a-z@:?#\[\]&=%/.-]{0,40}", fullmatch=True))
 @example("s3://[")
+@example("file:////")
 @example("s3://a[b]/")
 @example("s3://music?endpoint=http://[")
 def test_any_text_is_an_address_or_a_usage_error(url: str) -> None:
