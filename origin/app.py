@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from functools import partial
@@ -158,7 +159,7 @@ async def _player(app: web.Application) -> AsyncIterator[None]:
 async def _boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request passes here: it gets an id, is counted, and leaves with an answer, whatever happens inside."""
     metrics = request.app[METRICS]
-    request[BEGAN_S] = asyncio.get_running_loop().time()
+    request[BEGAN_S] = time.monotonic()
     request[KIND] = resource_class(path_of(request))
     request[TRACE] = Trace()
     offered, ids = request.headers.get("X-Request-Id", ""), request.app[REQUEST_IDS]
@@ -237,7 +238,7 @@ async def _sign(request: web.Request, response: web.StreamResponse) -> None:
         response.force_close()
     response.headers.setdefault("Cache-Control", "no-store")  # nothing is kept by a cache's own guess
     if BEGAN_S in request:
-        request[FIRST_BYTE_S] = asyncio.get_running_loop().time() - request[BEGAN_S]
+        request[FIRST_BYTE_S] = time.monotonic() - request[BEGAN_S]
     if REQUEST_ID in request:  # aiohttp answers an unknown expectation before our boundary
         response.headers["X-Request-Id"] = request[REQUEST_ID]
 

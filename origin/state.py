@@ -36,5 +36,5 @@ REQUEST_IDS = web.AppKey("request_ids", Iterator[str])
 REQUEST_ID = web.RequestKey("request_id", str)
 KIND = web.RequestKey("kind", ResourceClass)
 TRACE = web.RequestKey("trace", Trace)
-BEGAN_S = web.RequestKey("began_s", float)  # on the loop's clock
+BEGAN_S = web.RequestKey("began_s", float)  # by time.monotonic: the clock of a loop may be coarse
 FIRST_BYTE_S = web.RequestKey("first_byte_s", float)  # from there to the answer's head

@@ -243,7 +243,7 @@ async def test_memory_then_disk_then_store(start: Start, track: Published, store
         assert [key.rpartition("/")[2] for key in store.reads] == ["package.json"]
         async with origin.client.get("/metrics") as response:
             samples = await response.text()
-        assert 'segue_cache_requests_total{cache="disk",result="hit"} 9' in samples
+        assert 'segue_cache_requests_total{tier="disk",cache="media",result="hit"} 9' in samples
 
 
 async def test_a_damaged_file_is_read_from_the_store(

@@ -152,7 +152,7 @@ PLAIN = {
     "PUT": (_get(b"/healthz", method=b"PUT"), {405}),
     "DELETE": (_get(b"/healthz", method=b"DELETE"), {405}),
     "POST": (_get(b"/healthz", b"Content-Length: 3\r\n", method=b"POST") + b"abc", {405}),
-    "OPTIONS *": (_get(b"*", method=b"OPTIONS"), {404}),
+    "OPTIONS *": (_get(b"*", method=b"OPTIONS"), {204}),
     "head fields that are large together": (_get(b"/healthz", (b"X: " + b"y" * 8000 + b"\r\n") * 5), {431}),
     "an absolute target": (_get(b"http://elsewhere.example/healthz"), {200}),
     "an absolute target that climbs": (_get(b"http://x/../etc/passwd"), {404}),
@@ -179,7 +179,7 @@ async def test_what_is_plain_is_answered_for_what_it_is(door: Door, what: str) -
     request, statuses = PLAIN[what]
     first, second = await _exchange(door, request + SECOND)
     assert first.status in statuses
-    assert first.status == 200 or ERROR.fullmatch(first.body)
+    assert first.status in (200, 204) or ERROR.fullmatch(first.body)
     assert second.status == 404
     assert "secret" not in str(first)
 
