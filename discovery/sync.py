@@ -55,20 +55,23 @@ async def unheard(rows: Sequence[TrackRow], vanished: Collection[str]) -> None:
     """For a sync that nobody listens to."""
 
 
-async def sync(store: ObjectStore, catalog: Catalog, changed: Changed = unheard) -> SyncReport:
+async def sync(
+    store: ObjectStore, catalog: Catalog, changed: Changed = unheard, *, logged: set[object] | None = None
+) -> SyncReport:
     """Make the catalog's tracks those of the store. Safe to repeat, to cancel, and to run while others publish.
 
     What has no `track.json` is no track. One with a malformed record is logged, counted, and keeps the row it had; the
-    next sync tries it again.
+    next sync tries it again. Who syncs all the time keeps `logged` from one time to the next: each is logged once then.
     Raises StorageError and CatalogError; what was done until then stays done.
     """
     total = SyncReport()
+    logged = set() if logged is None else logged
     after = ""
     async for batch in _batches(store):
         through = max(batch)
-        total += await _compare(store, catalog, batch, changed, after=after, through=through)
+        total += await _compare(store, catalog, batch, changed, logged, after=after, through=through)
         after = through
-    total += await _compare(store, catalog, {}, changed, after=after, through=None)
+    total += await _compare(store, catalog, {}, changed, logged, after=after, through=None)
     return total
 
 
@@ -96,6 +99,7 @@ async def _compare(
     catalog: Catalog,
     found: Mapping[str, PointerVersions],
     told: Changed,
+    logged: set[object],
     *,
     after: str,
     through: str | None,
@@ -108,7 +112,7 @@ async def _compare(
     gate = asyncio.Semaphore(READS)
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_row(store, *each, gate)) for each in changed.items()]
+            tasks = [group.create_task(_row(store, *each, gate, logged)) for each in changed.items()]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors  # the first; the others were cancelled or say the same
     rows = [row for task in tasks if (row := task.result())]
@@ -119,7 +123,7 @@ async def _compare(
 
 
 async def _row(
-    store: ObjectStore, track_id: str, versions: PointerVersions, gate: asyncio.Semaphore
+    store: ObjectStore, track_id: str, versions: PointerVersions, gate: asyncio.Semaphore, logged: set[object]
 ) -> TrackRow | None:
     try:
         async with gate:
@@ -129,7 +133,9 @@ async def _row(
     except StorageUnavailable:
         raise  # not this track's fault, and the next ones would fare no better
     except PipelineError as error:
-        log.warning("track left out", extra={"track_id": track_id, "error_code": error.code, "reason": str(error)})
+        if (track_id, versions) not in logged:
+            logged.add((track_id, versions))
+            log.warning("track left out", extra={"track_id": track_id, "error_code": error.code, "reason": str(error)})
         return None
 
 

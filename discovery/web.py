@@ -102,6 +102,7 @@ class _Rounds:
         self._settings = settings
         self._opened = opened  # what has to be closed at the end
         self._synced = synced
+        self._logged: set[object] = set()
         self._follower: Follower | None = None
 
     async def all(self) -> None:
@@ -121,7 +122,9 @@ class _Rounds:
             await self._follower.catch_up()
 
     async def _sync(self) -> None:
-        await sync(self._store, self._catalog, self._follower.changed if self._follower else unheard)
+        await sync(
+            self._store, self._catalog, self._follower.changed if self._follower else unheard, logged=self._logged
+        )
         self._synced()
 
     async def _open(self) -> None:
