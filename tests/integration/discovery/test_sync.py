@@ -217,6 +217,11 @@ async def test_a_broken_report_is_counted_and_stops_nothing(
     with caplog.at_level(logging.WARNING):
         assert await sync(store, catalog) == SyncReport(seen=2, updated=1, failed=1)
     assert {row.track_id for row in catalog.iterate()} == {_id(0)}
+    logged: set[object] = set()
+    with caplog.at_level(logging.WARNING):
+        caplog.clear()
+        for _ in range(3):
+            assert await sync(store, catalog, logged=logged) == SyncReport(seen=2, failed=1)
     (record,) = (each for each in caplog.records if each.message == "track left out")
     assert record.__dict__["track_id"] == _id(1)
     assert record.__dict__["error_code"] == "record-malformed"
