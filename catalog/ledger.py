@@ -15,13 +15,17 @@ from catalog.database import Opened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStamp:
-    """What tells one state of a source file from another without reading it. `path` is absolute, as bytes."""
+    """What tells one state of a source from another without reading it. `path` is absolute, as bytes.
+
+    An object in a bucket has a `version`, the service's name for its bytes, and of the rest only its size.
+    """
 
     path: bytes
     size_bytes: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    inode: int = 0
+    version: str = ""
 
     @classmethod
     def of(cls, path: Path) -> "SourceStamp":
@@ -38,6 +42,8 @@ class SourceStamp:
     @property
     def text(self) -> str:
         """Everything but the path, as one text."""
+        if self.version:
+            return f"{self.size_bytes}-{self.version}"
         return f"{self.size_bytes}-{self.mtime_ns}-{self.ctime_ns}-{self.inode}"
 
 
@@ -147,6 +153,15 @@ class Ledger(Opened):
         query = "SELECT art_id, warnings FROM covers WHERE path = ? AND made_of = ?"
         found = self._database.select(query, (path, made_of))
         return CoverRow(made_of=made_of, art_id=found[0][0], warnings=tuple(json.loads(found[0][1]))) if found else None
+
+    def last_cover(self, path: bytes) -> CoverRow | None:
+        """The cover that was last made for the source at `path`."""
+        found = self._database.select("SELECT made_of, art_id, warnings FROM covers WHERE path = ?", (path,))
+        return (
+            CoverRow(made_of=found[0][0], art_id=found[0][1], warnings=tuple(json.loads(found[0][2])))
+            if found
+            else None
+        )
 
     def remember_cover(self, path: bytes, row: CoverRow) -> None:
         """Remember the cover of the source at `path`."""

@@ -43,7 +43,8 @@ async def hear(work: Ingest, source: Source) -> Heard:
     StorageError or CatalogError.
     """
     work.observer.notify(StageStarted(subject=source.name, stage=Stage.READ))
-    await asyncio.to_thread(check_file, source, bytes_max=work.settings.source_bytes_max)
+    if source.object is None or source.copied:
+        await asyncio.to_thread(check_file, source, bytes_max=work.settings.source_bytes_max)
     stamp = stamp_of(source)
     row = await asyncio.to_thread(work.ledger.recall, stamp)
     if row is not None and row.refusal and row.refusal.judge == judge(work) and not work.settings.again:

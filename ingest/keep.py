@@ -1,18 +1,18 @@
 """What a source becomes: its mezzanine, its cover art, and last its report. What is there already is not made again."""
 
 import asyncio
-import os
-from dataclasses import replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from avtool.argv import ALONE
 from avtool.scratch import scratch_folder
-from ingest.history import note_duplicate, taken_before
+from ingest.history import note_duplicate, source_now, still_there, taken_before
 from ingest.levels import Level, as_written
 from ingest.normalise import Writing, write_mezzanine
 from ingest.remarks import remarks
 from ingest.runs import Place, surroundings
-from ingest.scan import Source, printable
+from ingest.scan import printable
 from ingest.work import (
     FORMAT,
     Heard,
@@ -131,7 +131,7 @@ async def _track_id(work: Ingest, heard: Heard) -> str:
         if (known is not None and known.release == heard.release) or await _holders(work, last.track_id) == [path]:
             return last.track_id
     for place, track_id in await asyncio.to_thread(work.ledger.tracks_of, heard.info.sha256):
-        if not os.path.lexists(place):
+        if not await still_there(work, place):
             return track_id  # the file was moved
     for number in range(_RELEASES_MAX):
         words = (heard.release, str(number)) if number else (heard.release,)
@@ -146,7 +146,7 @@ async def _track_id(work: Ingest, heard: Heard) -> str:
 async def _holders(work: Ingest, track_id: str) -> list[bytes]:
     """The files that are this track and are still there."""
     paths = await asyncio.to_thread(work.ledger.holders, track_id)
-    return [path for path in paths if os.path.lexists(path)]
+    return [path for path in paths if await still_there(work, path)]
 
 
 async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
@@ -154,7 +154,7 @@ async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
     for other in await asyncio.to_thread(work.ledger.holders, track_id):
         if other >= path:
             break
-        source = Source(path=Path(os.fsdecode(other)))
+        source = await source_now(work, other)
         if await taken_before(work, source):
             return source.name
     return ""
@@ -173,18 +173,41 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
         *([f"album {told.integrated_lufs} {told.true_peak_dbtp}"] if told else []),
     )
     mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version, *words)
-    record_key = mezzanine_record_key(heard.recording_id, mezzanine_id)
-    known = await record_in(work.store, Mezzanine, record_key)
+    known = await record_in(work.store, Mezzanine, mezzanine_record_key(heard.recording_id, mezzanine_id))
     if known is not None and await _holds(work.store, known):
         return known
     work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
-    async with scratch_folder(work.settings.scratch_dir) as scratch:
+    wish = _Wish(mezzanine_id=mezzanine_id, gain_db=level.gain.applied_db, integrated_lufs=wanted, album=album)
+    return await work.engine.submit(make_mezzanine, work, lean(heard), place, wish)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """The mezzanine that is wanted of a source."""
+
+    mezzanine_id: str
+    gain_db: float
+    integrated_lufs: float | None
+    album: LoudnessReport | None
+
+
+def lean(heard: Heard) -> Heard:
+    """The same without its pictures, which are large and tell nothing of the sound."""
+    art = replace(heard.around.art, pictures={})
+    return replace(heard, around=replace(heard.around, art=art))
+
+
+async def make_mezzanine(work: Ingest, heard: Heard, place: Place | None, wish: _Wish) -> Mezzanine:
+    """Write a mezzanine and its record into the store: a step."""
+    async with AsyncExitStack() as stack:
+        heard, place = await _at_hand(work, stack, heard, place)
+        scratch = await stack.enter_async_context(scratch_folder(work.settings.scratch_dir))
         try:
             written = await write_mezzanine(
-                _writing(work, heard, place, scratch, album),
-                gain_db=level.gain.applied_db,
-                true_peak_dbtp=ceiling,
-                integrated_lufs=wanted,
+                _writing(work, heard, place, scratch, wish.album),
+                gain_db=wish.gain_db,
+                true_peak_dbtp=work.settings.target.true_peak_dbtp if work.settings.target else None,
+                integrated_lufs=wish.integrated_lufs,
             )
         except PipelineError:
             _check_still(heard, place)  # what is gone, or is written to, looks damaged
@@ -192,7 +215,7 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
         _check_still(heard, place)
         made = Mezzanine(
             recording_id=heard.recording_id,
-            mezzanine_id=mezzanine_id,
+            mezzanine_id=wish.mezzanine_id,
             gain_db=written.gain_db,
             loudness=written.loudness,
             media_samples=written.media_samples,
@@ -201,10 +224,26 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
             tool=work.tool.version,
             album_loudness=written.album_loudness,
         )
-        key = mezzanine_key(heard.recording_id, mezzanine_id)
+        key = mezzanine_key(made.recording_id, made.mezzanine_id)
         await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
+    record_key = mezzanine_record_key(made.recording_id, made.mezzanine_id)
     await work.store.put(record_key, to_json(made), media_type="application/json", cache_control=IMMUTABLE)
     return made
+
+
+async def _at_hand(
+    work: Ingest, stack: AsyncExitStack, heard: Heard, place: Place | None
+) -> tuple[Heard, Place | None]:
+    """A source and its neighbours as files of this machine."""
+
+    async def here(track: Heard) -> Heard:
+        opening = work.buckets.at_hand(track.source, work.settings.scratch_dir)
+        return replace(track, source=await stack.enter_async_context(opening))
+
+    if place is not None:
+        before = await here(place.before) if place.before else None
+        place = replace(place, before=before, after=await here(place.after) if place.after else None)
+    return await here(heard), place
 
 
 def _writing(work: Ingest, heard: Heard, place: Place | None, scratch: Path, album: LoudnessReport | None) -> Writing:
@@ -237,6 +276,7 @@ async def _put_art(work: Ingest, heard: Heard) -> None:
             await work.store.head(art_key(art.art_id, side))
         except ObjectNotFound:
             if not art.pictures:  # the store has lost what the ledger knows
-                art = (await work.reader.read(heard.source, sha256=heard.info.sha256)).art
+                async with work.buckets.at_hand(heard.source, work.settings.scratch_dir) as here:
+                    art = (await work.reader.read(here, sha256=heard.info.sha256)).art
             key = art_key(art.art_id, side)
             await work.store.put(key, art.pictures[side], media_type="image/jpeg", cache_control=IMMUTABLE)

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from catalog.ledger import Outline, SourceStamp
+from catalog.ledger import Outline
 from ingest.levels import ALBUM_TRACKS_MAX
+from ingest.metadata.reader import Described
 from ingest.release import group_of, is_album
 from ingest.scan import Source, printable
-from ingest.work import Ingest
-from model.errors import PipelineError
+from ingest.work import Ingest, stamp_of
+from model.errors import PipelineError, SourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,17 @@ async def outlined(work: Ingest, source: Source, *, remembered: bool = True) -> 
     """
     alone = Outline(seconds=None, group=source.name)
     try:
-        stamp = await asyncio.to_thread(SourceStamp.of, source.path)
-    except OSError:
+        stamp = await asyncio.to_thread(stamp_of, source)
+    except SourceError:
         return alone
     known = await asyncio.to_thread(work.ledger.outline, stamp) if remembered else None
     if known is not None:
         return known
     try:
-        described = await work.reader.describe(source)
+        if work.reader.has_sidecar:  # it is here, and nowhere else
+            described = await describe(work, source)
+        else:
+            described = await work.engine.submit(describe, work, source)
     except PipelineError:
         return alone
     folders = printable(source.path.absolute().parent).split("/")
@@ -55,6 +59,12 @@ async def outlined(work: Ingest, source: Source, *, remembered: bool = True) -> 
     if remembered:
         await asyncio.to_thread(work.ledger.remember_outline, stamp, outline)
     return outline
+
+
+async def describe(work: Ingest, source: Source) -> Described:
+    """Tags and length of a source: a step. Raises StorageError or SourceChanged for an object."""
+    async with work.buckets.at_hand(source, work.settings.scratch_dir) as here:
+        return await work.reader.describe(here)
 
 
 def grouped(sources: Sequence[Source], outlines: Sequence[Outline]) -> list[Group]:

@@ -37,15 +37,38 @@ AUDIO_SUFFIXES = _TAKEN | _REFUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """One file to ingest."""
+class SourceObject:
+    """One version of an object in a bucket; `bucket` is the bucket's URL."""
 
-    path: Path
+    bucket: str
+    key: str
+    size_bytes: int
+    etag: str
 
     @property
     def name(self) -> str:
-        """The path as text that can be printed."""
-        return printable(self.path)
+        """The object as operators name it, in text that can be printed."""
+        root, _, _ = self.bucket.partition("?")
+        return printable(Path(f"{root.rstrip('/')}/{self.key}".replace("s3://", "", 1)))
+
+    @property
+    def place(self) -> bytes:
+        """How the ledger calls it: bucket, service and key."""
+        return f"{self.bucket}#{self.key}".encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file to ingest, or an object: it has a `path` too, for what names tell; once `copied`, its copy is there."""
+
+    path: Path
+    object: SourceObject | None = None
+    copied: bool = False
+
+    @property
+    def name(self) -> str:
+        """The path as text that can be printed; the URL of an object."""
+        return f"s3://{self.object.name}" if self.object else printable(self.path)
 
 
 def printable(path: Path) -> str:

@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from avtool.locate import Ffmpeg
-from catalog.ledger import Ledger, SourceRow, SourceStamp
+from catalog.ledger import Ledger, SourceRow, SourceStamp, place_of
 from catalog.turns import Turns
 from ingest.metadata.reader import Around, Reader
+from ingest.objects import Buckets
 from ingest.release import release_of
 from ingest.scan import Source, changed, unreadable
 from ingest.settings import IngestSettings
 from model.analysis import Analysis
+from model.engine import Engine, InProcess
 from model.errors import ObjectNotFound, RecordMalformed
 from model.events import Observer, Stage, StageProgress
 from model.records import Record, from_json
@@ -24,7 +26,10 @@ FORMAT = "mezzanine 3"  # changes whenever the same settings would give other by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """What an ingest works with. `turns` keep sources of one sound from being worked on at the same time."""
+    """What an ingest works with. `turns` keep sources of one sound from being worked on at the same time.
+
+    `engine` does what is heavy, here or elsewhere; `buckets` are where sources that are no files lie.
+    """
 
     settings: IngestSettings
     tool: Ffmpeg
@@ -33,6 +38,8 @@ class Ingest:
     reader: Reader
     observer: Observer
     turns: Turns
+    engine: Engine = field(default_factory=InProcess)
+    buckets: Buckets = field(default_factory=Buckets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +95,16 @@ def row_of(stamp: SourceStamp, sha256: str, analysis: Analysis, track_id: str) -
     return SourceRow(stamp=stamp.text, sha256=sha256, recording_id=analysis.recording_id, track_id=track_id)
 
 
+def ledger_place(source: Source) -> bytes:
+    """How the ledger calls a source."""
+    return source.object.place if source.object else place_of(source.path)
+
+
 def stamp_of(source: Source) -> SourceStamp:
-    """The state of the file now. Raises SourceVanished or SourceUnreadable."""
+    """The state of the file now; of an object that which was listed. Raises SourceVanished or SourceUnreadable."""
+    if source.object is not None:
+        stored = source.object
+        return SourceStamp(path=stored.place, size_bytes=stored.size_bytes, version=stored.etag)
     try:
         return SourceStamp.of(source.path)
     except OSError as error:

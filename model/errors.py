@@ -305,6 +305,33 @@ class SearchUnavailable(PipelineError):
     retryable = True
 
 
+class EngineError(PipelineError):
+    """Work that was given to other machines did not come back."""
+
+    code = "engine-error"
+
+
+class EngineUnavailable(EngineError):
+    """The scheduler cannot be reached, or has no workers, or went away and did not come back."""
+
+    code = "engine-unavailable"
+    exit_status = 3
+
+
+class EngineMismatch(EngineError):
+    """A machine has other versions of what decides bytes."""
+
+    code = "engine-mismatch"
+    exit_status = 3
+
+
+class WorkersLost(EngineError):
+    """One worker after the other ended while it did the same step."""
+
+    code = "workers-lost"
+    retryable = True
+
+
 class CatalogError(PipelineError):
     """The catalog, an index that can be rebuilt, could not be opened, read or written."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from avtool.locate import Ffmpeg
 from catalog.turns import Turns
 from meter.meter import METER
+from model.engine import Engine, InProcess
 from model.events import Observer
 from model.loudness import LoudnessMode, LoudnessReport, as_told
 from model.package import Package
@@ -25,7 +26,8 @@ FORMAT = "package 3"  # changes whenever the same inputs would give other bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packaging:
-    """What packaging works with. `slots` bounds how many programs run at once on this machine."""
+    """What packaging works with. `slots` bounds how many programs run at once on this machine; `engine` does what is
+    heavy, here or elsewhere."""
 
     settings: PackageSettings
     tool: Ffmpeg
@@ -34,6 +36,7 @@ class Packaging:
     observer: Observer
     turns: Turns = field(default_factory=Turns)
     protector: Protector = field(default_factory=Protector)
+    engine: Engine = field(default_factory=InProcess)
 
     @property
     def recipe(self) -> str:

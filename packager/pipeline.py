@@ -63,19 +63,26 @@ async def package(
             lower_db = _lowered_before(track, live)
         package_id = own_package_id(work, track, lower_db=lower_db)
         is_live = live is not None and live.package_id == package_id
-        found = live if is_live else await find_package(work.store, track.recording_id, package_id)
-        if found is not None and is_live and not repair:
-            return Packaged(track=track, package=found, fresh=False)
-        if found is not None and not await _broken(work, [found], subject):
-            made = found
-        else:
-            order = await order_of(work, track, lower_db=lower_db, subject=subject)
-            made = await _made(work, order, again=found is not None)
-        fresh = made is not found or not is_live
-        if fresh:
+        if live is not None and is_live and not repair:
+            return Packaged(track=track, package=live, fresh=False)
+        sound, made = await work.engine.submit(sound_package, work, track, lower_db=lower_db, subject=subject)
+        if fresh := made or not is_live:
             current = Current(track_id=track_id, recording_id=track.recording_id, package_id=package_id)
             await make_live(work.store, current)
-    return Packaged(track=track, package=made, fresh=fresh)
+    return Packaged(track=track, package=sound, fresh=fresh)
+
+
+async def sound_package(work: Packaging, track: Track, *, lower_db: float, subject: str) -> tuple[Package, bool]:
+    """A package in the store that was verified, and whether it had to be made: a step.
+
+    It writes nothing but what has the name of its contents: one who is late with it, or does it twice, does no harm.
+    """
+    package_id = own_package_id(work, track, lower_db=lower_db)
+    found = await find_package(work.store, track.recording_id, package_id)
+    if found is not None and not await _broken(work, [found], subject):
+        return found, False
+    order = await order_of(work, track, lower_db=lower_db, subject=subject)
+    return await _made(work, order, again=found is not None), True
 
 
 async def _live(store: ObjectStore, track_id: str) -> Package | None:

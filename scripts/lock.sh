@@ -13,6 +13,7 @@ lock() {
 
 lock run pyproject.toml
 lock build --group build
+lock dask pyproject.toml --extra dask --constraint requirements/run.txt
 lock dev pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt
 lock node --group node
 lock study pyproject.toml --group study --constraint requirements/run.txt --constraint requirements/build.txt

@@ -120,6 +120,12 @@ def _node_name(text: str) -> str:
     return text
 
 
+def _tcp(text: str) -> str:
+    if text and not re.fullmatch(r"(tcp|tls)://[^\s/]+:\d+", text):
+        raise ValueError("tcp://HOST:PORT or tls://HOST:PORT")
+    return text
+
+
 def _folder(text: str) -> str:
     if text and not Path(text).is_dir():
         raise ValueError("no such folder")
@@ -134,6 +140,8 @@ SETTINGS = (
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
     Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
     Setting("jobs", _whole(1, 1024), _PROCESSORS, "tracks worked on at the same time"),
+    Setting("engine", _one_of("local", "dask"), "local", "local: work in this process; dask: on a scheduler's workers"),
+    Setting("scheduler", _tcp, "", "where the Dask scheduler listens: tcp://HOST:PORT, or tls://HOST:PORT"),
     Setting(
         "loudness",
         _one_of("album", "track", "off"),
@@ -181,6 +189,12 @@ SETTINGS = (
     Setting("token_salt", _visible, "", "what is hashed into tokens besides, if a CDN's token has a salt", secret=True),
     Setting("s3_access_key", str, "", "access key of the S3 service", secret=True),
     Setting("s3_secret_key", str, "", "secret key of the S3 service", secret=True),
+    Setting(
+        "source_access_key", str, "", "access key of the S3 service of sources (default: s3_access_key)", secret=True
+    ),
+    Setting(
+        "source_secret_key", str, "", "secret key of the S3 service of sources (default: s3_secret_key)", secret=True
+    ),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 # What AWS tools read is understood too, after our own names.

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 
-from catalog.ledger import SourceStamp
 from ingest.plan import Group, Planned
-from model.errors import ObjectNotFound, PackageError
+from ingest.work import stamp_of
+from model.errors import ObjectNotFound, PackageError, SourceError
 from model.loudness import LoudnessMode
 from model.track import Track
 from packager.records import live_package, read_package, read_track
@@ -67,8 +67,8 @@ async def tell_plan(shop: Workshop, groups: Sequence[Group], output: Output, *, 
 
 async def _need(shop: Workshop, planned: Planned, *, album: bool, publish: bool) -> Need:
     try:
-        stamp = await asyncio.to_thread(SourceStamp.of, planned.source.path)
-    except OSError:
+        stamp = await asyncio.to_thread(stamp_of, planned.source)
+    except SourceError:
         return Need.NEW
     row = await asyncio.to_thread(shop.ingest.ledger.last, stamp.path)
     if row is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catalog.ledger import Outline
-from ingest.hear import hear
+from ingest.elsewhere import hear_by_engine
 from ingest.history import note_duplicate, note_failure, taken_before
 from ingest.keep import keep
 from ingest.levels import levels
@@ -129,7 +129,7 @@ class Intake:
         return TrackOutcome(source=member.source.name, status=Status.DONE)
 
     async def _hear(self, member: Member) -> None:
-        member.heard = await hear(self.shop.ingest, member.source)
+        member.heard = await hear_by_engine(self.shop.ingest, member.source)
         self.observer.notify(Rested(subject=member.source.name))
 
     async def _keep(self, member: Member) -> None:

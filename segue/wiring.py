@@ -14,6 +14,7 @@ from catalog.turns import Turns
 from discovery.search_open import open_postings
 from ingest.metadata.reader import Reader
 from ingest.metadata.sidecar import Sidecar
+from ingest.objects import Buckets
 from ingest.settings import IngestSettings
 from ingest.work import Ingest
 from model.errors import UsageError
@@ -26,6 +27,7 @@ from packager.settings import PackageSettings
 from protection.key_store import key_folder, load_keys
 from protection.keys import NO_KEYS, KeyRing
 from segue.config import Config
+from segue.engine import engagement
 from storage.address import FileAddress, parse_address
 from storage.base import ObjectStore
 from storage.open import S3Credentials, open_store
@@ -43,6 +45,7 @@ class Workshop:
     tool: Ffmpeg
     ingest: Ingest
     packaging: Packaging
+    jobs: int  # tracks worked on at the same time
 
 
 def store_url(config: Config) -> str:
@@ -57,6 +60,12 @@ def credentials(config: Config) -> S3Credentials | None:
     """The keys of the S3 service, None if there are none."""
     access, secret = config["s3_access_key"], config["s3_secret_key"]
     return S3Credentials(access_key=access, secret_key=secret) if access and secret else None
+
+
+def source_credentials(config: Config) -> S3Credentials | None:
+    """The keys of the S3 service that sources lie in: their own, else the store's."""
+    access, secret = config["source_access_key"], config["source_secret_key"]
+    return S3Credentials(access_key=access, secret_key=secret) if access and secret else credentials(config)
 
 
 def serving_limits(deadline_s: float) -> S3Limits:
@@ -137,13 +146,19 @@ async def workshop(
     sidecar: Sidecar | None = None,
     again: bool = False,
     dry_run: bool = False,
+    ledger: Ledger | None = None,
 ) -> AsyncIterator[Workshop]:
-    """Store, ledger, ffmpeg, readers of tags, and the two stages that work on tracks."""
+    """Store, ledger, ffmpeg, readers of tags, the engine, and the two stages that work on tracks.
+
+    `ledger` takes the place of the store's own, and is closed with the rest.
+    """
     protector = protector_of(config, create=not dry_run)
     ingest_settings, package_settings = ingest_settings_of(config, again=again), package_settings_of(config)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened_store(config))
-        ledger = stack.enter_context(Ledger(_catalog_path(config)))
+        ledger = stack.enter_context(ledger or Ledger(_catalog_path(config)))
+        buckets = await stack.enter_async_context(Buckets(source_credentials(config)))
+        engaged = await stack.enter_async_context(engagement(config, observer, again=again))
         reader = await stack.enter_async_context(Reader(processes=min(READERS_MAX, config["jobs"]), sidecar=sidecar))
         tool = await locate(config["ffmpeg"] or None)
         ingest = Ingest(
@@ -154,12 +169,20 @@ async def workshop(
             reader=reader,
             observer=observer,
             turns=Turns(),
+            engine=engaged.engine,
+            buckets=buckets,
         )
         slots = asyncio.Semaphore(config["jobs"])
         packaging = Packaging(
-            settings=package_settings, tool=tool, store=store, slots=slots, observer=observer, protector=protector
+            settings=package_settings,
+            tool=tool,
+            store=store,
+            slots=slots,
+            observer=observer,
+            protector=protector,
+            engine=engaged.engine,
         )
-        yield Workshop(store=store, tool=tool, ingest=ingest, packaging=packaging)
+        yield Workshop(store=store, tool=tool, ingest=ingest, packaging=packaging, jobs=engaged.jobs)
 
 
 def ingest_settings_of(config: Config, *, again: bool = False) -> IngestSettings:

@@ -85,6 +85,11 @@ class Reader:
     ) -> None:
         await self.close()
 
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether something besides the sources may say what they are."""
+        return self._sidecar is not None
+
     async def close(self) -> None:
         """End the children. Call it when no call is under way."""
         while child := self._rested():

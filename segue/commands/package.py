@@ -7,6 +7,7 @@ from packager.pipeline import package
 from segue.batch import run_batch
 from segue.commands.tracks import add_track_ids, chosen_tracks
 from segue.config import Config
+from segue.engine import SETTINGS as ENGINE
 from segue.loop import run_loop
 from segue.output import Output
 from segue.progress import Progress
@@ -14,7 +15,7 @@ from segue.wiring import Workshop, workshop
 
 HELP = "encode the ladder, cut, write playlists, verify, make live"
 PROTECTION = ("protect", "key_store", "key_rotation")
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "aac", "opus", "lossless", *PROTECTION)
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", *ENGINE, "aac", "opus", "lossless", *PROTECTION)
 EXAMPLE = "segue package --store file:store --opus 96,128"
 
 
@@ -38,7 +39,7 @@ async def _run(config: Config, track_ids: list[str], output: Output, *, repair: 
                 chosen,
                 lambda track_id: _package(shop, track_id, repair=repair),
                 name=lambda track_id: track_id,
-                jobs=config["jobs"],
+                jobs=shop.jobs,
                 observer=progress,
             )
         finally:

@@ -4,12 +4,14 @@ import argparse
 
 from segue.commands.sources import add_sources, run_sources
 from segue.config import Config
+from segue.engine import SETTINGS as ENGINE
 from segue.output import Output
 
 HELP = "ingest and package: from source files to live tracks"
 LADDER = ("aac", "opus", "lossless")
 PROTECTION = ("protect", "key_store", "key_rotation")
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", "loudness", "target", "true_peak", *LADDER, *PROTECTION)
+LOUDNESS = ("loudness", "target", "true_peak")
+SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", *ENGINE, *LOUDNESS, *LADDER, *PROTECTION)
 EXAMPLE = "segue publish ~/Music --store file:store --jobs 4 --report report.html"
 
 

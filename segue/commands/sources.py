@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,7 +35,11 @@ from storage.keys import art_key
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """SOURCE..., and how to go over them."""
     parser.add_argument(
-        "sources", nargs="+", type=Path, metavar="SOURCE", help="a music file, or a folder that is walked by name"
+        "sources",
+        nargs="+",
+        type=_source,
+        metavar="SOURCE",
+        help="a music file, a folder that is walked by name, or s3://bucket/prefix?endpoint=URL",
     )
     parser.add_argument(
         "--sidecar",
@@ -63,12 +67,12 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
 
 def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *, publish: bool) -> int:
     """Ingest, and with `publish` package, every source that was named or found; 1 if any failed."""
-    _check(arguments)
-    named: Sequence[Path] = arguments.sources
+    named: Sequence[Path] = [each for each in arguments.sources if isinstance(each, Path)]
+    urls: Sequence[str] = [each for each in arguments.sources if isinstance(each, str)]
+    _check(arguments, urls)
     sources = [] if arguments.watch else find_sources(named)
-    if not sources and not arguments.watch:
-        where = ", ".join(printable(each) for each in named)
-        raise UsageError("no music files found", subject=where, hint="name a file to try it anyway")
+    if not sources and not arguments.watch and not urls:
+        raise _nothing_found(map(printable, named))
     with ExitStack() as stack:
         session = _Session(
             config=config,
@@ -78,11 +82,22 @@ def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *
             sidecar=load_sidecar(arguments.sidecar) if arguments.sidecar else None,
             report=stack.enter_context(ReportWriter(arguments.report)) if arguments.report else None,
             done_to=done_folder(arguments.move_done, named) if arguments.move_done else None,
+            urls=urls,
         )
         return run_loop(session.run(sources))
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def _source(text: str) -> Path | str:
+    return text if text.startswith("s3:") else Path(text.removeprefix("file:") if text.startswith("file:") else text)
+
+
+def _nothing_found(where: Iterable[str]) -> UsageError:
+    return UsageError("no music files found", subject=", ".join(where), hint="name a file to try it anyway")
+
+
+def _check(arguments: argparse.Namespace, urls: Sequence[str]) -> None:
+    if urls and (arguments.watch or arguments.move_done):
+        raise UsageError("--watch and --move-done are for folders", subject=urls[0], hint="run it again, now and then")
     if arguments.watch and (arguments.dry_run or arguments.retry_failed):
         raise UsageError("--watch goes with neither --dry-run nor --retry-failed", hint="run them one after the other")
 
@@ -98,6 +113,7 @@ class _Session:
     sidecar: Sidecar | None
     report: ReportWriter | None
     done_to: Path | None
+    urls: Sequence[str] = ()
     started: float = field(default_factory=time.monotonic)
     reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -107,6 +123,7 @@ class _Session:
         again, dry_run = self.arguments.retry_failed, self.arguments.dry_run
         async with workshop(self.config, progress, sidecar=self.sidecar, again=again, dry_run=dry_run) as shop:
             try:
+                sources = [*sources, *await self._stored(shop)]
                 if self.arguments.watch:
                     async with aclosing(watched(self.arguments.sources)) as batches:
                         async for found in batches:
@@ -124,6 +141,13 @@ class _Session:
                 progress.close()
         return 1 if progress.failed else 0
 
+    async def _stored(self, shop: Workshop) -> list[Source]:
+        """The sources that are objects, each once."""
+        found = [source for url in self.urls for source in await shop.ingest.buckets.find(url)]
+        if self.urls and not found:
+            raise _nothing_found(self.urls)
+        return list({source.path: source for source in found}.values())
+
     async def _batch(
         self, shop: Workshop, sources: Sequence[Source], progress: Progress, *, wanted: Sequence[Source]
     ) -> None:
@@ -132,7 +156,7 @@ class _Session:
         try:
             intake = Intake(
                 shop=shop,
-                jobs=self.config["jobs"],
+                jobs=shop.jobs,
                 publish=self.publish,
                 observer=progress,
                 finished=partial(self._finished, shop),
@@ -148,7 +172,7 @@ class _Session:
 
     async def _plan(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> None:
         groups = await self._survey(shop, sources, progress)
-        await tell_plan(shop, groups, self.output, jobs=self.config["jobs"], publish=self.publish)
+        await tell_plan(shop, groups, self.output, jobs=shop.jobs, publish=self.publish)
 
     async def _survey(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> list[Group]:
         if self.sidecar is not None:

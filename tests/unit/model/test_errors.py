@@ -28,6 +28,7 @@ def test_exit_statuses_are_the_contract_of_the_command_line() -> None:
         "usage": 2,
         "interrupted": 130,
         **dict.fromkeys(("tool-missing", "key-missing", "key-malformed", "key-store-unsafe"), 3),
+        **dict.fromkeys(("engine-unavailable", "engine-mismatch"), 3),
     }
 
 

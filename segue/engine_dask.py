@@ -1,0 +1,159 @@
+"""`--engine dask`: steps done by the workers of a Dask scheduler.
+
+What is under way is bounded here, whatever the caller does; a future is released as soon as it is done. Nothing that
+the scheduler or a worker holds is needed to go on: a lost step is submitted again, and what it had written has the name
+of its contents.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import dask.config
+from distributed import Client, Future, KilledWorker
+from distributed.client import FutureCancelledError
+
+from avtool.locate import locate
+from ingest.work import Ingest
+from model.errors import EngineMismatch, EngineUnavailable, WorkersLost
+from model.events import Observer, Stage, StageStarted
+from packager.order import Packaging
+from segue.config import Config
+from segue.engine import scheduler_address
+from segue.engine_kit import Kit, check_recipe, kit_of, recipe_of
+from segue.engine_worker import Own, recipe_here, run_step
+
+RESOURCE = "encode"  # a worker has as many as it may do steps at once
+CONNECT_S = 10.0
+LOOK_S = 0.1
+RETURN_S = 120.0  # how long to wait for a scheduler that went away
+WORKERS_S = 60.0  # how long to wait for the first worker
+TRIES_MAX = 5  # how often a step is submitted again after a scheduler was lost
+WINDOW_PER_SLOT = 2  # steps under way for each that runs: nobody waits for the coordinator
+_START_HINT = "start `segue scheduler`, and `segue worker` on every machine; see docs/operations.md, Many machines"
+_AGAIN_HINT = "run the same command again: what is done is not done twice"
+
+# Sampling the stacks of programs that wait for ffmpeg tells nobody anything.
+dask.config.set({"distributed.worker.profile.enabled": False})
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+class DaskEngine:
+    """An `Engine` on the workers of a scheduler, at most `window` steps under way."""
+
+    def __init__(self, client: Client, kit: Kit, window: int) -> None:
+        self._client = client
+        self._kit = kit
+        self.window = window
+        self._free = asyncio.Semaphore(window)
+
+    def submit(
+        self, step: Callable[Given, Coroutine[Any, Any, Result]], /, *args: Given.args, **kwargs: Given.kwargs
+    ) -> Awaitable[Result]:
+        """What the step returns or raises, from whichever worker does it; see `Engine`."""
+        return self._done(step, tuple(_own(each) for each in args), kwargs)
+
+    async def _done(self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        async with self._free:
+            for _ in range(TRIES_MAX):
+                try:
+                    return await self._once(step, args, kwargs)
+                except FutureCancelledError:  # the scheduler that knew of it is gone
+                    await self._returned()
+            raise EngineUnavailable("the scheduler was lost again and again", hint=_AGAIN_HINT)
+
+    async def _once(self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        future: Future = self._client.submit(
+            run_step,
+            self._kit,
+            step,
+            args,
+            kwargs,
+            key=f"{step.__name__}-{uuid.uuid4().hex}",
+            pure=False,
+            resources={RESOURCE: 1},
+        )
+        try:
+            return await future
+        except KilledWorker as error:
+            hint = "see the workers' logs: killed for memory, most often; then run the same command again"
+            raise WorkersLost("every worker that tried it ended", subject=step.__name__, hint=hint) from error
+        except asyncio.CancelledError:
+            await asyncio.shield(self._client.cancel([future], force=True))
+            raise
+        finally:
+            future.release()
+
+    async def _returned(self) -> None:
+        """Wait until the client has a scheduler again."""
+        for _ in range(round(2 * RETURN_S / LOOK_S)):
+            if self._client.status != "connecting":
+                break
+            await asyncio.sleep(LOOK_S)
+        if self._client.status != "running":
+            raise EngineUnavailable("the scheduler went away and did not come back", hint=_AGAIN_HINT)
+
+
+@asynccontextmanager
+async def connected(config: Config, observer: Observer, *, again: bool, jobs: int | None) -> AsyncIterator[DaskEngine]:
+    """An engine on the scheduler that was named, whose workers have our versions. `jobs` is its window; None: twice
+    what the workers that are there can do at once."""
+    address = scheduler_address(config)
+    recipe = recipe_of(await locate(config["ffmpeg"] or None))
+    async with connection(address) as client:
+        slots = await _slots(client, address)
+        for worker, theirs in (await client.run(recipe_here, on_error="return")).items():
+            check_answer(theirs, recipe, worker)
+        topic = f"segue-{uuid.uuid4().hex}"
+        client.subscribe_topic(topic, lambda event: _tell(observer, event))
+        kit = kit_of(config, again=again, recipe=recipe, topic=topic)
+        yield DaskEngine(client, kit, jobs or WINDOW_PER_SLOT * slots)
+
+
+@asynccontextmanager
+async def connection(address: str) -> AsyncIterator[Client]:
+    """A client of the scheduler. Raises EngineUnavailable."""
+    try:
+        client = await Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError) as error:
+        raise EngineUnavailable(f"no scheduler there ({error})", subject=address, hint=_START_HINT) from error
+    client._timeout = RETURN_S  # from now on it is how long it tries to come back
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def check_answer(theirs: object, ours: str, worker: str) -> None:
+    """Raise EngineMismatch unless a worker answered with our recipe."""
+    if not isinstance(theirs, str):
+        hint = "run `segue doctor` there, and start its worker with `segue worker`"
+        raise EngineMismatch(f"the worker cannot tell its versions ({theirs})", subject=worker, hint=hint)
+    check_recipe(theirs, ours, subject=worker)
+
+
+async def _slots(client: Client, address: str) -> int:
+    """How many steps the workers can do at once. Raises EngineUnavailable if there are none for too long."""
+    for _ in range(round(WORKERS_S)):
+        info = await client.scheduler.identity(n_workers=-1)
+        workers = info["workers"].values()
+        slots = sum(int(worker["resources"].get(RESOURCE, 0)) for worker in workers)
+        if slots:
+            return slots
+        await asyncio.sleep(1.0)
+    raise EngineUnavailable("the scheduler has no workers of ours", subject=address, hint=_START_HINT)
+
+
+def _own(value: object) -> object:
+    if isinstance(value, Ingest):
+        return Own.INGEST
+    return Own.PACKAGING if isinstance(value, Packaging) else value
+
+
+def _tell(observer: Observer, event: tuple[float, Any]) -> None:
+    subject, stage = event[1]
+    observer.notify(StageStarted(subject=subject, stage=Stage(stage)))

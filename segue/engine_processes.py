@@ -1,0 +1,73 @@
+"""The two long-running processes of `--engine dask`: the scheduler, and on every machine a worker."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+
+import dask.config
+from distributed import Nanny, Scheduler
+
+from segue.engine_dask import RESOURCE, check_answer, connection
+from segue.engine_worker import recipe_here
+
+WORKER_TTL_S = 60  # a worker that was not heard of for so long is given up, and its steps are given to others
+STOP_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+async def run_scheduler(address: str, *, ready: Callable[[str], None]) -> None:
+    """Listen at `address` until SIGTERM or SIGINT. Raises OSError if it is taken."""
+    ttl = dask.config.get("distributed.scheduler.worker-ttl")
+    if ttl == "5 minutes":  # Dask's default, which nobody chose
+        ttl = f"{WORKER_TTL_S}s"
+    protocol, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
+    with dask.config.set({"distributed.scheduler.worker-ttl": ttl, "distributed.scheduler.http.routes": []}):
+        async with Scheduler(
+            host=host, port=int(port), protocol=protocol, dashboard=False, dashboard_address="127.0.0.1:0"
+        ) as scheduler:
+            ready(scheduler.address)
+            await _signalled()
+
+
+async def run_worker(
+    address: str, *, slots: int, memory_limit: str, environment: Mapping[str, str], ready: Callable[[str], None]
+) -> None:
+    """Do steps, `slots` at once, for the scheduler at `address`, until SIGTERM or SIGINT.
+
+    A process of its own does them; it is started again if it ends. Raises EngineUnavailable, or EngineMismatch if the
+    workers that are there have other versions.
+    """
+    await _check_join(address)
+    async with Nanny(
+        address,
+        nthreads=slots,
+        resources={RESOURCE: slots},
+        memory_limit=memory_limit,
+        env={**environment},
+        dashboard=False,
+        death_timeout=None,
+    ) as nanny:
+        ready(str(nanny.worker_address))
+        await _signalled()
+        await nanny.close(timeout=STOP_S)
+
+
+async def _check_join(address: str) -> None:
+    """Raise EngineMismatch if this machine would make other bytes than one that works there."""
+    async with connection(address) as client:
+        info = await client.scheduler.identity(n_workers=-1)
+        for worker in list(info["workers"])[:1]:
+            theirs = (await client.run(recipe_here, workers=[worker], on_error="return")).get(worker)
+            if isinstance(theirs, str):  # one that is just going away tells nothing
+                check_answer(theirs, await recipe_here(), worker)
+
+
+async def _signalled() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
