@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 import dask.config
 from distributed import Nanny, Scheduler
 
+from model.errors import EngineUnavailable
 from segue.engine_dask import RESOURCE, check_answer, connection
 from segue.engine_worker import recipe_here
 
 WORKER_TTL_S = 60  # a worker that was not heard of for so long is given up, and its steps are given to others
 STOP_S = 10.0
+REJOIN_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +43,31 @@ async def run_worker(
     workers that are there have other versions.
     """
     await _check_join(address)
-    async with Nanny(
-        address,
-        nthreads=slots,
-        resources={RESOURCE: slots},
-        memory_limit=memory_limit,
-        env={**environment},
-        dashboard=False,
-        death_timeout=None,
-    ) as nanny:
-        ready(str(nanny.worker_address))
-        await _signalled()
-        await nanny.close(timeout=STOP_S)
+    signalled = asyncio.create_task(_signalled())
+    while not signalled.done():
+        async with Nanny(
+            address,
+            nthreads=slots,
+            resources={RESOURCE: slots},
+            memory_limit=memory_limit,
+            env={**environment},
+            dashboard=False,
+        ) as nanny:
+            ready(str(nanny.worker_address))
+            ended = asyncio.create_task(nanny.finished())
+            await asyncio.wait([signalled, ended], return_when=asyncio.FIRST_COMPLETED)
+            await nanny.close(timeout=STOP_S)
+            await ended
+        while not signalled.done() and not await _joins(address):  # the scheduler went away: wait for the next one
+            await asyncio.wait([signalled], timeout=REJOIN_S)
+
+
+async def _joins(address: str) -> bool:
+    try:
+        await _check_join(address)
+    except EngineUnavailable:
+        return False
+    return True
 
 
 async def _check_join(address: str) -> None:

@@ -1,0 +1,162 @@
+"""A scheduler and workers on loopback, as an operator starts them; each a process of its own that a test may end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.command import command, environment
+
+READY_S = 60.0
+QUICK = {  # what shortens waiting; the same settings serve an operator in another measure
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "4s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+}
+
+
+def free_port() -> int:
+    """A port that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], object], *, seconds: float = 60.0, what: str = "it") -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not happen in {seconds} s"
+        time.sleep(0.02)
+
+
+@dataclass
+class Process:
+    """A running command. `stop` ends it well, `kill` with all its children and at once."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def stop(self) -> int:
+        """Ctrl-C; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """As a power cut does it: the whole process group."""
+        self.signal(signal.SIGKILL)
+        self.process.wait(30)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process and all its children."""
+        for pid in descendants(self.process.pid):
+            _send(pid, number)
+        _send(self.process.pid, number)
+
+    def children(self, name: str) -> list[int]:
+        """The ids of its descendants whose command line holds `name`."""
+        return [pid for pid in descendants(self.process.pid) if name in _command_line(pid)]
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        """What it said on stdout so far."""
+        found = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in found if line.startswith("{")]
+
+
+@dataclass
+class Cluster:
+    """Starts processes in `folder`, which is their home too; all are ended with it."""
+
+    folder: Path
+    environ: dict[str, str]
+    stack: ExitStack
+    port: int = field(default_factory=free_port)
+
+    @property
+    def address(self) -> str:
+        """Of the scheduler."""
+        return f"tcp://127.0.0.1:{self.port}"
+
+    @property
+    def engine(self) -> tuple[str, ...]:
+        """The flags of a batch that works here."""
+        return ("--engine", "dask", "--scheduler", self.address)
+
+    def scheduler(self) -> Process:
+        """A scheduler that is ready."""
+        return self._ready(self.start("scheduler", "--scheduler", self.address))
+
+    def worker(self, *arguments: str, slots: int = 1, prefix: tuple[str, ...] = (), **more: str) -> Process:
+        """A worker that has joined."""
+        words = ("worker", "--scheduler", self.address, "--jobs", str(slots), *arguments)
+        return self._ready(self.start(*words, prefix=prefix, **more))
+
+    def start(self, *arguments: str, prefix: tuple[str, ...] = (), **more: str) -> Process:
+        """A command of ours."""
+        log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
+        with log.open("wb") as output, log.with_name(f"err-{log.name}").open("wb") as errors:
+            process = subprocess.Popen(
+                [*prefix, *command(*arguments)],
+                cwd=self.folder,
+                env={**environment(self.folder), **QUICK, **self.environ, **more},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+        running = Process(process, log)
+        self.stack.callback(running.kill)
+        return running
+
+    def _ready(self, process: Process) -> Process:
+        def ready() -> bool:
+            errors = process.log.with_name(f"err-{process.log.name}")
+            assert process.process.poll() is None, errors.read_text()
+            return any(line["event"] == "ready" for line in process.lines)
+
+        until(ready, seconds=READY_S, what="the start of a process")
+        return process
+
+
+@contextmanager
+def cluster(folder: Path, **environ: str) -> Iterator[Cluster]:
+    """Nothing runs yet; what is started is gone at the end."""
+    with ExitStack() as stack:
+        yield Cluster(folder, environ, stack)
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below this one, as they are now."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(each.read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid:
+            child = int(each.parent.name)
+            found += [child, *descendants(child)]
+    return found
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
