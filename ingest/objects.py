@@ -84,7 +84,7 @@ def source_of(stored: SourceObject) -> Source:
     address = parse_address(stored.bucket)
     assert isinstance(address, S3Address)
     parts = [part for part in stored.key.split("/") if part not in ("", ".", "..")]
-    return Source(path=Path("/", f"{address.bucket}@{address.endpoint}", *parts), object=stored)
+    return Source(path=Path("/", address.bucket, *parts), object=stored)
 
 
 def object_at(place: bytes) -> SourceObject | None:

@@ -146,7 +146,7 @@ class _Session:
         found = [source for url in self.urls for source in await shop.ingest.buckets.find(url)]
         if self.urls and not found:
             raise _nothing_found(self.urls)
-        return list({source.path: source for source in found}.values())
+        return list(dict.fromkeys(found))
 
     async def _batch(
         self, shop: Workshop, sources: Sequence[Source], progress: Progress, *, wanted: Sequence[Source]

@@ -1,0 +1,114 @@
+"""`--engine dask` and sources in a bucket: other places to work and to read from, the same bytes in the store."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.s3_server import S3Server, running_server
+from tests.e2e.test_batches import song
+from tests.support.cluster import cluster
+from tests.support.command import SHORT_LADDER, Ran, objects, segue
+
+STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
+LADDER = SHORT_LADDER[:-2]
+FOLDER = "Sigur Rós – live, & more"
+
+
+def music(folder: Path) -> None:
+    """Two songs of an album, and one that has nothing but its name; named as people name them."""
+    for number in (1, 2):
+        tags = {"title": f"Song {number}", "album": "Album", "artist": "A", "tracknumber": str(number)}
+        song(folder / "music" / FOLDER / f"0{number} Ágætis.flac", seed=number, **tags)
+    song(folder / "music" / "Some Artist - A Song.flac", seed=3)
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A service whose bucket holds the music below `music`, and what is none."""
+    folder = tmp_path_factory.mktemp("masters")
+    music(folder)
+    with running_server() as server:
+        client = server.client()
+        for path in sorted((folder / "music").rglob("*.flac")):
+            client.fput_object(server.bucket, f"music/{path.relative_to(folder / 'music')}", str(path))
+        client.fput_object(server.bucket, "music/notes.txt", __file__)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What the same music in a folder gives."""
+    folder = tmp_path_factory.mktemp("published")
+    music(folder)
+    done = segue("publish", "music", *STORE, *LADDER, cwd=folder)
+    assert done.summary == {"done": 3, "skipped": 0, "failed": 0}, done.stderr
+    return objects(folder / "store")
+
+
+def keys_of(server: S3Server) -> dict[str, str]:
+    """What an operator exports where sources are read."""
+    keys = server.writer
+    return {"SEGUE_SOURCE_ACCESS_KEY": keys.access_key, "SEGUE_SOURCE_SECRET_KEY": keys.secret_key}
+
+
+def from_bucket(server: S3Server, cwd: Path, *arguments: str) -> Ran:
+    """Publish what is in the bucket."""
+    return segue("publish", server.url("music"), *STORE, *LADDER, *arguments, cwd=cwd, **keys_of(server))
+
+
+def test_sources_in_a_bucket_give_the_same_bytes_and_are_read_once(
+    bucket: S3Server, published: dict[str, bytes], tmp_path: Path
+) -> None:
+    """As from a folder; a second run reads no source, for their entity tags are what they were."""
+    done = from_bucket(bucket, tmp_path)
+    assert done.summary == {"done": 3, "skipped": 0, "failed": 0}, done.stderr
+    assert objects(tmp_path / "store") == published
+    again = from_bucket(bucket, tmp_path, "--scratch", "/proc")  # where nothing can be copied to
+    assert again.summary == {"done": 0, "skipped": 3, "failed": 0}, again.stderr
+    assert objects(tmp_path / "store") == published
+
+
+def test_an_object_that_was_replaced_is_taken_anew(bucket: S3Server, tmp_path: Path) -> None:
+    """Its entity tag tells; the other sources are left alone."""
+    client = bucket.client()
+    path = song(tmp_path / "song.flac", seed=20, title="Other")
+    client.fput_object(bucket.bucket, "changing/1.flac", str(path))
+    client.fput_object(bucket.bucket, "changing/2.flac", str(song(tmp_path / "two.flac", seed=21, title="Two")))
+
+    def publish() -> Ran:
+        where = bucket.url("changing")
+        return segue("publish", where, *STORE, *LADDER, cwd=tmp_path, **keys_of(bucket))
+
+    assert publish().summary == {"done": 2, "skipped": 0, "failed": 0}
+    client.fput_object(bucket.bucket, "changing/1.flac", str(song(tmp_path / "new.flac", seed=22, title="New")))
+    second = publish()
+    assert second.summary == {"done": 1, "skipped": 1, "failed": 0}, second.stderr
+    assert second.outcomes["1.flac"]["title"] == "New"
+
+
+def test_dask_works_on_sources_in_a_bucket_and_gives_the_same_bytes(
+    bucket: S3Server, published: dict[str, bytes], tmp_path: Path
+) -> None:
+    """Workers need the URLs and their keys; commands end as with --engine local, and tell the same."""
+    with cluster(tmp_path, **keys_of(bucket)) as machines:
+        machines.scheduler()
+        worker = machines.worker(slots=2)
+        done = from_bucket(bucket, tmp_path, *machines.engine)
+        assert done.summary == {"done": 3, "skipped": 0, "failed": 0}, done.stderr
+        assert objects(tmp_path / "store") == published
+        again = from_bucket(bucket, tmp_path, *machines.engine)
+        assert again.summary == {"done": 0, "skipped": 3, "failed": 0}, again.stderr
+        tracks = segue("package", *STORE, "--aac", "96", "--opus", "", *machines.engine, cwd=tmp_path)
+        assert tracks.summary == {"done": 3, "skipped": 0, "failed": 0}, tracks.stderr
+        assert worker.stop() == 0
+
+
+def test_without_credentials_or_music_the_command_says_so(bucket: S3Server, tmp_path: Path) -> None:
+    """Exit status 2 and a hint; nothing was made."""
+    nothing = segue("publish", bucket.url("no/such"), *STORE, cwd=tmp_path, **keys_of(bucket))
+    anonymous = segue("publish", bucket.url("music"), *STORE, cwd=tmp_path)
+    assert [nothing.status, anonymous.status] == [2, 2]
+    assert "SEGUE_SOURCE_ACCESS_KEY" in json.dumps(anonymous.lines)
+    assert not (tmp_path / "store").exists()
