@@ -3,7 +3,6 @@
 A reader looks all through: what is live is whole at every moment, and no track goes back to a package that it had left.
 """
 
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.e2e.test_batches import song
 from tests.support.cluster import Cluster, Process, cluster, until
 from tests.support.command import SHORT_LADDER, objects, segue
 from tests.support.polled import Seen, polled
+from tests.support.proxy import wire
 
 TRACKS = 4
 SECONDS = 1.5
@@ -106,4 +106,106 @@ def test_a_worker_is_killed_while_it_encodes_and_another_while_it_uploads(
         second.kill()
         machines.worker()
         assert end_of(batch) == 0
+    check(machines, seen, undisturbed)
+
+
+def test_a_worker_is_cut_off_from_the_scheduler_and_goes_on_writing(
+    machines: Cluster, undisturbed: dict[str, bytes]
+) -> None:
+    """Its step is given to another; what it writes all the same has the name of its contents, and makes nothing live."""
+    machines.scheduler()
+    store = machines.folder / "store"
+    with wire(machines.port) as network, polled(store) as seen:
+        apart = machines.worker(port=network.port)
+        batch = machines.start(*PUBLISH, *machines.engine)
+        until(lambda: encoding(apart), what="an encode")
+        network.cut()
+        machines.worker()
+        assert end_of(batch) == 0
+        until(lambda: not encoding(apart), what="the end of an encode that nobody waits for")
+        network.mend()
+    check(machines, seen, undisturbed)
+
+
+def test_the_scheduler_is_killed_and_another_takes_its_place(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+    """Worker and batch come back to it, and what was under way is submitted again."""
+    first = machines.scheduler()
+    worker = machines.worker()
+    with polled(machines.folder / "store") as seen:
+        batch = machines.start(*PUBLISH, *machines.engine)
+        until(lambda: encoding(worker), what="an encode")
+        first.kill()
+        machines.scheduler()
+        assert end_of(batch) == 0
+    check(machines, seen, undisturbed)
+
+
+def test_the_coordinator_is_killed_and_the_batch_is_run_again(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+    """The steps that were under way are taken back, and the second run finds what the first had done."""
+    machines.scheduler()
+    worker = machines.worker()
+    with polled(machines.folder / "store") as seen:
+        batch = machines.start(*PUBLISH, *machines.engine)
+        until(lambda: encoding(worker), what="an encode")
+        batch.kill()
+        run_again(machines)
+    check(machines, seen, undisturbed)
+
+
+def test_the_batch_is_interrupted_and_its_steps_end(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+    """Ctrl-C is exit status 130, and no worker goes on with what nobody wants any more."""
+    machines.scheduler()
+    worker = machines.worker()
+    with polled(machines.folder / "store") as seen:
+        batch = machines.start(*PUBLISH, *machines.engine)
+        until(lambda: encoding(worker), what="an encode")
+        assert batch.stop() == 130
+        until(lambda: not encoding(worker), seconds=10, what="the end of the encode")
+        run_again(machines)
+    check(machines, seen, undisturbed)
+
+
+def test_the_store_goes_away_and_comes_back(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+    """Tracks fail meanwhile, each with its reason; the next run makes what is missing."""
+    machines.scheduler()
+    worker = machines.worker()
+    store, away = machines.folder / "store", machines.folder / "away"
+    with polled(store) as seen:
+        batch = machines.start(*PUBLISH, *machines.engine)
+        until(lambda: encoding(worker), what="an encode")
+        store.rename(away)
+        store.write_bytes(b"")  # as a share that is not mounted: nothing can be written below it
+        assert end_of(batch) == 1
+        failed = [line["code"] for line in batch.lines if line["event"] == "track" and line["status"] == "failed"]
+        assert failed and set(failed) <= {"storage-error", "storage-unavailable", "storage-denied", "object-not-found"}
+        store.unlink()
+        away.rename(store)
+        run_again(machines)
+    check(machines, seen, undisturbed)
+
+
+def test_the_disk_of_a_worker_is_full(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+    """What was to be made there fails with a reason; with room again the next run makes it."""
+    machines.scheduler()
+    full = machines.worker(prefix=("prlimit", "--fsize=20000"))  # no file may grow past that, as on a full disk
+    with polled(machines.folder / "store") as seen:
+        batch = machines.start(*PUBLISH, *machines.engine)
+        assert end_of(batch) == 1
+        failed = [line for line in batch.lines if line["event"] == "track" and line["status"] == "failed"]
+        assert failed and all(line["code"] and line["hint"] for line in failed)
+        full.kill()
+        machines.worker()
+        done = segue(*PUBLISH, *machines.engine, cwd=machines.folder)
+        assert done.status == 0, done.stderr
+    check(machines, seen, undisturbed)
+
+
+def test_two_coordinators_work_on_the_same_batch(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+    """Each with a ledger of its own: both end well, and nothing is live twice."""
+    machines.scheduler()
+    machines.worker(slots=2)
+    other = tuple(word.replace("catalog.", "another.") for word in PUBLISH)
+    with polled(machines.folder / "store") as seen:
+        batches = [machines.start(*words, *machines.engine) for words in (PUBLISH, other)]
+        assert [end_of(batch) for batch in batches] == [0, 0]
     check(machines, seen, undisturbed)

@@ -95,9 +95,12 @@ class Cluster:
         """A scheduler that is ready."""
         return self._ready(self.start("scheduler", "--scheduler", self.address))
 
-    def worker(self, *arguments: str, slots: int = 1, prefix: tuple[str, ...] = (), **more: str) -> Process:
-        """A worker that has joined."""
-        words = ("worker", "--scheduler", self.address, "--jobs", str(slots), *arguments)
+    def worker(
+        self, *arguments: str, slots: int = 1, port: int = 0, prefix: tuple[str, ...] = (), **more: str
+    ) -> Process:
+        """A worker that has joined, the scheduler at `port` if that is not where it really is."""
+        address = f"tcp://127.0.0.1:{port or self.port}"
+        words = ("worker", "--scheduler", address, "--jobs", str(slots), *arguments)
         return self._ready(self.start(*words, prefix=prefix, **more))
 
     def start(self, *arguments: str, prefix: tuple[str, ...] = (), **more: str) -> Process:
