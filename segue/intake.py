@@ -208,7 +208,7 @@ async def survey(shop: Workshop, sources: Sequence[Source], observer: Observer, 
             observer.notify(progress)
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(SURVEYORS):
+        for _ in range(max(SURVEYORS, shop.jobs)):
             tasks.create_task(surveyor())
     return grouped(sources, [outlines[position] for position in range(len(sources))])
 
