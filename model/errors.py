@@ -329,7 +329,6 @@ class WorkersLost(EngineError):
     """One worker after the other ended while it did the same step."""
 
     code = "workers-lost"
-    retryable = True
 
 
 class CatalogError(PipelineError):

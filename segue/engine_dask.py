@@ -35,8 +35,9 @@ WINDOW_PER_SLOT = 2  # steps under way for each that runs: nobody waits for the 
 _START_HINT = "start `segue scheduler`, and `segue worker` on every machine; see docs/operations.md, Many machines"
 _AGAIN_HINT = "run the same command again: what is done is not done twice"
 
-# Sampling the stacks of programs that wait for ffmpeg tells nobody anything.
-dask.config.set({"distributed.worker.profile.enabled": False})
+# Sampling the stacks of programs that wait for ffmpeg tells nobody anything; and of the messages that it sent, each end
+# keeps the last 1,000 batches, 3 kB a step, for people who debug Dask.
+dask.config.set({"distributed.worker.profile.enabled": False, "distributed.admin.low-level-log-length": 20})
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

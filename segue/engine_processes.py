@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 import dask.config
 from distributed import Nanny, Scheduler
 
+from avtool.locate import locate
 from model.errors import EngineUnavailable
 from segue.engine_dask import RESOURCE, check_answer, connection
+from segue.engine_kit import recipe_of
 from segue.engine_worker import recipe_here
 
 WORKER_TTL_S = 60  # a worker that was not heard of for so long is given up, and its steps are given to others
@@ -42,7 +44,8 @@ async def run_worker(
     A process of its own does them; it is started again if it ends. Raises EngineUnavailable, or EngineMismatch if the
     workers that are there have other versions.
     """
-    await _check_join(address)
+    recipe = recipe_of(await locate(environment.get("SEGUE_FFMPEG")))
+    await _check_join(address, recipe)
     signalled = asyncio.create_task(_signalled())
     while not signalled.done():
         async with Nanny(
@@ -58,26 +61,27 @@ async def run_worker(
             await asyncio.wait([signalled, ended], return_when=asyncio.FIRST_COMPLETED)
             await nanny.close(timeout=STOP_S)
             await ended
-        while not signalled.done() and not await _joins(address):  # the scheduler went away: wait for the next one
+        # The scheduler went away: wait for the next one.
+        while not signalled.done() and not await _joins(address, recipe):
             await asyncio.wait([signalled], timeout=REJOIN_S)
 
 
-async def _joins(address: str) -> bool:
+async def _joins(address: str, recipe: str) -> bool:
     try:
-        await _check_join(address)
+        await _check_join(address, recipe)
     except EngineUnavailable:
         return False
     return True
 
 
-async def _check_join(address: str) -> None:
+async def _check_join(address: str, recipe: str) -> None:
     """Raise EngineMismatch if this machine would make other bytes than one that works there."""
     async with connection(address) as client:
         info = await client.scheduler.identity(n_workers=-1)
         for worker in list(info["workers"])[:1]:
             theirs = (await client.run(recipe_here, workers=[worker], on_error="return")).get(worker)
             if isinstance(theirs, str):  # one that is just going away tells nothing
-                check_answer(theirs, await recipe_here(), worker)
+                check_answer(theirs, recipe, worker)
 
 
 async def _signalled() -> None:

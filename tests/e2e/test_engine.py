@@ -19,8 +19,8 @@ FOLDER = "Sigur Rós – live, & more"
 def music(folder: Path) -> None:
     """Two songs of an album, and one that has nothing but its name; named as people name them."""
     for number in (1, 2):
-        tags = {"title": f"Song {number}", "album": "Album", "artist": "A", "tracknumber": str(number)}
-        song(folder / "music" / FOLDER / f"0{number} Ágætis.flac", seed=number, **tags)
+        path = folder / "music" / FOLDER / f"0{number} Ágætis.flac"
+        song(path, seed=number, title=f"Song {number}", album="Album", artist="A", tracknumber=str(number))
     song(folder / "music" / "Some Artist - A Song.flac", seed=3)
 
 

@@ -112,7 +112,7 @@ def test_a_worker_is_killed_while_it_encodes_and_another_while_it_uploads(
 def test_a_worker_is_cut_off_from_the_scheduler_and_goes_on_writing(
     machines: Cluster, undisturbed: dict[str, bytes]
 ) -> None:
-    """Its step is given to another; what it writes all the same has the name of its contents, and makes nothing live."""
+    """Its step is given to another; what it writes all the same makes nothing live."""
     machines.scheduler()
     store = machines.folder / "store"
     with wire(machines.port) as network, polled(store) as seen:
