@@ -46,7 +46,7 @@ async def hear_by_engine(work: Ingest, source: Source) -> Heard:
         raise noted.result
     heard = noted.result
     if work.reader.has_sidecar and not noted.with_sidecar:
-        async with work.buckets.at_hand(source, work.settings.scratch_dir) as here:
+        async with work.buckets.at_hand(source, work.settings) as here:
             heard = replace(heard, around=await work.reader.read(here, sha256=heard.info.sha256))
     return heard
 
@@ -56,7 +56,7 @@ async def hear_noting(work: Ingest, source: Source, notes: Notes) -> Noted:
     place = ledger_place(source)
     await _note(work, place, notes)
     try:
-        async with work.buckets.at_hand(source, work.settings.scratch_dir) as here:
+        async with work.buckets.at_hand(source, work.settings) as here:
             result: Heard | SourceError = replace(await hear(work, here), source=source)
     except SourceError as error:
         result = error

@@ -237,7 +237,7 @@ async def _at_hand(
     """A source and its neighbours as files of this machine."""
 
     async def here(track: Heard) -> Heard:
-        opening = work.buckets.at_hand(track.source, work.settings.scratch_dir)
+        opening = work.buckets.at_hand(track.source, work.settings)
         return replace(track, source=await stack.enter_async_context(opening))
 
     if place is not None:
@@ -276,7 +276,7 @@ async def _put_art(work: Ingest, heard: Heard) -> None:
             await work.store.head(art_key(art.art_id, side))
         except ObjectNotFound:
             if not art.pictures:  # the store has lost what the ledger knows
-                async with work.buckets.at_hand(heard.source, work.settings.scratch_dir) as here:
+                async with work.buckets.at_hand(heard.source, work.settings) as here:
                     art = (await work.reader.read(here, sha256=heard.info.sha256)).art
             key = art_key(art.art_id, side)
             await work.store.put(key, art.pictures[side], media_type="image/jpeg", cache_control=IMMUTABLE)

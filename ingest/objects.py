@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from avtool.scratch import scratch_folder
-from ingest.scan import AUDIO_SUFFIXES, Source, SourceObject, changed
+from ingest.scan import AUDIO_SUFFIXES, Source, SourceObject, changed, check_size
+from ingest.settings import IngestSettings
 from model.errors import UsageError
 from storage.address import S3Address, S3Credentials, parse_address
 from storage.foreign import ForeignBucket, ForeignObject
@@ -61,16 +62,17 @@ class Buckets:
         return replace(found, size_bytes=state.size_bytes, etag=state.etag) if state else None
 
     @asynccontextmanager
-    async def at_hand(self, source: Source, scratch_dir: str | None) -> AsyncIterator[Source]:
+    async def at_hand(self, source: Source, settings: IngestSettings) -> AsyncIterator[Source]:
         """The source as a file of this machine: itself, or a copy in scratch that keeps the names of its folders.
 
-        Raises SourceChanged if it is no longer the object that was listed, StorageError for a full disk.
+        Raises SourceChanged if it is no longer the object that was listed, SourceTooLong, StorageError for a full disk.
         """
         if source.object is None or source.copied:
             yield source
             return
         stored = source.object
-        async with scratch_folder(scratch_dir) as scratch:
+        check_size(source, stored.size_bytes, bytes_max=settings.source_bytes_max)
+        async with scratch_folder(settings.scratch_dir) as scratch:
             target = scratch.joinpath(*source.path.parts[1:])
             target.parent.mkdir(parents=True)
             wanted = ForeignObject(key=stored.key, size_bytes=stored.size_bytes, etag=stored.etag)

@@ -63,7 +63,7 @@ async def outlined(work: Ingest, source: Source, *, remembered: bool = True) -> 
 
 async def describe(work: Ingest, source: Source) -> Described:
     """Tags and length of a source: a step. Raises StorageError or SourceChanged for an object."""
-    async with work.buckets.at_hand(source, work.settings.scratch_dir) as here:
+    async with work.buckets.at_hand(source, work.settings) as here:
         return await work.reader.describe(here)
 
 

@@ -152,12 +152,17 @@ def check_file(source: Source, *, bytes_max: int) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         hint = "folders, pipes, sockets and devices are not read; name a file"
         raise SourceUnsupported("not a plain file", subject=source.name, hint=hint)
-    if status.st_size == 0:
+    check_size(source, status.st_size, bytes_max=bytes_max)
+    return status
+
+
+def check_size(source: Source, size_bytes: int, *, bytes_max: int) -> None:
+    """Raise SourceEmpty or SourceTooLong for what need not be opened."""
+    if size_bytes == 0:
         raise SourceEmpty("the file is empty", subject=source.name, hint=COPY_HINT)
-    if status.st_size > bytes_max:
+    if size_bytes > bytes_max:
         hint = f"at most {bytes_max / (1 << 30):.0f} GiB; cut it into tracks"
         raise SourceTooLong("the file is too large", subject=source.name, hint=hint)
-    return status
 
 
 def plain_file(path: str, flags: int) -> int:

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("run", "build", "dev", "node", "study", "lock")
+LOCKS = ("run", "build", "dask", "dev", "node", "study", "lock")
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -35,8 +35,9 @@ def pins(name: str) -> dict[NormalizedName, str]:
 def declared(name: str) -> list[Requirement]:
     """What pyproject.toml asks for in this lock, included groups too."""
     groups = PYPROJECT["dependency-groups"]
-    written = [*PYPROJECT["project"]["dependencies"]] if name in ("run", "dev", "study") else []
-    pending = [] if name == "run" else [*groups[name]]
+    written = [*PYPROJECT["project"]["dependencies"]] if name in ("run", "dask", "dev", "study") else []
+    written += PYPROJECT["project"]["optional-dependencies"].get(name, [])
+    pending = [*groups.get(name, [])]
     while pending:
         entry = pending.pop()
         if isinstance(entry, dict):
@@ -56,7 +57,7 @@ def test_every_declared_dependency_is_pinned_within_its_range(name: str) -> None
         assert requirement.specifier.contains(version), f"{requirement} is locked at {version}: run make lock"
 
 
-@pytest.mark.parametrize("name", ["run", "dev"])
+@pytest.mark.parametrize("name", ["run", "dask", "dev"])
 def test_what_dependencies_need_is_pinned_too(name: str) -> None:
     """The lock is complete: pip installs it with --no-deps."""
     locked = pins(name)
@@ -68,11 +69,11 @@ def test_what_dependencies_need_is_pinned_too(name: str) -> None:
                 assert version is not None and requirement.specifier.contains(version), f"{package} needs {text}"
 
 
-@pytest.mark.parametrize("name", ["dev", "study"])
+@pytest.mark.parametrize("name", ["dask", "dev", "study"])
 def test_development_uses_what_is_shipped(name: str) -> None:
     """Tests run, and the study measures, with the versions that an installation gets."""
     ours = pins(name)
-    for lock in ("run", "build"):
+    for lock in ("run",) if name == "dask" else ("run", "build"):
         for package, version in pins(lock).items():
             assert ours[package] == version
 
