@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,21 +89,38 @@ def test_an_object_that_was_replaced_is_taken_anew(bucket: S3Server, tmp_path: P
     assert second.outcomes["1.flac"]["title"] == "New"
 
 
-def test_dask_works_on_sources_in_a_bucket_and_gives_the_same_bytes(
+def test_dask_works_from_bucket_to_bucket_and_gives_the_same_bytes(
     bucket: S3Server, published: dict[str, bytes], tmp_path: Path
 ) -> None:
     """Workers need the URLs and their keys; commands end as with --engine local, and tell the same."""
-    with cluster(tmp_path, **keys_of(bucket)) as machines:
+    store = ("--store", bucket.url("out"), "--catalog", "catalog.sqlite3")
+    keys = bucket.writer
+    environ = {**keys_of(bucket), "SEGUE_S3_ACCESS_KEY": keys.access_key, "SEGUE_S3_SECRET_KEY": keys.secret_key}
+    with cluster(tmp_path, **environ) as machines:
         machines.scheduler()
         worker = machines.worker(slots=2)
-        done = from_bucket(bucket, tmp_path, *machines.engine)
+
+        def run(*words: str) -> Ran:
+            return segue(*words, *store, *machines.engine, cwd=tmp_path, **environ)
+
+        done = run("publish", bucket.url("music"), *LADDER)
         assert done.summary == {"done": 3, "skipped": 0, "failed": 0}, done.stderr
-        assert objects(tmp_path / "store") == published
-        again = from_bucket(bucket, tmp_path, *machines.engine)
+        assert stored(bucket, "out/") == published
+        again = run("publish", bucket.url("music"), *LADDER)
         assert again.summary == {"done": 0, "skipped": 3, "failed": 0}, again.stderr
-        tracks = segue("package", *STORE, "--aac", "96", "--opus", "", *machines.engine, cwd=tmp_path)
+        tracks = run("package", "--aac", "96", "--opus", "")
         assert tracks.summary == {"done": 3, "skipped": 0, "failed": 0}, tracks.stderr
         assert worker.stop() == 0
+
+
+def stored(server: S3Server, prefix: str) -> dict[str, bytes]:
+    """All objects below a prefix."""
+    client, found = server.client(), {}
+    for entry in client.list_objects(server.bucket, prefix=prefix, recursive=True):
+        assert entry.object_name
+        with closing(client.get_object(server.bucket, entry.object_name)) as answer:
+            found[entry.object_name.removeprefix(prefix)] = answer.read()
+    return found
 
 
 def test_without_credentials_or_music_the_command_says_so(bucket: S3Server, tmp_path: Path) -> None:
