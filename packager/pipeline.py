@@ -10,7 +10,7 @@ from model.package import Current, Package
 from model.track import Track
 from packager.make import make_packages
 from packager.order import Order, Packaging, earlier, order_of, own_package_id, turn_of
-from packager.publish import make_live
+from packager.publish import keep_in_use, make_live
 from packager.records import find_package, live_package, read_track
 from packager.verify import verify_package
 from storage.base import ObjectStore
@@ -66,6 +66,8 @@ async def package(
         found = live if is_live else await find_package(work.store, track.recording_id, package_id)
         if found is not None and is_live and not repair:
             return Packaged(track=track, package=found, fresh=False)
+        if found is not None and not is_live:
+            await keep_in_use(work.store, found)
         if found is not None and not await _broken(work, [found], subject):
             made = found
         else:

@@ -12,7 +12,10 @@ from segue import config as settings
 from segue.logs import set_up
 from segue.output import Output
 
-_NAMES = ("publish", "ingest", "package", "serve", "verify", "ls", "search", "show", "token", "doctor", "config")
+_NAMES = (
+    "publish", "ingest", "package", "serve", "verify", "ls", "search", "show", "token",
+    "gc", "mirror", "export", "rebuild", "doctor", "config",
+)  # fmt: skip
 
 
 class Commands(Mapping[str, ModuleType]):

@@ -23,7 +23,10 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_commands_are_these() -> None:
     """Stable from the first release on."""
-    names = ["publish", "ingest", "package", "serve", "verify", "ls", "search", "show", "token", "doctor", "config"]
+    names = [
+        "publish", "ingest", "package", "serve", "verify", "ls", "search", "show", "token",
+        "gc", "mirror", "export", "rebuild", "doctor", "config",
+    ]  # fmt: skip
     assert list(COMMANDS) == names
 
 
