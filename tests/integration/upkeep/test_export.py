@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from playwright.async_api import Browser
 
 from avtool.locate import Ffmpeg
 from model.errors import KeyMissing, ObjectDamaged, TrackUnknown, UsageError
@@ -24,6 +25,7 @@ from tests.integration.origin.published import publish
 from tests.integration.packager.conftest import Shelf, sound_package
 from tests.integration.upkeep.conftest import segue
 from tests.integration.upkeep.test_scrub import rot
+from tests.support.browser import chromium
 from upkeep.export import Export, export
 
 MASTER = MasterKey(bytes(range(32)))
@@ -39,8 +41,10 @@ async def with_ranges(folder: Path) -> AsyncIterator[str]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -54,10 +58,12 @@ async def without_ranges(folder: Path) -> AsyncIterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    await asyncio.to_thread(server.shutdown)
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        await asyncio.to_thread(server.shutdown)
+        thread.join()
+        server.server_close()
 
 
 async def played(tool: Ffmpeg, url: str) -> int:
@@ -113,6 +119,37 @@ async def test_a_site_keeps_the_rules(published: Shelf, tmp_path: Path) -> None:
         found = [each for line in said.of("verify") for each in line["findings"] if each["severity"] == "must"]
         assert len(said.of("verify")) == 3
         assert {each["rule"] for each in found} <= {"APPLE-10.1"}  # this server knows no gzip
+
+
+async def test_the_page_plays_in_a_browser(published: Shelf, tmp_path: Path) -> None:
+    """A track is listed with its names; a click plays it to its end, in both forms, and nothing complains."""
+    async with chromium() as browser:
+        for words in ([], ["--segments"]):
+            site = tmp_path / f"site{len(words)}"
+            said = await segue("export", str(site), *words, "--store", f"file:{published.folder}")
+            assert said.last["tracks"] == 1
+            async with (without_ranges if words else with_ranges)(site) as url:
+                assert await _heard(browser, f"{url}/index.html") == pytest.approx(2.0, abs=0.1)
+
+
+async def _heard(browser: Browser, url: str) -> float:
+    """Click on the only track and wait for its end; how many seconds it had."""
+    complaints: list[str] = []
+    page = await browser.new_page()
+    page.set_default_timeout(20_000)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(url)
+    await page.get_by_role("button", name="Short").click()
+    async with asyncio.timeout(30):
+        # The page forbids code in strings, so there is nothing to wait for but this.
+        while not await page.evaluate("document.querySelector('audio').ended"):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert "Somebody · Signals" in await page.inner_text("ol")
+    assert (complaints, await page.inner_text("#trouble")) == ([], "")
+    seconds: float = await page.evaluate("document.querySelector('audio').currentTime")
+    await page.close()
+    return seconds
 
 
 async def test_an_export_goes_on_where_it_was(tmp_path: Path) -> None:
