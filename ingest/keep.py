@@ -55,7 +55,8 @@ async def keep(
         if speaker and known is not None and known.target == work.settings.target:
             await note_duplicate(work, heard, known)
             return Ingested(track=known, fresh=False, duplicate_of=speaker)
-        mezzanine = mezzanine or await _mezzanine(work, heard, level, None)
+        named = known.mezzanine.mezzanine_id if known else ""
+        mezzanine = mezzanine or await _mezzanine(work, heard, level, None, named=named)
         track = _report(work, heard, level, track_id=track_id, mezzanine=mezzanine, run=run)
         if track != known:
             await _put_art(work, heard)
@@ -160,8 +161,10 @@ async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
     return ""
 
 
-async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | None) -> Mezzanine:
-    """The mezzanine of this sound with this gain, between these neighbours; written if it is not there."""
+async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | None, *, named: str = "") -> Mezzanine:
+    """The mezzanine of this sound with this gain, between these neighbours; written if it is not there. One that is
+    there, and is not the one that the track has `named` so far, counts as new from now on (docs/decisions/0028-gc.md).
+    """
     target = work.settings.target
     ceiling = target.true_peak_dbtp if target else None
     wanted = target.integrated_lufs if target and level.mode is LoudnessMode.TRACK else None
@@ -175,6 +178,8 @@ async def _mezzanine(work: Ingest, heard: Heard, level: Level, place: Place | No
     mezzanine_id = derived_id(heard.recording_id, FORMAT, recipe, work.tool.version, *words)
     known = await record_in(work.store, Mezzanine, mezzanine_record_key(heard.recording_id, mezzanine_id))
     if known is not None and await _holds(work.store, known):
+        if known.mezzanine_id != named:
+            await _put_record(work.store, known)
         return known
     work.observer.notify(StageStarted(subject=heard.source.name, stage=Stage.NORMALISE))
     wish = _Wish(mezzanine_id=mezzanine_id, gain_db=level.gain.applied_db, integrated_lufs=wanted, album=album)
@@ -226,9 +231,13 @@ async def make_mezzanine(work: Ingest, heard: Heard, place: Place | None, wish: 
         )
         key = mezzanine_key(made.recording_id, made.mezzanine_id)
         await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
-    record_key = mezzanine_record_key(made.recording_id, made.mezzanine_id)
-    await work.store.put(record_key, to_json(made), media_type="application/json", cache_control=IMMUTABLE)
+    await _put_record(work.store, made)
     return made
+
+
+async def _put_record(store: ObjectStore, mezzanine: Mezzanine) -> None:
+    key = mezzanine_record_key(mezzanine.recording_id, mezzanine.mezzanine_id)
+    await store.put(key, to_json(mezzanine), media_type="application/json", cache_control=IMMUTABLE)
 
 
 async def _at_hand(

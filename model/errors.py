@@ -189,6 +189,12 @@ class RangeNotSatisfiable(StorageError):
     code = "range-not-satisfiable"
 
 
+class ObjectDamaged(StorageError):
+    """An object does not have the bytes that it was stored with."""
+
+    code = "object-damaged"
+
+
 class StorageDenied(StorageError):
     """The store refused our credentials or our rights."""
 

@@ -10,7 +10,7 @@ from model.package import Current, Package
 from model.track import Track
 from packager.make import make_packages
 from packager.order import Order, Packaging, earlier, order_of, own_package_id, turn_of
-from packager.publish import make_live
+from packager.publish import keep_in_use, make_live
 from packager.records import find_package, live_package, read_track
 from packager.verify import verify_package
 from storage.base import ObjectStore
@@ -65,20 +65,26 @@ async def package(
         is_live = live is not None and live.package_id == package_id
         if live is not None and is_live and not repair:
             return Packaged(track=track, package=live, fresh=False)
-        sound, made = await work.engine.submit(sound_package, work, track, lower_db=lower_db, subject=subject)
+        sound, made = await work.engine.submit(
+            sound_package, work, track, is_live=is_live, lower_db=lower_db, subject=subject
+        )
         if fresh := made or not is_live:
             current = Current(track_id=track_id, recording_id=track.recording_id, package_id=package_id)
             await make_live(work.store, current)
     return Packaged(track=track, package=sound, fresh=fresh)
 
 
-async def sound_package(work: Packaging, track: Track, *, lower_db: float, subject: str) -> tuple[Package, bool]:
+async def sound_package(
+    work: Packaging, track: Track, *, is_live: bool, lower_db: float, subject: str
+) -> tuple[Package, bool]:
     """A package in the store that was verified, and whether it had to be made: a step.
 
     It writes nothing but what has the name of its contents: one who is late with it, or does it twice, does no harm.
     """
     package_id = own_package_id(work, track, lower_db=lower_db)
     found = await find_package(work.store, track.recording_id, package_id)
+    if found is not None and not is_live:
+        await keep_in_use(work.store, found)
     if found is not None and not await _broken(work, [found], subject):
         return found, False
     order = await order_of(work, track, lower_db=lower_db, subject=subject)

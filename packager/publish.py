@@ -60,6 +60,13 @@ async def upload(store: ObjectStore, package: Package, files: Sequence[PackageFi
         await store.put(key, file.body, media_type=media_type_of(file.name), cache_control=IMMUTABLE)
 
 
+async def keep_in_use(store: ObjectStore, package: Package) -> None:
+    """Write the record of a package that lies there already once more, so that it counts as new: whoever is about to
+    make it live says so, before looking whether it is whole. See docs/decisions/0028-gc.md."""
+    key = package_key(package.recording_id, package.package_id, PACKAGE_RECORD)
+    await store.put(key, to_json(package), media_type=media_type_of(PACKAGE_RECORD), cache_control=IMMUTABLE)
+
+
 async def make_live(store: ObjectStore, current: Current) -> None:
     """The one put that players notice: from now on the track is this package."""
     key = current_key(current.track_id)

@@ -13,8 +13,8 @@ from segue.logs import set_up
 from segue.output import Output
 
 _NAMES = (
-    "publish", "ingest", "package", "serve", "verify", "ls", "search", "show", "token", "doctor", "config", "scheduler",
-    "worker",
+    "publish", "ingest", "package", "serve", "verify", "ls", "search", "show", "token",
+    "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
 )  # fmt: skip
 
 

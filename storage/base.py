@@ -26,12 +26,14 @@ class ObjectInfo:
 class ObjectEntry:
     """An object as a listing shows it. `version` is opaque and differs when the object was written anew.
 
-    A listing of an S3 service carries no user metadata, so no content hash: ask `head` for it.
+    A listing of an S3 service carries no user metadata, so no content hash: ask `head` for it. `modified_s` is when the
+    object was written, by the store's clock: seconds since the epoch, whole.
     """
 
     key: str
     size_bytes: int
     version: str
+    modified_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 CHUNK_BYTES = 1 << 20
-_TEMPORARY_PREFIX = ".tmp-"
+TEMPORARY_PREFIX = ".tmp-"
 
 
 def sha256_of(descriptor: int) -> str:
@@ -35,7 +35,7 @@ def new_file(folder: Path) -> Iterator[tuple[int, Path]]:
 
     The folder is made if need be, also when it is pruned at the same moment. A lock says that its writer is alive.
     """
-    path = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    path = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
     descriptor = _create_locked(path)
     try:
         yield descriptor, path
@@ -92,11 +92,31 @@ def prune(folder: Path, top: Path) -> None:
 
 def sweep(folder: Path) -> None:
     """Remove what crashes left in a folder: temporary files whose writers are gone, and with them their locks."""
-    for entry in folder.glob(f"{_TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(entry, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                entry.unlink()
-            finally:
-                os.close(descriptor)
+    for entry in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        sweep_file(entry)
+
+
+def sweep_file(path: Path) -> None:
+    """Remove a temporary file if its writer is gone."""
+    with contextlib.suppress(OSError), _without_writer(path):
+        path.unlink()
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether a temporary file has no writer any more."""
+    try:
+        with _without_writer(path):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _without_writer(path: Path) -> Iterator[None]:
+    """Hold the lock of a temporary file. Raises OSError if its writer does."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

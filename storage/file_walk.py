@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from storage.base import ObjectEntry
+from storage.file_io import TEMPORARY_PREFIX, is_abandoned
 from storage.file_records import FileIdentity
 from storage.keys import is_key
+from storage.leftovers import Leftover
 
 
 def walk_files(root: Path, prefix: str) -> Iterator[ObjectEntry]:
@@ -54,4 +56,23 @@ def _entry(root: Path, key: str) -> ObjectEntry | None:
     if not (stat.S_ISREG(found.st_mode) and is_key(key)):
         return None
     identity = FileIdentity.of(found)
-    return ObjectEntry(key=key, size_bytes=identity.size_bytes, version=identity.text)
+    modified_s = identity.mtime_ns // 1_000_000_000
+    return ObjectEntry(key=key, size_bytes=identity.size_bytes, version=identity.text, modified_s=modified_s)
+
+
+def abandoned_files(root: Path, before_s: int) -> Iterator[Leftover]:
+    """The temporary files anywhere below `root` that were last written before this moment and have no writer."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            if not name.startswith(TEMPORARY_PREFIX):
+                continue
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                continue
+            modified_s = found.st_mtime_ns // 1_000_000_000
+            if modified_s < before_s and is_abandoned(path):
+                yield Leftover(
+                    name=str(path.relative_to(root)), size_bytes=found.st_size, modified_s=modified_s, ticket=""
+                )

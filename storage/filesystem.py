@@ -20,10 +20,11 @@ from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, Sto
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import absent, local_error, read_error, write_error
-from storage.file_io import CHUNK_BYTES, new_file, prune, sha256_of, sweep, sync_folder, write_all
+from storage.file_io import CHUNK_BYTES, new_file, prune, sha256_of, sweep, sweep_file, sync_folder, write_all
 from storage.file_records import FileIdentity, FileRecords, FileVersion
-from storage.file_walk import walk_files
+from storage.file_walk import abandoned_files, walk_files
 from storage.keys import checked, checked_prefix
+from storage.leftovers import Leftover
 from storage.workers import CancelFlag, Workers
 
 READ_BYTES_MAX = 64 << 20
@@ -87,6 +88,17 @@ class FilesystemStore:
         """Remove an object; no error if there is none."""
         checked(key)
         await self._workers.settle(lambda _: self._delete(key))
+
+    async def leftovers(self, before_s: int) -> AsyncIterator[Leftover]:
+        """Temporary files last written before this moment whose writers are gone."""
+        found = abandoned_files(self._root, before_s)
+        while batch := await self._workers.run(lambda _: list(islice(found, WALK_BATCH))):
+            for each in batch:
+                yield each
+
+    async def discard(self, leftover: Leftover) -> None:
+        """Remove a temporary file, unless it has a writer after all."""
+        await self._workers.settle(lambda _: sweep_file(self._root / leftover.name))
 
     async def close(self) -> None:
         """Wait for the calls under way and end the threads. Idempotent."""

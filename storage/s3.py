@@ -35,10 +35,12 @@ from storage.file_errors import local_error
 from storage.file_io import CHUNK_BYTES, new_file, write_all
 from storage.key_order import KeyOrder
 from storage.keys import checked, checked_prefix, is_key
+from storage.leftovers import Leftover
 from storage.retry import retrying
 from storage.s3_errors import SDK_ERRORS, no_bucket, storage_error
 from storage.s3_limits import S3Limits
 from storage.s3_reads import SHA256_HEADER, Answer, SignedReads, stored_hash
+from storage.s3_uploads import Marker, give_up, unfinished, write_if_absent
 from storage.workers import CancelFlag, Workers
 
 FOREIGN_HASHES_MAX = 4096  # hashes kept of objects that something else wrote
@@ -127,6 +129,28 @@ class S3Store:
         """Remove an object; no error if there is none."""
         checked(key)
         await self._trying(partial(self._workers.settle, partial(self._delete, key)))
+
+    async def leftovers(self, before_s: int) -> AsyncIterator[Leftover]:
+        """Uploads in parts that were begun before this moment and neither ended nor given up."""
+        after: Marker | None = Marker()
+        while after is not None:
+            ask = partial(unfinished, self._client, self._address.bucket, self._prefix, after)
+            found, after = await self._trying(partial(self._workers.run, ask))
+            for each in found:
+                if each.modified_s < before_s:
+                    yield each
+
+    async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
+        """Write a small object unless there is one; whether the service says that it did. Some replace all the same."""
+        sha256 = hashlib.sha256(body).hexdigest()
+        headers = {"Content-Type": media_type, "Cache-Control": cache_control, SHA256_HEADER: sha256}
+        write = partial(write_if_absent, self._client, self._address.bucket, self._name(checked(key)), body, headers)
+        return await self._trying(partial(self._workers.settle, write))
+
+    async def discard(self, leftover: Leftover) -> None:
+        """Give up an upload in parts: the service throws its parts away."""
+        stop = partial(give_up, self._client, self._address.bucket, leftover)
+        await self._trying(partial(self._workers.settle, stop))
 
     async def close(self) -> None:
         """End the reads under way, wait for all else, end the threads, close the connections. Idempotent."""
@@ -254,7 +278,8 @@ class S3Store:
             key = (found.object_name or "").removeprefix(self._prefix)
             if is_key(key):  # others were put there by something else, and no call of ours could name them
                 moment = found.last_modified.timestamp() if found.last_modified else 0.0
-                yield ObjectEntry(key=key, size_bytes=found.size or 0, version=f"{found.etag}-{moment:.3f}")
+                version = f"{found.etag}-{moment:.3f}"
+                yield ObjectEntry(key=key, size_bytes=found.size or 0, version=version, modified_s=int(moment))
 
     @contextmanager
     def _response(self, key: str) -> Iterator[urllib3.BaseHTTPResponse]:

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.resources import files
@@ -20,8 +21,10 @@ from segue.config import Config
 from segue.loop import run_loop
 from segue.output import Output
 from segue.wiring import key_ring, opened_store
+from storage.address import FileAddress, parse_address
 from storage.keys import current_key
 from storage.open import describe
+from upkeep.probe import probe
 
 HELP = "check this machine and the store, and say how to mend what is wrong"
 SETTINGS = ("store", "key_store", "scratch", "ffmpeg")
@@ -29,7 +32,7 @@ EXAMPLE = "segue doctor --store file:store"
 FREE_BYTES_LEAST = 1 << 30
 PACKAGES = (
     "segue", "ingest", "packager", "origin", "discovery", "avtool", "manifests", "storage", "catalog", "cmaf",
-    "meter", "protection", "model", "player_demo",
+    "meter", "protection", "model", "player_demo", "upkeep", "inspector",
 )  # fmt: skip
 _NO_TRACK = "a" * 20
 
@@ -86,7 +89,8 @@ async def _checks(config: Config) -> AsyncIterator[Check]:
     yield Check(
         "player", vendor, "hls.js is there" if vendor else "no hls.js", "" if vendor else "make setup", needed=False
     )
-    yield await _store(config)
+    async for check in _store(config):
+        yield check
     if config["key_store"]:
         yield _keys(config)
 
@@ -117,14 +121,22 @@ def _keys(config: Config) -> Check:
     return Check("keys", True, f"{len(names)} master keys; {names[-1]} is for new packages")
 
 
-async def _store(config: Config) -> Check:
+async def _store(config: Config) -> AsyncIterator[Check]:
+    """Whether the store answers, and what it can do."""
     if not config["store"]:
-        return Check("store", False, "none named", "say --store file:PATH, or set SEGUE_STORE", needed=False)
+        yield Check("store", False, "none named", "say --store file:PATH, or set SEGUE_STORE", needed=False)
+        return
+    address = parse_address(config["store"])
+    if isinstance(address, FileAddress) and not address.path.exists():
+        yield Check("store", True, f"{address} is not there yet; the first publish makes it")
+        return
     try:
         async with opened_store(config) as store:
-            await store.head(current_key(_NO_TRACK))
-    except ObjectNotFound:
-        return Check("store", True, f"{describe(config['store'])} answers")
+            with suppress(ObjectNotFound):
+                await store.head(current_key(_NO_TRACK))
+            yield Check("store", True, f"{describe(config['store'])} answers")
+            async with aclosing(probe(store)) as abilities:
+                async for each in abilities:
+                    yield Check(each.name, each.good, each.detail, each.hint, each.needed)
     except PipelineError as error:
-        return Check("store", False, str(error), error.hint)
-    return Check("store", True, f"{describe(config['store'])} answers")
+        yield Check("store", False, str(error), error.hint)

@@ -1,7 +1,7 @@
 """`segue verify`: check tracks of ours, or anybody's HLS streams, against the rules and the bytes."""
 
 import argparse
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
@@ -18,13 +18,17 @@ from segue.commands.tracks import chosen_tracks
 from segue.config import Config
 from segue.loop import run_loop
 from segue.output import Output
+from segue.scrubbing import repair, tell_damage
 from segue.verify_lanes import Group, grouped, lanes_of
 from segue.verify_page import Verdict, where, write_verify_page
 from segue.wiring import key_ring, opened_store
 from storage.base import ObjectStore
 
 HELP = "check tracks of ours, or anybody's HLS streams, against the rules and the bytes"
-SETTINGS = ("store", "scratch", "key_store")
+SETTINGS = (
+    "store", "scratch", "key_store",
+    "catalog", "ffmpeg", "jobs", "aac", "opus", "lossless", "protect", "key_rotation",  # of --repair
+)  # fmt: skip
 EXAMPLE = "segue verify https://example.com/album/master.m3u8 --html found.html"
 PLACES_SHOWN = 5  # of one rule, on a terminal
 UNSEEN_SHOWN = 10
@@ -38,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WHAT",
         help="track ids (default: all that are live); or the URL of a playlist, a playlist file, a folder",
     )
+    parser.add_argument(
+        "--deep",
+        action="store_true",
+        help="read every object of the store: mezzanines, covers, records, packages that are not live",
+    )
+    parser.add_argument("--repair", action="store_true", help="make broken packages again from their mezzanines")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one page with all findings and a timeline")
 
 
@@ -45,27 +55,52 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Verify what was named; 1 if anything that players need is wrong."""
     if arguments.html is not None and arguments.html.is_dir():
         raise UsageError("the page must be a file", subject=str(arguments.html), hint="say --html found.html")
-    return run_loop(_run(config, arguments.targets, arguments.html, output))
+    foreign = [each for each in arguments.targets if is_foreign(each)]
+    if foreign and (arguments.deep or arguments.repair):
+        raise UsageError("only our own tracks can be repaired or read deeply", subject=foreign[0])
+    if arguments.deep and arguments.targets:
+        raise UsageError("--deep reads the whole store", subject=arguments.targets[0], hint="leave the tracks out")
+    return run_loop(_run(config, arguments, output))
 
 
-async def _run(config: Config, targets: list[str], html: Path | None, output: Output) -> int:
+async def _run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
+    targets: list[str] = arguments.targets
     foreign = [each for each in dict.fromkeys(targets) if is_foreign(each)]
     track_ids = [_checked(each) for each in targets if each not in foreign]
     verdicts: list[Verdict] = []
     for target in foreign:
         async with aclosing(_streams(target, output)) as found:
             verdicts += [verdict async for verdict in found]
+    damaged = 0
     if track_ids or not foreign:
         async with opened_store(config) as store:
             verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
             for track_id in await chosen_tracks(store, track_ids, live=True):
                 verdicts.append(await _verify(verifier, track_id, output))
-    if html is not None:
-        write_verify_page(html, verdicts)
+            if arguments.repair:
+                verdicts = await _repaired(config, verifier, verdicts, output)
+            if arguments.deep:
+                damaged = await tell_damage(store, verifier.seen, output)
+    if arguments.html is not None:
+        write_verify_page(arguments.html, verdicts)
     broken = sum(not each.sound for each in verdicts)
-    output.data({"event": "summary", "verified": len(verdicts), "broken": broken})
-    output.say(f"{len(verdicts)} verified, {broken} broken")
-    return 1 if broken else 0
+    more = {"damaged": damaged} if arguments.deep else {}
+    output.data({"event": "summary", "verified": len(verdicts), "broken": broken, **more})
+    output.say(
+        f"{len(verdicts)} verified, {broken} broken" + (f", {damaged} damaged objects" if arguments.deep else "")
+    )
+    return 1 if broken or damaged else 0
+
+
+async def _repaired(config: Config, verifier: "_Verifier", verdicts: list[Verdict], output: Output) -> list[Verdict]:
+    """The same verdicts, and those of broken tracks anew after an attempt to mend them."""
+    broken = [each.name for each in verdicts if not each.sound]
+    if not broken:
+        return verdicts
+    await repair(config, broken, output)
+    verifier.forget()
+    again = {name: await _verify(verifier, name, output) for name in broken}
+    return [again.get(each.name, each) for each in verdicts]
 
 
 def _checked(target: str) -> str:
@@ -84,6 +119,15 @@ class _Verifier:
         self._scratch_dir = scratch_dir
         self._keys = keys
         self._findings: dict[tuple[str, str], list[Finding]] = {}
+
+    @property
+    def seen(self) -> Collection[tuple[str, str]]:
+        """The packages that were looked at, by recording and id."""
+        return self._findings.keys()
+
+    def forget(self) -> None:
+        """Look at every package again."""
+        self._findings.clear()
 
     async def verify(self, track_id: str) -> tuple[str, list[Finding]]:
         """The live package of a track and everything that is wrong. Raises PackageError or StorageError."""

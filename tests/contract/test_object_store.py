@@ -48,6 +48,17 @@ async def test_what_was_put_comes_back(store: ObjectStore, size: int) -> None:
     assert abs(body.info.modified_s - time.time()) <= 60
 
 
+async def test_a_listing_tells_when_an_object_was_written(store: ObjectStore) -> None:
+    """To the second, as `head` does, and anew when it is replaced."""
+    await _put(store, KEY, TEN)
+    (first,) = [entry async for entry in store.walk("")]
+    assert first.modified_s == (await store.head(KEY)).modified_s
+    await asyncio.sleep(1.1)
+    await _put(store, KEY, TEN)
+    (second,) = [entry async for entry in store.walk("")]
+    assert second.modified_s == (await store.head(KEY)).modified_s > first.modified_s
+
+
 async def test_a_file_is_put_and_fetched(store: ObjectStore, tmp_path: Path) -> None:
     """Bodies from files and to files, of more than one part and more than `read` would hold."""
     source, target = tmp_path / "source", tmp_path / "new-folder" / "target"

@@ -118,13 +118,14 @@ async def test_a_crash_at_any_read(tool: Ffmpeg, live: FilesystemStore, ingested
 
 
 async def test_a_whole_upload_is_not_encoded_again(tool: Ffmpeg, live: FilesystemStore, ingested: Shelf) -> None:
-    """Everything went up but the pointer: the next run only checks and points."""
+    """Everything went up but the pointer: the next run only says that it is in use, checks and points."""
     package_id = (await _package(live, ingested.track.track_id)).package_id
     await live.delete(current_key(ingested.track.track_id))
     counting = FaultyStore(live)
     done = await package(work_on(tool, counting), ingested.track.track_id, subject="Short")
     assert (done.package_id, done.fresh) == (package_id, True)
-    assert [key for kind, key in counting.calls if kind == "put"] == [current_key(ingested.track.track_id)]
+    record = package_key(ingested.track.recording_id, package_id, "package.json")
+    assert [key for kind, key in counting.calls if kind == "put"] == [record, current_key(ingested.track.track_id)]
 
 
 def _flip(folder: Path, key: str, place: float) -> None:

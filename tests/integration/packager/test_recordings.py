@@ -171,14 +171,15 @@ async def test_what_was_taken_over_wrongly_is_made_again(
 async def test_two_releases_of_one_recording_share_a_package(
     counted: Counted, live: FilesystemStore, ingested: Shelf
 ) -> None:
-    """Another track over the same mezzanine: nothing is encoded or uploaded but its pointer."""
+    """Another track over the same mezzanine: nothing is encoded or uploaded but the record, anew, and its pointer."""
     compilation = track_of(ingested.track.mezzanine, "The Very Best")
     await put_track(live, compilation)
     watched = FaultyStore(live)
     done = await _publish(counted, watched, Shelf(ingested.folder, compilation))
     assert done.fresh
     assert counted.encoded() == Counter()
-    assert [key for kind, key in watched.calls if kind == "put"] == [current_key(compilation.track_id)]
+    record = package_key(compilation.recording_id, done.package_id, "package.json")
+    assert [key for kind, key in watched.calls if kind == "put"] == [record, current_key(compilation.track_id)]
     assert await sound_package(live, compilation.track_id) == await sound_package(live, ingested.track.track_id)
 
 

@@ -12,7 +12,7 @@ KEYS = st.sets(st.lists(st.text("a-.0/z", min_size=1, max_size=6), min_size=1, m
 
 
 def _entries(keys: list[str]) -> list[ObjectEntry]:
-    return [ObjectEntry(key=key, size_bytes=0, version="") for key in keys]
+    return [ObjectEntry(key=key, size_bytes=0, version="", modified_s=0) for key in keys]
 
 
 def _through(keys: list[str], *, page: int, prefix: str = "") -> list[str]:

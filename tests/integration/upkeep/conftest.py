@@ -1,0 +1,73 @@
+"""Stores of both kinds, and what lies in them."""
+
+import asyncio
+import json
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.s3_server import S3Server, running_server
+from storage.base import ObjectStore
+from storage.filesystem import FilesystemStore
+from storage.s3 import S3Store
+from tests.integration.packager.conftest import ingested, published  # noqa: F401 - fixtures: a real track, live
+from tests.support.served_album import CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """A real S3 service on loopback."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["filesystem", "s3"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ObjectStore]:
+    """An empty store of each kind."""
+    made: ObjectStore
+    if request.param == "filesystem":
+        made = FilesystemStore(tmp_path / "store")
+    else:
+        server: S3Server = request.getfixturevalue("s3_server")
+        made = S3Store(server.address(f"upkeep/{uuid.uuid4().hex}"), server.writer)
+    yield made
+    await made.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command ended with, and its JSON lines."""
+
+    status: int
+    lines: list[dict[str, Any]]
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The last line: the summary, or the error."""
+        return self.lines[-1]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        """The lines of one kind."""
+        return [line for line in self.lines if line["event"] == event]
+
+
+async def segue(*words: str, **environment: str) -> Said:
+    """Run the command line in a process of its own, with --json."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "segue.main", *words, "--json"),
+        cwd=CHECKOUT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return Said(process.returncode, [json.loads(line) for line in out.splitlines()])
+
+
+async def contents(store: ObjectStore) -> dict[str, str]:
+    """Key and content hash of everything in a store."""
+    return {entry.key: (await store.head(entry.key)).sha256 async for entry in store.walk("")}
