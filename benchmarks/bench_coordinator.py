@@ -1,0 +1,141 @@
+"""What a batch on a Dask cluster costs its coordinator, and what a second worker is worth.
+
+    python -m benchmarks.bench_coordinator [--steps N] > coordinator.json
+
+A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
+the engine and its window: CPU and memory of the coordinator, which is this process; memory at a tenth of the steps and
+at the end, for it must not grow with their number. `two workers`: steps that compute for a fifth of a second each, by one
+worker and by two; 1 is twice as fast. It means little while others use the machine, so the load is told.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from model.events import Unobserved
+from segue.config import load
+
+STEPS = 5_000
+COMPUTING = 40
+COMPUTE_S = 0.2
+WINDOW = 64
+
+
+async def nothing(number: int) -> int:
+    """The least step."""
+    return number
+
+
+async def compute(seconds: float) -> float:
+    """Use so many seconds of CPU."""
+    began_s = time.thread_time()
+    while time.thread_time() - began_s < seconds:
+        pass
+    return seconds
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[str]:
+    """The address of a scheduler with so many workers of one slot; all ended afterwards."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    commands = [["scheduler"], *[["worker", "--jobs", "1"]] * workers]
+    with (folder / "log.txt").open("ab") as log:
+        running = [
+            subprocess.Popen(
+                [sys.executable, "-m", "segue.main", *words, "--scheduler", address], stdout=log, stderr=log
+            )
+            for words in commands
+        ]
+        try:
+            yield address
+        finally:
+            for process in reversed(running):
+                process.terminate()
+            for process in running:
+                process.wait(30)
+
+
+async def through(engine: Any, step: Any, values: list[Any]) -> None:
+    """All steps, as many at a time as a batch has under way."""
+    waiting = iter(values)
+
+    async def some() -> None:
+        for value in waiting:
+            await engine.submit(step, value)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(WINDOW):
+            group.create_task(some())
+
+
+async def coordinated(module: Any, folder: Path, address: str, steps: int) -> dict[str, float]:
+    """Cost of steps that do nothing."""
+    async with connected(module, folder, address, workers=1) as engine:
+        await through(engine, nothing, list(range(WINDOW)))
+        began_s, began_cpu_s = time.monotonic(), time.process_time()
+        await through(engine, nothing, list(range(steps // 10)))
+        early_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        await through(engine, nothing, list(range(steps - steps // 10)))
+        late_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {
+            "steps": steps,
+            "cpu_ms per step": round((time.process_time() - began_cpu_s) / steps * 1e3, 3),
+            "wall_ms per step": round((time.monotonic() - began_s) / steps * 1e3, 3),
+            "peak_mib at a tenth": round(early_kib / 1024, 1),
+            "peak_mib": round(late_kib / 1024, 1),
+        }
+
+
+async def computed(module: Any, folder: Path, address: str, workers: int) -> float:
+    """Seconds that the computing steps take."""
+    async with connected(module, folder, address, workers=workers) as engine:
+        await through(engine, compute, [0.0] * WINDOW)
+        began_s = time.monotonic()
+        await through(engine, compute, [COMPUTE_S] * COMPUTING)
+        return time.monotonic() - began_s
+
+
+def connected(module: Any, folder: Path, address: str, *, workers: int) -> Any:
+    """The engine of a batch on this cluster."""
+    flags = {"store": f"file:{folder / 'store'}", "engine": "dask", "scheduler": address, "jobs": WINDOW}
+    return module.connected(load(flags), Unobserved(), again=False, jobs=WINDOW)
+
+
+def main() -> None:
+    """Measure, and print what was found."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    asked = parser.parse_args()
+    module = import_module("segue.engine_dask")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with cluster(folder, 1) as address:
+            steps = asyncio.run(coordinated(module, folder, address, asked.steps))
+            one_s = asyncio.run(computed(module, folder, address, 1))
+        with cluster(folder, 2) as address:
+            two_s = asyncio.run(computed(module, folder, address, 2))
+    report = {
+        "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
+        "steps": steps,
+        "two workers": {"one_s": round(one_s, 2), "two_s": round(two_s, 2), "efficiency": round(one_s / two_s / 2, 2)},
+    }
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
