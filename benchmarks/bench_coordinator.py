@@ -4,8 +4,8 @@
 
 A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
 the engine and its window: CPU and memory of the coordinator, which is this process; memory at a tenth of the steps and
-at the end, for it must not grow with their number. `two workers`: steps that compute for a fifth of a second each, by one
-worker and by two; 1 is twice as fast. It means little while others use the machine, so the load is told.
+at the end, for it must not grow with their number. `two workers`: steps that compute for a fifth of a second each, by
+one worker and by two; 1 is twice as fast. It means little while others use the machine, so the load is told.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ STEPS = 5_000
 COMPUTING = 40
 COMPUTE_S = 0.2
 WINDOW = 64
+READY_S = 60
 
 
 async def nothing(number: int) -> int:
@@ -110,10 +111,15 @@ async def computed(module: Any, folder: Path, address: str, workers: int) -> flo
         return time.monotonic() - began_s
 
 
-def connected(module: Any, folder: Path, address: str, *, workers: int) -> Any:
-    """The engine of a batch on this cluster."""
+@asynccontextmanager
+async def connected(module: Any, folder: Path, address: str, *, workers: int) -> AsyncIterator[Any]:
+    """The engine of a batch on this cluster, once so many workers are there."""
+    client = import_module("distributed").Client
+    async with client(address, asynchronous=True, set_as_default=False, timeout=READY_S) as looking:
+        await looking.wait_for_workers(workers, timeout=READY_S)
     flags = {"store": f"file:{folder / 'store'}", "engine": "dask", "scheduler": address, "jobs": WINDOW}
-    return module.connected(load(flags), Unobserved(), again=False, jobs=WINDOW)
+    async with module.connected(load(flags), Unobserved(), again=False, jobs=WINDOW) as engine:
+        yield engine
 
 
 def main() -> None:
