@@ -4,8 +4,9 @@
 
 A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
 the engine and its window: CPU and memory of the coordinator, which is this process; memory at a tenth of the steps and
-at the end, for it must not grow with their number. `two workers`: steps that compute for a fifth of a second each, by
-one worker and by two; 1 is twice as fast. It means little while others use the machine, so the load is told.
+at the end, for it must not grow with their number. `two workers`: steps that take a fifth of a second each, by one
+worker and by two; an efficiency of 1 is twice as fast. Steps that wait tell what the engine costs; steps that compute
+mean little while others use the machine, so its load is told.
 """
 
 import argparse
@@ -29,8 +30,8 @@ from model.events import Unobserved
 from segue.config import load
 
 STEPS = 5_000
-COMPUTING = 40
-COMPUTE_S = 0.2
+TIMED = 40
+STEP_S = 0.2
 WINDOW = 64
 READY_S = 60
 
@@ -38,6 +39,12 @@ READY_S = 60
 async def nothing(number: int) -> int:
     """The least step."""
     return number
+
+
+async def wait(seconds: float) -> float:
+    """Use so many seconds of time, and no CPU."""
+    await asyncio.sleep(seconds)
+    return seconds
 
 
 async def compute(seconds: float) -> float:
@@ -102,13 +109,16 @@ async def coordinated(module: Any, folder: Path, address: str, steps: int) -> di
         }
 
 
-async def computed(module: Any, folder: Path, address: str, workers: int) -> float:
-    """Seconds that the computing steps take."""
+async def timed(module: Any, folder: Path, address: str, workers: int) -> dict[str, float]:
+    """Seconds that the steps of each kind take."""
     async with connected(module, folder, address, workers=workers) as engine:
-        await through(engine, compute, [0.0] * WINDOW)
-        began_s = time.monotonic()
-        await through(engine, compute, [COMPUTE_S] * COMPUTING)
-        return time.monotonic() - began_s
+        taken = {}
+        for step in (wait, compute):
+            await through(engine, step, [0.0] * WINDOW)
+            began_s = time.monotonic()
+            await through(engine, step, [STEP_S] * TIMED)
+            taken[step.__name__] = time.monotonic() - began_s
+        return taken
 
 
 @asynccontextmanager
@@ -132,13 +142,20 @@ def main() -> None:
         folder = Path(name)
         with cluster(folder, 1) as address:
             steps = asyncio.run(coordinated(module, folder, address, asked.steps))
-            one_s = asyncio.run(computed(module, folder, address, 1))
+            one_s = asyncio.run(timed(module, folder, address, 1))
         with cluster(folder, 2) as address:
-            two_s = asyncio.run(computed(module, folder, address, 2))
+            two_s = asyncio.run(timed(module, folder, address, 2))
     report = {
         "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
         "steps": steps,
-        "two workers": {"one_s": round(one_s, 2), "two_s": round(two_s, 2), "efficiency": round(one_s / two_s / 2, 2)},
+        "two workers": {
+            kind: {
+                "one_s": round(one, 2),
+                "two_s": round(two_s[kind], 2),
+                "efficiency": round(one / two_s[kind] / 2, 2),
+            }
+            for kind, one in one_s.items()
+        },
     }
     print(json.dumps(report, indent=2))
 
