@@ -47,7 +47,7 @@ def caches(inputs: Inputs) -> str:
                 percent(inputs[size] * _TB / ladder),
                 *(percent(found[scale][number].hits) for scale in (0.25, 1.0, 4.0)),
                 percent(left),
-                f"{keeps_days:.1f} days",
+                f"{24 * keeps_days:.1f} h",
             )
         )
     return table(

@@ -100,20 +100,20 @@ def on_demand(inputs: Inputs) -> str:
     always = inputs.bytes_of(rung) / _GB * inputs["gb_month"]
     cold = inputs.bytes_of(inputs["mezzanine_bps"]) / _GB
     rows = []
-    for kept in (inputs["tracks"], 30e6, 10e6, 3e6, 1e6):
+    every = inputs["tracks"]
+    for kept, near in ((every, every), (every, 10e6), (30e6, 30e6), (10e6, 10e6), (1e6, 1e6)):
         stored, encodes = kept, 0.0
         for count, plays in _tail(inputs, kept):
             missed = exp(-plays * days / 30)  # of plays: it was dropped, for nobody came for so many days
             stored += count * (1.0 - missed)
             encodes += count * plays * missed
-        ladders = stored * rest + always * inputs["tracks"]
-        all_kept = kept >= inputs["tracks"]
-        near = inputs["tracks"] if all_kept else kept
-        mezzanines = cold * (near * inputs["gb_month"] + (inputs["tracks"] - near) * inputs["gb_month_cold"])
+        ladders = stored * rest + always * every
+        mezzanines = cold * (near * inputs["gb_month"] + (every - near) * inputs["gb_month_cold"])
         price = encodes * encode_price(inputs)
         rows.append(
             (
                 short(kept),
+                short(near),
                 dollars(ladders),
                 dollars(mezzanines),
                 short(encodes) if encodes >= 1 else "0",
@@ -122,8 +122,9 @@ def on_demand(inputs: Inputs) -> str:
                 f"{1e6 * encodes / inputs.plays_per_month:.1f}",
             )
         )
+    rows.append((f"dropped after {days:.0f} days", *[""] * 7))
     return table(
-        ("ladders always kept", "ladders", "mezzanines", "encodes", "their price", "**a month**",
+        ("ladders always kept", "mezzanines at hand", "ladders", "mezzanines", "encodes", "their price", "**a month**",
          "of a million plays find one rung"),
         rows,
     )  # fmt: skip
@@ -151,7 +152,7 @@ def limits(inputs: Inputs) -> str:
     def timed(name: str, each_ms: float, within_s: float, within: str) -> tuple[str, ...]:
         """A row of what takes time for each track."""
         hours = tracks * each_ms / 3.6e6
-        return name, f"{each_ms:g} ms", f"{hours:,.1f} h", f"{_two(within_s * 1000 / each_ms)} tracks in {within}"
+        return name, f"{each_ms:.2g} ms", f"{hours:,.1f} h", f"{_two(within_s * 1000 / each_ms)} tracks in {within}"
 
     def kept(name: str, each: float, limit: float) -> tuple[str, ...]:
         """A row of what takes room for each track."""
