@@ -99,7 +99,7 @@ def on_demand(inputs: Inputs) -> str:
     rest = inputs.bytes_of(inputs.ladder_bps - rung) / _GB * inputs["gb_month"]
     always = inputs.bytes_of(rung) / _GB * inputs["gb_month"]
     cold = inputs.bytes_of(inputs["mezzanine_bps"]) / _GB
-    rows = []
+    rows: list[tuple[str, ...]] = []
     every = inputs["tracks"]
     for kept, near in ((every, every), (every, 10e6), (30e6, 30e6), (10e6, 10e6), (1e6, 1e6)):
         stored, encodes = kept, 0.0
