@@ -23,11 +23,13 @@ HLS := player_demo/vendor/hls.mjs
 DASH := tests/players/node_modules/.fetched
 NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 STUDY := .cache/study-venv
+SCALE := .cache/scale-venv
+SCALE_TRACKS ?= 100000
 
-.PHONY: help setup lint unit test check golden bench study smoke demo album lock clean browser shields postgres
+.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser shields postgres
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(DEV) $(HLS)  ## install all that development needs, from the locks
 
@@ -57,6 +59,16 @@ bench: $(DEV) $(HLS)  ## run every benchmark; results in .cache/bench/*.json
 	    $(BIN)/python -m "benchmarks.$$name" > ".cache/bench/$$name.json"; \
 	    cat ".cache/bench/$$name.json"; \
 	done
+
+bench-scale: $(DEV)  ## what a batch and a walk cost over 100,000 tracks (SCALE_TRACKS); ten minutes and more, in /dev/shm if it is there
+	@mkdir -p .cache/bench
+	$(BIN)/python -m benchmarks.bench_scale --tracks $(SCALE_TRACKS) \
+	    --folder "$$(test -w /dev/shm && echo /dev/shm || echo .cache/bench)" | tee .cache/bench/bench_scale.json
+	$(BIN)/python -m benchmarks.bench_coordinator --steps $(SCALE_TRACKS) | tee .cache/bench/bench_coordinator.json
+
+scale: $(SCALE)/.run $(DEV)  ## simulate the caches of docs/scale.md and compute its tables anew
+	$(SCALE)/bin/python -m scripts.scale_simulation
+	$(BIN)/python -m scripts.scale_model --write
 
 study: $(STUDY)/.run  ## score the ladder and both AAC coders on real music (half an hour of CPU; goes on where it was stopped)
 	NUMBA_NUM_THREADS=1 $(STUDY)/bin/python -m scripts.quality_study
@@ -104,6 +116,13 @@ $(STUDY)/.run: requirements/study.txt | $(BIN)/python
 	    --no-build-isolation --use-pep517 -r requirements/build.txt
 	$(STUDY)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --require-hashes \
 	    --no-build-isolation --use-pep517 -r requirements/study.txt
+	@touch $@
+
+# Another one: the simulator of caches.
+$(SCALE)/.run: requirements/scale.txt | $(BIN)/python
+	$(BIN)/python -m venv $(SCALE)
+	$(SCALE)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps --require-hashes \
+	    --only-binary :all: -r requirements/scale.txt
 	@touch $@
 
 $(HLS): player_demo/package-lock.json | $(RUN)

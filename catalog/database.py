@@ -131,6 +131,11 @@ class Opened:
         """Open or create the database at `path`; None keeps it in memory."""
         self._database = Database(path)
 
+    @property
+    def database(self) -> Database:
+        """What is kept open, for others who have tables in it."""
+        return self._database
+
     def close(self) -> None:
         """Give the file back. Idempotent."""
         self._database.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 _NUMBER_MAX = 999_999
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
@@ -107,6 +107,11 @@ TABLES = (
     ) WITHOUT ROWID""",
     "CREATE INDEX sources_by_bytes ON sources (sha256)",
     "CREATE INDEX sources_by_track ON sources (track_id)",
+    """CREATE TABLE settled (
+        path BLOB PRIMARY KEY, wanted TEXT NOT NULL, track_id TEXT NOT NULL,
+        ingest_version TEXT, current_version TEXT, outcome TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX settled_by_track ON settled (track_id)",
     """CREATE TABLE outlines (
         path BLOB PRIMARY KEY, stamp TEXT NOT NULL, seconds REAL, album TEXT NOT NULL
     ) WITHOUT ROWID""",

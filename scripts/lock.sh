@@ -17,4 +17,5 @@ lock dask pyproject.toml --extra dask --constraint requirements/run.txt
 lock dev pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt
 lock node --group node
 lock study pyproject.toml --group study --constraint requirements/run.txt --constraint requirements/build.txt
+lock scale --group scale --constraint requirements/run.txt
 lock lock --group lock

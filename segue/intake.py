@@ -23,6 +23,7 @@ from segue.batch import outcome_of
 from segue.member import Member
 from segue.runs import package_runs, write_runs
 from segue.schedule import work_order
+from segue.settled import Settlement
 from segue.wiring import Workshop
 
 SURVEYORS = 8
@@ -46,6 +47,8 @@ class Finished:
 class Intake:
     """Works on groups of sources, `jobs` sources at a time; `publish` packages what was ingested.
 
+    With a `settlement`, groups that were published whole and have not changed since are skipped, not looked into.
+
     `finished` is awaited for every source as it ends, before the observer is told: what was told was kept.
     """
 
@@ -54,6 +57,7 @@ class Intake:
     publish: bool
     observer: Observer
     finished: Callable[[Finished], Awaitable[None]]
+    settlement: Settlement | None = None
     _hands: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -66,10 +70,12 @@ class Intake:
         seconds = sum(each for each in known if each is not None) if any(known) else None
         self.observer.notify(BatchStarted(total=count, seconds=seconds))
         order = iter(work_order([_longest(group) for group in groups], self.jobs))
+        if self.settlement is not None:
+            await self.settlement.compare()
 
         async def worker() -> None:
             for position in order:
-                await self._group(groups[position])
+                await self._unless_settled(groups[position])
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -78,7 +84,23 @@ class Intake:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _group(self, group: Group) -> None:
+    async def _unless_settled(self, group: Group) -> None:
+        if self.settlement is None:
+            await self._group(group)
+            return
+        state, outcomes = await self.settlement.look(group)
+        if outcomes is not None:
+            for each, outcome in zip(group.members, outcomes, strict=True):
+                told = replace(outcome, source=each.source.name)
+                await self.finished(Finished(path=each.source.path, outcome=told))
+                self.observer.notify(told)
+            return
+        ended = await self._group(group)
+        if state is not None:
+            await self.settlement.settle(state, ended)
+
+    async def _group(self, group: Group) -> list[TrackOutcome]:
+        """How the members of a group ended, in their order."""
         settings = self.shop.ingest.settings
         album = group.album and settings.mode is not LoudnessMode.TRACK
         together = self.publish and album
@@ -99,6 +121,7 @@ class Intake:
             await self._even(taken)
             for member in taken:
                 await self._finish(member)
+        return [member.outcome for member in members if member.outcome is not None]
 
     async def _each(self, members: Sequence[Member], work: Callable[[Member], Awaitable[None]]) -> None:
         """One step for all members; a failure is the end of the way for the one that failed."""

@@ -26,6 +26,7 @@ from segue.output import Output
 from segue.progress import Progress
 from segue.report import ReportWriter
 from segue.report_summary import ReportSummary
+from segue.settled import Settlement
 from segue.watch import done_folder, move_done, watched
 from segue.wiring import Workshop, workshop
 from storage.base import ObjectStore
@@ -160,6 +161,7 @@ class _Session:
                 publish=self.publish,
                 observer=progress,
                 finished=partial(self._finished, shop),
+                settlement=self._settlement(shop),
             )
             groups = await self._survey(shop, sources, progress)
             await intake.run(concerned(shop, groups, wanted))
@@ -169,6 +171,11 @@ class _Session:
                 self.report.write(self._summary(shop, interrupted=interrupted))
         for row in self.sidecar.unmatched() if self.sidecar else ():
             self.output.say(f"sidecar: no source for {row}")
+
+    def _settlement(self, shop: Workshop) -> Settlement | None:
+        """What need not be looked into; None where a run has more to tell or other things to look at."""
+        more = (self.report, self.sidecar, self.arguments.watch, self.arguments.retry_failed)
+        return Settlement(shop) if self.publish and not any(more) and shop.packaging.protector.method is None else None
 
     async def _plan(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> None:
         groups = await self._survey(shop, sources, progress)

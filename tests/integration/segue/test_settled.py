@@ -1,0 +1,70 @@
+"""A run over what is settled looks into nothing; whatever changes is looked into again."""
+
+import shutil
+from pathlib import Path
+
+from ingest.scan import find_sources
+from model.events import Status, TrackOutcome, Unobserved
+from segue.config import load
+from segue.intake import survey
+from segue.settled import Settlement
+from segue.wiring import workshop
+from tests.support.audio import music_like
+from tests.support.command import SHORT_LADDER, Ran, segue
+
+
+def publish(place: Path) -> Ran:
+    """Publish the album there."""
+    return segue("publish", "Album", "--store", "file:store", "--catalog", "catalog.sqlite", *SHORT_LADDER, cwd=place)
+
+
+async def settled(place: Path, **more: object) -> list[TrackOutcome]:
+    """What is known of the sources of the album without looking into them; of those that are not settled nothing."""
+    flags = {"store": f"file:{place / 'store'}", "catalog": str(place / "catalog.sqlite"), "jobs": 2}
+    async with workshop(load({**flags, "aac": "64", "opus": "64", **more}, {"HOME": str(place)}), Unobserved()) as shop:
+        settlement = Settlement(shop)
+        await settlement.compare()
+        found = []
+        for group in await survey(shop, find_sources([place / "Album"]), Unobserved(), remembered=True):
+            _, outcomes = await settlement.look(group)
+            found += outcomes or []
+    return found
+
+
+async def test_what_is_published_is_settled_until_something_changes(tmp_path: Path) -> None:
+    """Other settings, a new picture, a touched source, a track that the store lost: each is looked into again."""
+    album = tmp_path / "Album"
+    album.mkdir()
+    for number in (1, 2):
+        shutil.copy(music_like(1.0, seed=number), album / f"{number}.flac")
+    first = publish(tmp_path)
+    assert first.summary == {"done": 2, "skipped": 0, "failed": 0}
+    known = await settled(tmp_path)
+    assert [each.track_id for each in known] == [each["track_id"] for each in first.outcomes.values()]
+    assert {each.status for each in known} == {Status.SKIPPED}
+    assert await settled(tmp_path, aac="64,96") == []
+    assert await settled(tmp_path, target=-16.0) == []
+    (album / "cover.jpg").write_bytes(b"no picture, but a change")
+    assert await settled(tmp_path) == []
+    (album / "cover.jpg").unlink()
+    assert len(await settled(tmp_path)) == 2
+    (album / "1.flac").touch()
+    assert [each.track_id for each in await settled(tmp_path)] == [known[1].track_id]
+    (tmp_path / f"store/tracks/{known[1].track_id}/current.json").unlink()
+    assert await settled(tmp_path) == []
+    second = publish(tmp_path)
+    assert second.summary == {"done": 1, "skipped": 1, "failed": 0}
+    assert (tmp_path / f"store/tracks/{known[1].track_id}/current.json").exists()
+    third = publish(tmp_path)
+    assert third.summary == {"done": 0, "skipped": 2, "failed": 0}
+    assert [line["title"] for line in third.outcomes.values()] == [line["title"] for line in first.outcomes.values()]
+
+
+async def test_sources_that_are_one_track_are_looked_into_each_time(tmp_path: Path) -> None:
+    """Which of them speaks for the track depends on which are there."""
+    (tmp_path / "Album").mkdir()
+    for name in ("01 This.flac", "01 That.flac"):  # one place on the album
+        shutil.copy(music_like(1.0), tmp_path / "Album" / name)
+    ran = publish(tmp_path)
+    assert sorted(bool(line["duplicate_of"]) for line in ran.outcomes.values()) == [False, True]
+    assert await settled(tmp_path) == []
