@@ -40,7 +40,7 @@ async def test_what_is_published_is_settled_until_something_changes(tmp_path: Pa
     first = publish(tmp_path)
     assert first.summary == {"done": 2, "skipped": 0, "failed": 0}
     known = await settled(tmp_path)
-    assert [each.track_id for each in known] == [each["track_id"] for each in first.outcomes.values()]
+    assert [each.track_id for each in known] == [first.outcomes[name]["track_id"] for name in ("1.flac", "2.flac")]
     assert {each.status for each in known} == {Status.SKIPPED}
     assert await settled(tmp_path, aac="64,96") == []
     assert await settled(tmp_path, target=-16.0) == []
@@ -57,7 +57,8 @@ async def test_what_is_published_is_settled_until_something_changes(tmp_path: Pa
     assert (tmp_path / f"store/tracks/{known[1].track_id}/current.json").exists()
     third = publish(tmp_path)
     assert third.summary == {"done": 0, "skipped": 2, "failed": 0}
-    assert [line["title"] for line in third.outcomes.values()] == [line["title"] for line in first.outcomes.values()]
+    for name, line in first.outcomes.items():
+        assert third.outcomes[name]["title"] == line["title"]
 
 
 async def test_sources_that_are_one_track_are_looked_into_each_time(tmp_path: Path) -> None:
