@@ -149,9 +149,10 @@ class _Crew:
         for process in processes:
             process.stop()
         deadline_s = time.monotonic() + self._policy.stop_s
-        while any(not process.ended for process in processes) and time.monotonic() < deadline_s:
-            signs = [process.signs[0] for process in processes if not process.ended]
-            if inbox in wait([inbox, *signs], timeout=deadline_s - time.monotonic()) and _STOP in inbox.recv(64):
+        while (left := [each for each in processes if not each.ended]) and time.monotonic() < deadline_s:
+            signs = [each.signs[0] for each in left]
+            timeout_s = max(0.0, deadline_s - time.monotonic())
+            if inbox in wait([inbox, *signs], timeout=timeout_s) and _STOP in inbox.recv(64):
                 log.warning("asked twice to stop: not waiting for answers under way")
                 for process in processes:
                     process.stop()
