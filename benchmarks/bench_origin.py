@@ -13,8 +13,9 @@ requests per second of the server's own CPU time, over all rounds: on a quiet ma
 the figure to trust. Ratios are to nginx with files.
 
 Cold: time to the first byte of a segment that is not in memory, over an S3 server, beside a signed GET of the same
-bytes from it; in turns, medians. Held: memory of an origin with idle connections and slow readers. `store_reads` counts
-reads of the store for a crowd on one cold segment, and for a cold play of a whole rendition.
+bytes from it; in turns, medians: of the first segment of a track (`start`), and of others that begin a block (`later`),
+for which the origin asks the server for up to 16 MiB at once. Held: memory of an origin with idle connections and slow
+readers. `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold play of a rendition.
 """
 
 import argparse
@@ -177,7 +178,8 @@ def cold(port: int, seaweed: S3Server, package_ids: list[str]) -> dict[str, floa
         end = rest_of_block(rendition, end, bytes_max=most)[-1].end
         starts.append(end)
     firsts = [n for n, each in enumerate(rendition.segments) if n == 0 or each.offset_bytes in starts]
-    ours, direct = [], []
+    ours: dict[bool, list[float]] = {True: [], False: []}
+    direct: dict[bool, list[float]] = {True: [], False: []}
     for package_id in package_ids:
         playlist_of(port, package_id)
         key = base_of(package_id).strip("/") + ".mp4"
@@ -186,11 +188,15 @@ def cold(port: int, seaweed: S3Server, package_ids: list[str]) -> dict[str, floa
             start = rendition.segments[number].offset_bytes
             asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n"
             asked += f"Range: bytes={start}-{start + SEGMENT_BYTES - 1}\r\n\r\n"
-            direct.append(first_byte_s(port_of(seaweed), asked.encode()))
+            direct[number == 0].append(first_byte_s(port_of(seaweed), asked.encode()))
             mine = f"GET {base_of(package_id)}/{number}.mp4 HTTP/1.1\r\nHost: bench\r\n\r\n"
-            ours.append(first_byte_s(port, mine.encode()))
-    figures = {"origin_ms": round(1000 * median(ours), 2), "direct_ms": round(1000 * median(direct), 2)}
-    return {"samples": len(ours), **figures, "ratio": round(median(ours) / median(direct), 3)}
+            ours[number == 0].append(first_byte_s(port, mine.encode()))
+    figures: dict[str, float] = {}
+    for first, word in ((True, "start"), (False, "later")):
+        origin_ms, direct_ms = 1000 * median(ours[first]), 1000 * median(direct[first])
+        figures |= {f"{word}_samples": len(ours[first]), f"{word}_origin_ms": round(origin_ms, 2)}
+        figures |= {f"{word}_direct_ms": round(direct_ms, 2), f"{word}_ratio": round(origin_ms / direct_ms, 3)}
+    return figures
 
 
 def playlist_of(port: int, package_id: str) -> bytes:
@@ -290,7 +296,9 @@ def table(made: dict[str, object]) -> Iterator[str]:
             ratio = [f"{each.get(f'{what}_ratio', float('nan')):.2f}" for what in ("per_s", "per_cpu_s")]
             rates = f"{each['per_s']:10,.0f}{ratio[0]:>10}{each['per_cpu_s']:12,.0f}{ratio[1]:>10}"
             yield f"  {name:22}{rates}{each['p50_ms']:9.2f}{each['p99_ms']:9.2f}"
-    yield f"cold, first byte: {cold_one['origin_ms']} ms, direct {cold_one['direct_ms']} ms, ratio {cold_one['ratio']}"
+    for word in ("start", "later"):
+        ours, direct, ratio = (cold_one[f"{word}_{name}"] for name in ("origin_ms", "direct_ms", "ratio"))
+        yield f"cold, first byte ({word}): {ours} ms, direct {direct} ms, ratio {ratio}"
     yield f"store reads: {reads['reads_for_the_crowd']} for a crowd, {reads['reads_for_the_cold_play']} for a cold play"
     yield f"held: {held_one['idle_and_slow_mb']} MB with {IDLE} idle connections and {SLOW} slow readers"
     yield from (f"not measured: {name}: {why}" for name, why in absent.items())
