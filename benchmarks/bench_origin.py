@@ -208,6 +208,8 @@ def playlist_of(port: int, package_id: str) -> bytes:
 def store_reads(port: int) -> dict[str, int]:
     """How often the store is read for a crowd on one cold segment, and for a cold play of a whole rendition."""
     playlist_of(port, "b" * 16)
+    while "segue_storage_reads_in_progress 0\n" not in metrics_of(port):  # what was read ahead is counted when it ends
+        time.sleep(0.1)
     before = reads_of(port)
     crowd(port, repeat(f"{base_of('b' * 16)}/7.mp4", CROWD), CROWD)
     after_crowd = reads_of(port)
@@ -222,8 +224,14 @@ def store_reads(port: int) -> dict[str, int]:
 
 def reads_of(port: int) -> int:
     """The store reads that an origin has counted so far."""
-    text = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-    return sum(int(value) for value in re.findall(r"^segue_storage_reads_total\{.*\} (\d+)$", text, re.MULTILINE))
+    found = re.findall(r"^segue_storage_reads_total\{.*\} (\d+)$", metrics_of(port), re.MULTILINE)
+    return sum(int(value) for value in found)
+
+
+def metrics_of(port: int) -> str:
+    """What an origin tells of itself."""
+    told: bytes = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
+    return told.decode()
 
 
 def versions() -> dict[str, str]:
