@@ -67,8 +67,7 @@ _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "Accept-Ranges, Age, Cache-Status, CMSD-Static, Content-Encoding, Content-Length, Content-Range, Date, ETag, "
-        "Last-Modified, "
-        "X-Request-Id"
+        "Last-Modified, X-Request-Id"
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
