@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields
 from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
+GENRES_SEPARATOR = "\n"  # in the column
 _NUMBER_MAX = 999_999
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
 
@@ -30,6 +31,8 @@ class TrackRow:
     """What the catalog knows of a track. `package_id` is None, and `families` empty, while it has no live package.
 
     `families` are the codec families that players can have, joined by spaces; `protected`: of no use without keys.
+    `year` is of the release, as its tags have it; `published_s` is when the live package became it, by the store's
+    clock, in seconds since the epoch.
 
     The versions are those of `track.json` and `current.json` that the row was made from (as ObjectEntry.version has
     them), None where there was no such object.
@@ -51,6 +54,9 @@ class TrackRow:
     level_lufs: float | None
     families: str
     protected: bool
+    year: int | None = None
+    genres: tuple[str, ...] = ()
+    published_s: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.track_id and self.title):
@@ -65,7 +71,9 @@ class TrackRow:
             raise ValueError("track and disc numbers are not negative and have at most 63 bits")
         if not set(self.families.split()) <= set(Codec):
             raise ValueError(f"unknown codec family: {self.families!r}")
-        for text in (self.title, self.artist, self.album, self.album_artist):
+        if any(GENRES_SEPARATOR in genre or not genre for genre in self.genres):
+            raise ValueError(f"a genre is a line of text: {self.genres!r}")
+        for text in (self.title, self.artist, self.album, self.album_artist, *self.genres):
             text.encode()  # a lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError
 
     @property
@@ -94,7 +102,7 @@ TABLES = (
         title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, album_artist TEXT NOT NULL,
         track_number INTEGER, disc_number INTEGER,
         duration_s REAL NOT NULL, level_lufs REAL, families TEXT NOT NULL,
-        protected INTEGER NOT NULL, sort_key BLOB NOT NULL
+        protected INTEGER NOT NULL, year INTEGER, genres TEXT NOT NULL, published_s INTEGER, sort_key BLOB NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",

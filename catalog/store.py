@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.database import Opened
-from catalog.schema import COLUMNS, TrackRow, sort_key
+from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow, sort_key
 
 ITERATE_ROWS = 500  # rows held at a time while iterating
 
@@ -39,7 +40,7 @@ class Catalog(Opened):
 
     def apply(self, rows: Iterable[TrackRow], removed: Iterable[str]) -> None:
         """Write rows and forget tracks, all in one transaction."""
-        upserts = [(*(getattr(row, name) for name in COLUMNS), sort_key(row)) for row in rows]
+        upserts = [_values(row) for row in rows]
         removals = [(track_id,) for track_id in removed]
         if not (upserts or removals):
             return
@@ -86,4 +87,15 @@ class Catalog(Opened):
         return {track_id: PointerVersions(ingest, current) for track_id, ingest, current in found}
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[TrackRow]:
-        return [TrackRow(**dict(zip(COLUMNS, values, strict=True))) for values in self._database.select(query, values)]
+        return [_row(found) for found in self._database.select(query, values)]
+
+
+def _values(row: TrackRow) -> tuple[object, ...]:
+    known = {name: getattr(row, name) for name in COLUMNS}
+    return (*(known | {"genres": GENRES_SEPARATOR.join(row.genres)}).values(), sort_key(row))
+
+
+def _row(values: Sequence[Any]) -> TrackRow:
+    known = dict(zip(COLUMNS, values, strict=True))
+    genres = tuple(known["genres"].split(GENRES_SEPARATOR)) if known["genres"] else ()
+    return TrackRow(**(known | {"genres": genres}))

@@ -7,6 +7,7 @@ sorted by track id and so is the catalog, so both are compared side by side, BAT
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 READS = 16  # objects read at the same time
 BATCH_TRACKS = 256  # tracks compared and written at a time
+_YEAR = re.compile(r"[0-9]{4}")
 SAMPLE_RATE_HZ = 48_000  # of media_samples
 
 Record = TypeVar("Record")
@@ -128,8 +130,8 @@ async def _row(
     try:
         async with gate:
             track = await _track(store, track_id)
-            package = await _package(store, track) if versions.current else None
-        return _row_of(track, versions, package)
+            live = await _live(store, track) if versions.current else None
+        return _row_of(track, versions, live)
     except StorageUnavailable:
         raise  # not this track's fault, and the next ones would fare no better
     except PipelineError as error:
@@ -147,23 +149,37 @@ async def _track(store: ObjectStore, track_id: str) -> Track:
     return track
 
 
-async def _package(store: ObjectStore, track: Track) -> Package:
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """The live package of a track, and since when it is."""
+
+    package: Package
+    since_s: int
+
+
+async def _live(store: ObjectStore, track: Track) -> _Live:
     """The live package of a track, which must be of its recording."""
     key = current_key(track.track_id)
-    current = await _record(store, Current, key)
+    current, since_s = await _dated(store, Current, key)
     if (current.track_id, current.recording_id) != (track.track_id, track.recording_id):
         _misplaced(key)
     key = package_key(current.recording_id, current.package_id, "package.json")
     package = await _record(store, Package, key)
     if (package.recording_id, package.package_id) != (current.recording_id, current.package_id):
         _misplaced(key)
-    return package
+    return _Live(package, since_s)
 
 
 async def _record(store: ObjectStore, kind: type[Record], key: str) -> Record:
+    record, _ = await _dated(store, kind, key)
+    return record
+
+
+async def _dated(store: ObjectStore, kind: type[Record], key: str) -> tuple[Record, int]:
+    """A record, and when it was written."""
     body = await store.read(key)
     # In a thread: a package of a long track takes milliseconds to parse, and the origin syncs while it serves.
-    return await asyncio.to_thread(from_json, kind, body.data, subject=key)
+    return await asyncio.to_thread(from_json, kind, body.data, subject=key), body.info.modified_s
 
 
 def _misplaced(key: str) -> NoReturn:
@@ -171,9 +187,9 @@ def _misplaced(key: str) -> NoReturn:
     raise RecordMalformed("the record is about something else", subject=key, hint=hint)
 
 
-def _row_of(track: Track, versions: PointerVersions, package: Package | None) -> TrackRow:
+def _row_of(track: Track, versions: PointerVersions, live: _Live | None) -> TrackRow:
     """Names from the track; length and level as players have them if it is live, else as its mezzanine has them."""
-    tags = track.tags
+    tags, package = track.tags, live.package if live else None
     try:
         return TrackRow(
             track_id=track.track_id,
@@ -192,6 +208,9 @@ def _row_of(track: Track, versions: PointerVersions, package: Package | None) ->
             level_lufs=package.level_lufs if package else track.mezzanine.loudness.integrated_lufs,
             families=" ".join(package.codecs) if package else "",
             protected=bool(package and package.protection),
+            year=int(year[0]) if (year := _YEAR.match(tags.date)) else None,
+            genres=tuple(genre for each in tags.genres if (genre := " ".join(each.split()))),
+            published_s=live.since_s if live else None,
         )
     except (ValueError, OverflowError) as error:
         hint = "publish the track again, with other tags"

@@ -22,6 +22,8 @@ def track_answer(row: TrackRow) -> dict[str, object]:
         "album": row.album,
         "track_number": row.track_number,
         "disc_number": row.disc_number,
+        "year": row.year,
+        "genres": list(row.genres),
         "duration_s": row.duration_s,
         "level_lufs": row.level_lufs,
         "playlists": playlists,

@@ -47,8 +47,9 @@ def _track(n: int, title: str = "Song") -> Track:
         media_samples=96_000, size_bytes=1000, sha256=SHA256, tool="test",
     )  # fmt: skip
     tags = TrackTags(
-        title=title, artists=("One", "Two"), album="Album", album_artist="Various", disc_number=2, track_number=n + 1
-    )
+        title=title, artists=("One", "Two"), album="Album", album_artist="Various", disc_number=2, track_number=n + 1,
+        date="1998-05-01", genres=("Dub", " Trip\nHop"),
+    )  # fmt: skip
     return Track(
         track_id=_id(n), release="Album", source=source, source_name="a.flac", tags=tags, art_id=ART,
         mode=LoudnessMode.OFF, target=None, loudness_source=LOUD, album=None, gain=Gain(applied_db=0.0),
@@ -113,7 +114,7 @@ async def test_a_track_appears_when_ingested_and_again_when_live(store: FaultySt
         track_id=_id(1), ingest_version=row.ingest_version, current_version=None, recording_id=_recording_id(1),
         package_id=None, art_id=ART, title="Song", artist="One, Two", album="Album", album_artist="Various",
         track_number=2, disc_number=2, duration_s=2.0, level_lufs=-20.0, families="",
-        protected=False,
+        protected=False, year=1998, genres=("Dub", "Trip Hop"),
     )  # fmt: skip
     await _publish(store, 1)
     assert await sync(store, catalog) == SyncReport(seen=1, updated=1)
@@ -122,7 +123,7 @@ async def test_a_track_appears_when_ingested_and_again_when_live(store: FaultySt
     assert live.ingest_version == row.ingest_version is not None
     assert live == replace(
         row, current_version=live.current_version, package_id=_package(1).package_id, duration_s=3.0, level_lufs=-20.5,
-        families="aac",
+        families="aac", published_s=(await store.head(current_key(_id(1)))).modified_s,
     )  # fmt: skip
 
 

@@ -62,6 +62,8 @@ async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, 
                     "album": "Album",
                     "track_number": 1,
                     "disc_number": None,
+                    "year": None,
+                    "genres": [],
                     "duration_s": pytest.approx(track.package.media_samples / 48_000),
                     "level_lufs": -14.0,
                     "playlists": {

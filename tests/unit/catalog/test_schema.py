@@ -44,6 +44,8 @@ ROW = TrackRow(
         {"disc_number": 1 << 63},
         {"album": "\ud800"},
         {"families": "aac mp3"},
+        {"genres": ("Dub\nTrip Hop",)},
+        {"genres": ("",)},
     ],
 )
 def test_a_row_refuses_nonsense(nonsense: dict[str, object]) -> None:

@@ -98,11 +98,12 @@ def test_rows_and_removals_of_one_call_are_one_transaction(catalog: Catalog) -> 
 
 def test_a_file_keeps_its_rows_between_openings(tmp_path: Path) -> None:
     """What was written is there for the next process."""
-    path = tmp_path / "catalog.sqlite"
+    path, row = tmp_path / "catalog.sqlite", replace(ROW, year=1998, genres=("Dub", "Trip Hop"), published_s=9)
     with Catalog(path) as catalog:
-        catalog.upsert(ROW)
+        catalog.apply([row, replace(ROW, track_id="other")], [])
     with Catalog(path) as catalog:
-        assert catalog.get(ROW.track_id) == ROW
+        assert catalog.get(row.track_id) == row
+        assert catalog.get("other") == replace(ROW, track_id="other")
 
 
 def test_another_schema_version_means_an_empty_catalog(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
