@@ -4,6 +4,7 @@ tracks/<track_id>/track.json                                the ingest report: t
 tracks/<track_id>/current.json                              names the live package; the one pointer players follow
 art/<art_id>/<side>.jpg                                     cover art in three sizes; this and all below never changes:
 recordings/<recording_id>/analysis.json                     what the meter heard
+recordings/<recording_id>/features.json                     what it sounds like, in a few numbers
 recordings/<recording_id>/mezzanine/<mezzanine_id>.mp4      the lossless mezzanine
 recordings/<recording_id>/mezzanine/<mezzanine_id>.json     how it was made; written after it
 recordings/<recording_id>/<package_id>/<rendition_id>.mp4   a CMAF track file
@@ -66,6 +67,11 @@ def art_key(art_id: str, side: int) -> str:
 def analysis_key(recording_id: str) -> str:
     """Where the analysis of a recording lies."""
     return checked(f"{RECORDINGS}{recording_id}/analysis.json")
+
+
+def features_key(recording_id: str) -> str:
+    """Where the features of a recording lie."""
+    return checked(f"{RECORDINGS}{recording_id}/features.json")
 
 
 def mezzanine_key(recording_id: str, mezzanine_id: str) -> str:
