@@ -1,53 +1,31 @@
-"""One SQLite file, opened, shared between processes, and replaced when it turns out damaged."""
+"""The catalog's SQLite file: opened, shared between processes, and replaced when it turns out damaged."""
 
 import logging
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from catalog.schema import CATALOG, Schema
+from catalog.sqlite_file import IN_MEMORY, SqliteFile, application_of, connected, hint_of, is_damage, transaction
 from model.errors import CatalogError
 
 log = logging.getLogger(__name__)
 
-BUSY_TIMEOUT_S = 10.0  # how long to wait for another process that writes
-IN_MEMORY = ":memory:"
 # Virtual ones first: they take those that they are kept in with them.
 _TABLES_FOUND = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY sql NOT LIKE 'CREATE VIRTUAL %'"
 
 
-class Database:
-    """A database in one file (WAL, shareable between processes) or in memory.
-
-    Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several threads at once.
-    Raises CatalogError. A file that is damaged is moved aside and an empty one takes its place, with a warning.
-    """
+class Database(SqliteFile):
+    """A database that is an index: a file that is damaged is moved aside and an empty one takes its place, with a
+    warning."""
 
     def __init__(self, path: Path | None = None, schema: Schema = CATALOG, *, scratch: bool = False) -> None:
         """Open or create the database at `path`; None keeps it in memory. What is `scratch` is lost in a crash."""
-        self._path = path
         self._journal = "PRAGMA journal_mode = OFF" if scratch else "PRAGMA journal_mode = WAL"
         self._schema = schema
-        self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        with self._errors():
-            self._db = self._opened()
-
-    def select(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        with self._lock, self._errors():
-            return self._connection().execute(query, values).fetchall()
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or nothing."""
-        with self._lock, self._errors(), _transaction(self._connection()) as db:
-            yield db
+        super().__init__(path)
 
     def replace_by(self, other: "Database") -> None:
         """Become a copy of the other in one step: whoever reads sees the old or the new, in this process or another."""
@@ -55,33 +33,12 @@ class Database:
             other._connection().backup(self._connection())
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # not with the next small write
 
-    def close(self) -> None:
-        """Give the file back. Idempotent."""
-        with self._lock:
-            if self._db is not None:
-                self._db.close()
-            self._db = None
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._db is None:
-            raise CatalogError("the catalog is closed", subject=self._subject)
-        return self._db
-
-    @property
-    def _subject(self) -> str:
-        return str(self._path or IN_MEMORY)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Turn what SQLite and the system raise into CatalogError; start afresh when the file turns out damaged."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            hint = self._recovered(error) or _hint(error)
-            raise CatalogError(f"catalog failed ({error})", subject=self._subject, hint=hint) from error
+    def _error_of(self, error: Exception) -> CatalogError:
+        hint = self._recovered(error) or _hint(error)
+        return CatalogError(f"catalog failed ({error})", subject=self._subject, hint=hint)
 
     def _recovered(self, error: Exception) -> str:
-        if not (_is_damage(error) and self._path):
+        if not (is_damage(error) and self._path):
             return ""
         try:
             self._db = self._afresh(self._path)
@@ -92,17 +49,15 @@ class Database:
     def _opened(self) -> sqlite3.Connection:
         if self._path is None:
             return self._connected(IN_MEMORY)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self._connected(str(self._path))
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
+            if not is_damage(error):
                 raise
             return self._afresh(self._path)
 
     def _connected(self, name: str) -> sqlite3.Connection:
-        # Autocommit: transactions are begun by hand, so that a write takes its lock at once and waits for its turn.
-        db = sqlite3.connect(name, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+        db = connected(name)
         try:
             _prepare(db, self._schema)
             db.execute(self._journal).fetchone()
@@ -152,7 +107,7 @@ class Opened:
 def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
     if _version(db) == schema.version and _is_ours(db, schema):
         return
-    with _transaction(db):
+    with transaction(db):
         found = _version(db)  # again, now that no other process can be at the same
         tables = db.execute(_TABLES_FOUND).fetchall()
         if tables and not _is_ours(db, schema):
@@ -170,7 +125,7 @@ def _prepare(db: sqlite3.Connection, schema: Schema) -> None:
 
 
 def _is_ours(db: sqlite3.Connection, schema: Schema) -> bool:
-    return bool(db.execute("PRAGMA application_id").fetchone()[0] == schema.application_id)
+    return application_of(db) == schema.application_id
 
 
 def _version(db: sqlite3.Connection) -> int:
@@ -178,38 +133,7 @@ def _version(db: sqlite3.Connection) -> int:
     return version
 
 
-@contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield db
-    except BaseException:
-        if db.in_transaction:  # some errors end it by themselves
-            db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-def _is_damage(error: Exception) -> bool:
-    return _primary_code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _primary_code(error: Exception) -> int:
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF  # the rest says more: SQLITE_CORRUPT_INDEX is a SQLITE_CORRUPT too
-
-
 def _hint(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return "name a file in a folder that this user may write to"
-    match _primary_code(error):
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "another process kept the catalog for too long; try again"
-        case sqlite3.SQLITE_FULL:
-            return "make room on the disk"
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY:
-            return "name a file in a folder that this user may write to"
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return "the catalog is an index: delete the file, it will be made again"
-        case _:
-            return "name another file for the catalog; it is an index and will be made again"
+    if is_damage(error):
+        return "the catalog is an index: delete the file, it will be made again"
+    return hint_of(error) or "name another file for the catalog; it is an index and will be made again"

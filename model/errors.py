@@ -343,6 +343,12 @@ class CatalogError(PipelineError):
     code = "catalog-error"
 
 
+class ListenerDataError(CatalogError):
+    """The listeners' database, which nothing can rebuild, could not be opened, read or written."""
+
+    code = "listener-data-error"
+
+
 class InspectionError(PipelineError):
     """Something of another's stream could not be looked at; the inspection goes on with the rest."""
 

@@ -28,20 +28,21 @@ def _id_of(digest: bytes, length: int) -> str:
 
 def recording_id_of(*sound: str) -> str:
     """The id of the recording that these words (form, hashes) tell: the same sound is the same recording, always."""
-    return _digest_of(*sound, length=TRACK_ID_LENGTH)
+    return digest_of(*sound, length=TRACK_ID_LENGTH)
 
 
 def track_id_of(recording_id: str, release: str) -> str:
     """The id of this recording on this release."""
-    return _digest_of(recording_id, release, length=TRACK_ID_LENGTH)
+    return digest_of(recording_id, release, length=TRACK_ID_LENGTH)
 
 
 def derived_id(*parts: str) -> str:
     """An id for something made from `parts` (ids, recipes, tool versions): equal parts give an equal id."""
-    return _digest_of(*parts, length=DERIVED_ID_LENGTH)
+    return digest_of(*parts, length=DERIVED_ID_LENGTH)
 
 
-def _digest_of(*parts: str, length: int) -> str:
+def digest_of(*parts: str, length: int) -> str:
+    """`length` characters of our id alphabet that these parts, in this order, always give."""
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()

@@ -135,6 +135,7 @@ def _folder(text: str) -> str:
 SETTINGS = (
     Setting("store", str, "", "where everything is kept: file:PATH or s3://bucket/prefix?endpoint=URL"),
     Setting("catalog", str, "", "the local index of the store, an SQLite file (default: in the user's state folder)"),
+    Setting("listeners", str, "", "the database of listeners, an SQLite file to back up (default: beside the catalog)"),
     Setting("search_index", str, "", "where search is indexed: file:PATH or postgresql://user@host/database"),
     Setting("sync_interval", _seconds, 0.5, "seconds between looks at what changed in the store"),
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
@@ -228,6 +229,13 @@ class Config:
         if store.startswith("file:"):
             store = f"file:{Path(store.removeprefix('file:')).absolute()}"
         return self.state_dir / f"{hashlib.sha256(store.encode()).hexdigest()[:16]}.sqlite3"
+
+    @property
+    def listeners_path(self) -> Path:
+        """The file of the listeners' database: as configured, else one beside the catalog, named after it."""
+        if self["listeners"]:
+            return Path(self["listeners"])
+        return self.catalog_path.with_name(f"{self.catalog_path.stem}-listeners.sqlite3")
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from avtool.locate import Ffmpeg, locate
 from catalog.ledger import Ledger
+from catalog.listener_database import ListenerDatabase
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from catalog.turns import Turns
@@ -93,6 +94,13 @@ async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
     """The catalog of the store, closed afterwards."""
     with Catalog(_catalog_path(config)) as catalog:
         yield catalog
+
+
+@asynccontextmanager
+async def opened_listeners(config: Config) -> AsyncIterator[ListenerDatabase]:
+    """The listeners' database, closed afterwards."""
+    with ListenerDatabase(config.listeners_path) as listeners:
+        yield listeners
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
 from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
@@ -29,7 +30,7 @@ from storage.open import S3Credentials, open_store
 HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
-    "access_log_every", "log_listeners", "search_index", "sync_interval",
+    "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
 
@@ -43,6 +44,7 @@ class Serving:
     settings: OriginSettings
     keys: KeyRing
     discovery: DiscoverySettings
+    listeners: Path
     log_level: str
     log_format: str
 
@@ -55,6 +57,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
     serving = _serving(config)
     check_address(serving.discovery.search_index)
+    ListenerDatabase(serving.listeners).close()  # one that is damaged is told before any port is opened
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
@@ -93,6 +96,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
         ),
         keys=keys,
         discovery=DiscoverySettings(sync_interval_s=config["sync_interval"], search_index=config["search_index"]),
+        listeners=config.listeners_path,
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
@@ -120,7 +124,8 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     limits = serving_limits(serving.settings.store_deadline_s)
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
-        with Catalog() as catalog:  # in memory: an origin keeps no state that matters
+        # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
+        with Catalog() as catalog, ListenerDatabase(serving.listeners):
             await serve(
                 serving.settings,
                 store,

@@ -201,3 +201,10 @@ def test_each_store_has_a_catalog_of_its_own(tmp_path: Path) -> None:
     assert catalog("file:one").parent == Path("/state/segue")
     assert catalog("file:one") == catalog(f"file:{tmp_path}/one") != catalog("file:two")
     assert _load(flags={"store": "file:one", "catalog": "x.sqlite3"}).catalog_path == Path("x.sqlite3")
+
+
+def test_listeners_are_kept_beside_the_catalog() -> None:
+    """Of its own name, so that stores do not share listeners; unless a file is named."""
+    beside = _load(flags={"store": "file:one", "catalog": "there/x.sqlite3"})
+    assert beside.listeners_path == Path("there/x-listeners.sqlite3")
+    assert _load(flags={"store": "file:one", "listeners": "l.sqlite3"}).listeners_path == Path("l.sqlite3")
