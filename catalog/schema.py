@@ -89,8 +89,13 @@ def sort_key(row: TrackRow) -> bytes:
     """
     disc = 1 if row.disc_number is None else min(row.disc_number, _NUMBER_MAX)
     number = _NUMBER_MAX + 1 if row.track_number is None else min(row.track_number, _NUMBER_MAX)
-    parts = (row.album_artist or row.artist, row.album, f"{disc:06}", f"{number:07}", row.title, row.track_id)
+    parts = (album_artist_of(row), row.album, f"{disc:06}", f"{number:07}", row.title, row.track_id)
     return b"\0".join(part.casefold().replace("\0", " ").encode() for part in parts)
+
+
+def album_artist_of(row: TrackRow) -> str:
+    """Who the album is by: its artist, else the track's."""
+    return row.album_artist or row.artist
 
 
 COLUMNS = tuple(field.name for field in fields(TrackRow))
@@ -102,10 +107,13 @@ TABLES = (
         title TEXT NOT NULL, artist TEXT NOT NULL, album TEXT NOT NULL, album_artist TEXT NOT NULL,
         track_number INTEGER, disc_number INTEGER,
         duration_s REAL NOT NULL, level_lufs REAL, families TEXT NOT NULL,
-        protected INTEGER NOT NULL, year INTEGER, genres TEXT NOT NULL, published_s INTEGER, sort_key BLOB NOT NULL
+        protected INTEGER NOT NULL, year INTEGER, genres TEXT NOT NULL, published_s INTEGER, sort_key BLOB NOT NULL,
+        album_id TEXT NOT NULL, artist_id TEXT NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
+    "CREATE INDEX tracks_of_album ON tracks (album_id, sort_key) WHERE package_id IS NOT NULL",
+    "CREATE INDEX tracks_of_artist ON tracks (artist_id, album_id) WHERE package_id IS NOT NULL",
     """CREATE TABLE sources (
         path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL, recording_id TEXT NOT NULL,
         track_id TEXT NOT NULL, judge TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.database import Opened
-from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow, sort_key
+from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow, album_artist_of, sort_key
+from model.album import album_id_of, artist_id_of
 
 ITERATE_ROWS = 500  # rows held at a time while iterating
 
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM tracks"
-_UPSERT = (
-    f"INSERT OR REPLACE INTO tracks ({', '.join(COLUMNS)}, sort_key) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
-)
+_WRITTEN = (*COLUMNS, "sort_key", "album_id", "artist_id")
+_UPSERT = f"INSERT OR REPLACE INTO tracks ({', '.join(_WRITTEN)}) VALUES ({', '.join('?' * len(_WRITTEN))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +87,18 @@ class Catalog(Opened):
         return {track_id: PointerVersions(ingest, current) for track_id, ingest, current in found}
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[TrackRow]:
-        return [_row(found) for found in self._database.select(query, values)]
+        return [row_of(found) for found in self._database.select(query, values)]
 
 
 def _values(row: TrackRow) -> tuple[object, ...]:
     known = {name: getattr(row, name) for name in COLUMNS}
-    return (*(known | {"genres": GENRES_SEPARATOR.join(row.genres)}).values(), sort_key(row))
+    by = album_artist_of(row)
+    ids = (album_id_of(by, row.album), artist_id_of(by))
+    return (*(known | {"genres": GENRES_SEPARATOR.join(row.genres)}).values(), sort_key(row), *ids)
 
 
-def _row(values: Sequence[Any]) -> TrackRow:
+def row_of(values: Sequence[Any]) -> TrackRow:
+    """The row with these values, in the order of COLUMNS."""
     known = dict(zip(COLUMNS, values, strict=True))
     genres = tuple(known["genres"].split(GENRES_SEPARATOR)) if known["genres"] else ()
     return TrackRow(**(known | {"genres": genres}))

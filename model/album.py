@@ -9,3 +9,8 @@ def album_id_of(album_artist_or_artist: str, album: str) -> str:
     It lasts as long as both names do.
     """
     return digest_of("album", album_artist_or_artist.casefold(), album.casefold(), length=TRACK_ID_LENGTH)
+
+
+def artist_id_of(artist: str) -> str:
+    """The id of the artist of this name; case does not count."""
+    return digest_of("artist", artist.casefold(), length=TRACK_ID_LENGTH)

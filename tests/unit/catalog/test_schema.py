@@ -55,13 +55,13 @@ def test_a_row_refuses_nonsense(nonsense: dict[str, object]) -> None:
 
 
 def test_the_columns_are_the_table() -> None:
-    """The table has a column for every field, in order, and the sort key."""
+    """The table has a column for every field, in order, and what it is found by."""
     db = sqlite3.connect(":memory:")
     for statement in TABLES:
         db.execute(statement)
     found = [name for _, name, *_ in db.execute("PRAGMA table_info(tracks)")]
     db.close()
-    assert found == [*COLUMNS, "sort_key"]
+    assert found == [*COLUMNS, "sort_key", "album_id", "artist_id"]
 
 
 def test_tracks_sort_by_artist_album_disc_number_title_and_id() -> None:

@@ -1,9 +1,9 @@
-"""Ids of albums."""
+"""Ids of albums and artists."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.album import album_id_of
+from model.album import album_id_of, artist_id_of
 from model.track import TRACK_ID_LENGTH, is_id
 
 
@@ -21,4 +21,5 @@ def test_an_album_is_named_by_its_artist_and_its_name(artist: str, album: str) -
 
 def test_case_does_not_count_in_any_script() -> None:
     """As where tracks are sorted."""
+    assert artist_id_of("BJÖRK") == artist_id_of("björk") != artist_id_of("bjork")
     assert album_id_of("BJÖRK", "Straße") == album_id_of("björk", "STRASSE")

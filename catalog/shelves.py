@@ -1,0 +1,184 @@
+"""Live tracks as a library has them: by album, by artist, by genre.
+
+An album is what its artist and name say (`model/album.py`), each track on one; tracks without an album are on none.
+Every call blocks for a moment: call it through asyncio.to_thread. Raises CatalogError.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow
+from catalog.store import Catalog, row_of
+
+_LIVE = "package_id IS NOT NULL"
+_ON_ALBUM = f"{_LIVE} AND album <> ''"
+_BY = "coalesce(nullif(album_artist, ''), artist)"
+# SQLite takes the bare columns from the row that has the least sort key: the first track.
+_ALBUMS = (
+    f"SELECT album_id, artist_id, {_BY}, album, art_id, count(*), sum(duration_s), min(year), max(published_s), "
+    "min(sort_key) AS place FROM tracks WHERE "
+)
+_ARTISTS = (
+    f"SELECT artist_id, {_BY}, art_id, count(DISTINCT CASE WHEN album <> '' THEN album_id END), "
+    f"min(sort_key) AS place FROM tracks WHERE {_LIVE} AND {_BY} <> ''"
+)
+# A track's genres are lines of one column.
+_OF_GENRE = "genres <> '' AND instr(? || lower(genres) || ?, ?) > 0"
+
+
+class AlbumOrder(StrEnum):
+    """How albums can be listed."""
+
+    ARTIST = "artist"
+    NAME = "name"
+    NEWEST = "newest"
+    YEAR = "year"
+    YEAR_DOWN = "year down"
+    RANDOM = "random"
+
+
+_ORDERS = {
+    AlbumOrder.ARTIST: "place",
+    AlbumOrder.NAME: "album COLLATE NOCASE, place",
+    AlbumOrder.NEWEST: "max(published_s) DESC, place",
+    AlbumOrder.YEAR: "min(year), place",
+    AlbumOrder.YEAR_DOWN: "min(year) DESC, place",
+    AlbumOrder.RANDOM: "random()",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumShelf:
+    """An album with live tracks: whose, its cover (of the first track), how many tracks and seconds, when published."""
+
+    album_id: str
+    artist_id: str
+    artist: str
+    album: str
+    art_id: str
+    tracks: int
+    duration_s: float
+    year: int | None
+    published_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtistShelf:
+    """An artist of albums or of single tracks, with a cover, and on how many albums."""
+
+    artist_id: str
+    artist: str
+    art_id: str
+    albums: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenreShelf:
+    """A genre and how many tracks and albums have it."""
+
+    genre: str
+    tracks: int
+    albums: int
+
+
+class Shelves:
+    """The library in a catalog."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._database = catalog.database
+
+    def albums(
+        self,
+        offset: int,
+        limit: int,
+        *,
+        order: AlbumOrder = AlbumOrder.ARTIST,
+        years: tuple[int, int] | None = None,
+        genre: str | None = None,
+    ) -> list[AlbumShelf]:
+        """A page of albums; of some years (both included) or with a track of a genre only, if they are given."""
+        where, values = [_ON_ALBUM], list[object]()
+        if years is not None:
+            where.append("year BETWEEN ? AND ?")
+            values += sorted(years)
+        if genre is not None:
+            where.append(_OF_GENRE)
+            values += _of_genre(genre)
+        query = f"{_ALBUMS}{' AND '.join(where)} GROUP BY album_id ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
+        return [AlbumShelf(*found[:-1]) for found in self._database.select(query, (*values, limit, offset))]
+
+    def albums_of(self, album_ids: Sequence[str]) -> list[AlbumShelf]:
+        """Those of some albums that have live tracks, in the order that is asked for."""
+        query = f"{_ALBUMS}{_ON_ALBUM} AND album_id IN ({_marks(album_ids)}) GROUP BY album_id"
+        found = {each[0]: AlbumShelf(*each[:-1]) for each in self._database.select(query, tuple(album_ids))}
+        return [found[album_id] for album_id in album_ids if album_id in found]
+
+    def albums_by(self, artist_id: str) -> list[AlbumShelf]:
+        """The albums of an artist, the oldest first."""
+        query = f"{_ALBUMS}{_ON_ALBUM} AND artist_id = ? GROUP BY album_id ORDER BY min(year), place"
+        return [AlbumShelf(*found[:-1]) for found in self._database.select(query, (artist_id,))]
+
+    def tracks_on(self, album_id: str) -> list[TrackRow]:
+        """The live tracks of an album, in their order."""
+        return self._tracks("album_id = ? ORDER BY sort_key", (album_id,))
+
+    def tracks_by(self, artist_id: str, limit: int) -> list[TrackRow]:
+        """At most `limit` live tracks of an artist."""
+        return self._tracks("artist_id = ? ORDER BY sort_key LIMIT ?", (artist_id, limit))
+
+    def tracks_of_genre(self, genre: str, offset: int, limit: int) -> list[TrackRow]:
+        """A page of the live tracks of a genre."""
+        return self._tracks(f"{_OF_GENRE} ORDER BY sort_key LIMIT ? OFFSET ?", (*_of_genre(genre), limit, offset))
+
+    def random_tracks(
+        self, limit: int, *, genre: str | None = None, years: tuple[int, int] | None = None
+    ) -> list[TrackRow]:
+        """Live tracks by chance; of a genre or of some years (both included), if they are given."""
+        where, values = ["1"], list[object]()
+        if genre is not None:
+            where.append(_OF_GENRE)
+            values += _of_genre(genre)
+        if years is not None:
+            where.append("year BETWEEN ? AND ?")
+            values += sorted(years)
+        return self._tracks(f"{' AND '.join(where)} ORDER BY random() LIMIT ?", (*values, limit))
+
+    def artists(self) -> list[ArtistShelf]:
+        """Every artist of an album or a single track, by name."""
+        query = f"{_ARTISTS} GROUP BY artist_id ORDER BY place"
+        return [ArtistShelf(*found[:-1]) for found in self._database.select(query)]
+
+    def artist(self, artist_id: str) -> ArtistShelf | None:
+        """One artist, or None."""
+        found = self._database.select(f"{_ARTISTS} AND artist_id = ? GROUP BY artist_id", (artist_id,))
+        return ArtistShelf(*found[0][:-1]) if found else None
+
+    def genres(self) -> list[GenreShelf]:
+        """Every genre, the most frequent first. Case does not count; the first way to write it is shown."""
+        counts: dict[str, tuple[str, int, set[str]]] = {}
+        query = f"SELECT genres, album_id FROM tracks WHERE {_LIVE} AND genres <> '' ORDER BY sort_key"
+        for genres, album_id in self._database.select(query):
+            for genre in genres.split(GENRES_SEPARATOR):
+                shown, tracks, albums = counts.get(_folded(genre), (genre, 0, set()))
+                counts[_folded(genre)] = (shown, tracks + 1, albums | {album_id})
+        found = [GenreShelf(shown, tracks, len(albums)) for shown, tracks, albums in counts.values()]
+        return sorted(found, key=lambda each: (-each.tracks, _folded(each.genre)))
+
+    def _tracks(self, rest: str, values: Sequence[object]) -> list[TrackRow]:
+        query = f"SELECT {', '.join(COLUMNS)} FROM tracks WHERE {_LIVE} AND {rest}"
+        return [row_of(found) for found in self._database.select(query, values)]
+
+
+def _folded(genre: str) -> str:
+    """Lower case, for ASCII alone: as SQLite does it."""
+    return genre.encode().lower().decode()
+
+
+def _of_genre(genre: str) -> tuple[Any, ...]:
+    return GENRES_SEPARATOR, GENRES_SEPARATOR, f"{GENRES_SEPARATOR}{_folded(genre)}{GENRES_SEPARATOR}"
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
