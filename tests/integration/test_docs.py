@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import catalog.store  # noqa: F401 - every error class must be known
+import discovery.playlists.formats
 import discovery.web  # noqa: F401
 from inspector.judge import RULES
 from manifests.rules import PLAIN_RULES
