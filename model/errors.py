@@ -311,6 +311,19 @@ class SearchUnavailable(PipelineError):
     retryable = True
 
 
+class ListeningUnavailable(PipelineError):
+    """Play events cannot be taken now: too many wait to be written."""
+
+    code = "listening-unavailable"
+    retryable = True
+
+
+class ConsentMissing(PipelineError):
+    """The listener did not agree that what it plays is kept, so nothing is."""
+
+    code = "consent-missing"
+
+
 class EngineError(PipelineError):
     """Work that was given to other machines did not come back."""
 
