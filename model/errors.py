@@ -324,6 +324,24 @@ class ConsentMissing(PipelineError):
     code = "consent-missing"
 
 
+class PlaylistUnknown(PipelineError):
+    """No such playlist of a listener's, or none that this one may see."""
+
+    code = "playlist-unknown"
+
+
+class PlaylistChanged(PipelineError):
+    """Somebody else changed a playlist since it was read; nothing was changed."""
+
+    code = "playlist-changed"
+
+
+class PlaylistRefused(PipelineError):
+    """What was asked of a playlist cannot be: it is made by rules, has no such entry, or would be too large."""
+
+    code = "playlist-refused"
+
+
 class EngineError(PipelineError):
     """Work that was given to other machines did not come back."""
 
