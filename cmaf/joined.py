@@ -20,8 +20,8 @@ _SEQUENCES = 1 << 32
 _HAS_OFFSET, _HAS_DURATIONS, _HAS_SIZES = 0x1, 0x100, 0x200
 _AAC_LC_48K_STEREO = b"\x11\x90"  # AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1)
 _BIT_DEPTH = {Codec.AAC: 16, Codec.OPUS: 16, Codec.FLAC: 24}
-# The largest that a frame of each can be, in bytes: AAC has 6144 bits a channel (ISO/IEC 13818-7 §8.2.2), an Opus packet
-# of 20 ms 1275 bytes (RFC 6716 §3.4), a FLAC block its samples as they are and a header.
+# The largest that a frame of each can be, in bytes: AAC has 6144 bits a channel (ISO/IEC 13818-7 §8.2.2), an Opus
+# packet of 20 ms 1275 bytes (RFC 6716 §3.4), a FLAC block its samples as they are and a header.
 _FRAME_BYTES_MAX = {Codec.AAC: 1536, Codec.OPUS: 1275, Codec.FLAC: 3840 * 6 + 64}
 
 
