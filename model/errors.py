@@ -405,7 +405,7 @@ class Conflict(RequestError):
 
 
 class RateLimited(RequestError):
-    """The client asked more often than it may; `retry_after_s` from now it may again."""
+    """The client asked more often than it may. `retry_after_s` from now it may again."""
 
     code = "rate-limited"
     http_status = 429
