@@ -416,6 +416,24 @@ class RateLimited(RequestError):
         self.retry_after_s = retry_after_s
 
 
+class ModelError(PipelineError):
+    """What recommendations are made from cannot be used; the popular is recommended, or what was before."""
+
+    code = "model-error"
+
+
+class ModelMalformed(ModelError):
+    """The files of a model are damaged, or not those of a model."""
+
+    code = "model-malformed"
+
+
+class PlaysTooFew(ModelError):
+    """There are not enough plays to learn from."""
+
+    code = "plays-too-few"
+
+
 class EngineError(PipelineError):
     """Work that was given to other machines did not come back."""
 
