@@ -14,6 +14,7 @@ from catalog.listener_database import ListenerDatabase
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
+from discovery.playlists.listening import KeptListening
 from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
@@ -145,7 +146,8 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
         with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
-            playlists = Library(catalog=catalog, playlists=Playlists(listeners))
+            kept, heard = Playlists(listeners), KeptListening(listeners)
+            playlists = Library(catalog=catalog, playlists=kept, listening=heard)
             await serve(
                 serving.settings,
                 store,
