@@ -19,6 +19,7 @@ from discovery.tracks import track_answer
 from model.errors import ConsentMissing, TrackUnknown, UsageError
 
 RETENTION_DAYS = 400
+HALF_LIFE_DAYS = 30.0  # of what makes a track popular
 OWN_MAX = 500  # tracks of a listener that search looks through
 
 Json = dict[str, object]
@@ -161,7 +162,7 @@ class Listening:
                 if event.track_id not in tracks:
                     raise TrackUnknown("no such track", subject="track_id")
                 at_ms = happened_at(event, sent_at_ms=batch.sent_at_ms, now_ms=now, kept_ms=self._kept_ms)
-                rows.append(play_row(listener_id, event, at_ms, duration_s=tracks[event.track_id].duration_s))
+                rows.append(play_row(listener_id, event, at_ms, tracks[event.track_id].duration_s))
             except (UsageError, TrackUnknown) as error:
                 refused.append(Refused(index, event.event_id, error))
         return rows, refused
@@ -175,15 +176,15 @@ class Listening:
         return {track_id: row for track_id, row in found.items() if row.live}
 
 
-def play_row(listener_id: str, event: PlayEvent, at_ms: int, *, duration_s: float) -> PlayRow:
-    """An event of a listener as it is kept."""
+def play_row(listener_id: str, event: PlayEvent, at_ms: int, duration_s: float, *, kind: str = "") -> PlayRow:
+    """An event of a listener as it is kept; as one of another `kind`, if one is named."""
     told = judged(event, round(duration_s * 1000))
     return PlayRow(
         listener_id=listener_id,
         play_id=event.play_id,
         event_id=event.event_id,
         track_id=event.track_id,
-        kind=event.kind,
+        kind=kind or event.kind,
         at_ms=at_ms,
         position_ms=event.position_ms,
         played_ms=event.played_ms,

@@ -191,4 +191,4 @@ async def test_who_waits_no_more_loses_nothing(listening: Listening) -> None:
 def _rows(count: int) -> list[PlayRow]:
     """Rows of so many listens of Anna's."""
     batch = read_batch({"events": [event(n) for n in range(count)]})
-    return [play_row("anna", each, each.at_ms, duration_s=200.0) for _, each in batch.events]
+    return [play_row("anna", each, each.at_ms, 200.0) for _, each in batch.events]
