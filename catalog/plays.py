@@ -95,7 +95,7 @@ _ADD_HEARD = """INSERT INTO heard VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE S
     last_played_ms = max(last_played_ms, excluded.last_played_ms)"""
 _HISTORY = """SELECT play_id, track_id, min(at_ms), max(at_ms), max(played_ms), max(listened),
     max(skipped) AND NOT max(listened), max(source) FROM play_events WHERE listener_id = ?
-    GROUP BY play_id, track_id HAVING ? IS NULL OR min(at_ms) < ? ORDER BY min(at_ms) DESC, play_id, track_id LIMIT ?"""
+    GROUP BY play_id, track_id ORDER BY min(at_ms) DESC, play_id, track_id LIMIT ? OFFSET ?"""
 _PAGE_OF_EVENTS = """SELECT listener_id, play_id, event_id, at_ms, kind FROM play_events
     WHERE (listener_id, play_id, event_id) > (?, ?, ?) ORDER BY listener_id, play_id, event_id LIMIT ?"""
 _DROP_EVENT = "DELETE FROM play_events WHERE listener_id = ? AND play_id = ? AND event_id = ?"
@@ -105,10 +105,11 @@ class Plays:
     """The tables of plays. Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several
     threads and processes at once. Raises CatalogError."""
 
-    def __init__(self, database: ListenerDatabase) -> None:
-        """In a database that stays the caller's to close."""
+    def __init__(self, database: ListenerDatabase, *, migrate: bool = True) -> None:
+        """In a database that stays the caller's to close, and that may have its tables already."""
         self._database = database
-        database.migrate(PLAYS)
+        if migrate:
+            database.migrate(PLAYS)
 
     def add(self, rows: Sequence[PlayRow]) -> frozenset[str]:
         """Keep events, all or none; they are on the disk when this returns. Those of listeners who did not agree are
@@ -138,9 +139,9 @@ class Plays:
             db.execute("DELETE FROM consents WHERE listener_id = ?", (listener_id,))
         overwrite(self._database)
 
-    def history(self, listener_id: str, *, limit: int, before_ms: int | None = None) -> list[Play]:
-        """The last plays of a listener, the latest first; only those that began before a moment, if one is named."""
-        found = self._database.select(_HISTORY, (listener_id, before_ms, before_ms, limit))
+    def history(self, listener_id: str, *, limit: int, offset: int = 0) -> list[Play]:
+        """The last plays of a listener, by when they began, the latest first."""
+        found = self._database.select(_HISTORY, (listener_id, limit, offset))
         return [_play(*row) for row in found]
 
     def heard(self, listener_id: str, *, limit: int = 500) -> list[Heard]:
