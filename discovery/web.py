@@ -11,9 +11,10 @@ from catalog.listeners import Listeners
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from discovery.accounts import Accounts
-from discovery.following import Following
+from discovery.following import RANK_EVERY_S, Following
 from discovery.frame import Frame
 from discovery.library import Library
+from discovery.listening.service import Listening
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
 from discovery.rates import Rates
@@ -64,7 +65,8 @@ def add_routes(
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
     `synced` is called whenever a sync succeeded.
     """
-    searching = Searching(catalog)
+    listening = Listening(listeners, catalog)
+    searching = Searching(catalog, listening.own)
 
     async def following(_: web.Application) -> AsyncIterator[None]:
         def opened(postings: Postings) -> None:
@@ -78,8 +80,10 @@ def add_routes(
             postings=lambda: open_postings(settings.search_index),
             opened=opened,
             synced=synced,
+            popularity=listening.popularity,
+            rank_every_s=0.0 if settings.search_index else RANK_EVERY_S,  # one that is shared is ranked by its operator
         )
-        async with followed.running():
+        async with listening.running(), followed.running():
             yield
 
     app.cleanup_ctx.append(following)
@@ -89,6 +93,7 @@ def add_routes(
         *Library(catalog).served,
         *searching.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
+        *listening.served,
     )
     document = openapi(each.operation for each in served)
 
