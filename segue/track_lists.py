@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
+from discovery.sequence.mixer import Mixer
+from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
 from model.errors import ObjectNotFound
 from model.rendition import Codec
@@ -23,13 +26,14 @@ _TO_FIT = 30  # picks among which the last track of a period is chosen
 class CatalogLists:
     """`origin.joined.TrackLists` over a catalog.
 
-    Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`; the latter two play their list in its
-    order, again and again.
+    Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`, which play their list in its order, again
+    and again, and the mixes that `discovery.sequence.wish` names.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._shelves = Shelves(catalog)
+        self._mixer = Mixer(ContentCandidates(catalog))
 
     async def album(self, album_id: str) -> TrackList:
         """The live tracks of an album, in its order."""
@@ -48,11 +52,24 @@ class CatalogLists:
         if station_id == LIBRARY:
             rows = await asyncio.to_thread(self._library, period)
             return Programme(title="Everything", tracks=tuple(map(listed, rows)), loops=False)
+        if station_id.startswith(STATION_PREFIX):
+            rows = await asyncio.to_thread(self._mix, station_id, period)
+            return Programme(title="Mix", tracks=tuple(map(listed, rows)), loops=False)
         kind, _, name = station_id.partition("-")
         if kind not in ("album", "playlist"):
             raise ObjectNotFound("no such station", subject=station_id)
         found = await (self.album(name) if kind == "album" else self.playlist(name))
         return Programme(title=found.title, tracks=found.tracks, loops=True)
+
+    def _mix(self, station_id: str, period: int) -> list[TrackRow]:
+        """Tracks of a mix that fill a period."""
+        try:
+            wish = wish_of(station_id)
+        except ValueError as error:
+            raise ObjectNotFound("no such station", subject=station_id) from error
+        items = self._mixer.programme(wish, period, _PERIOD_S)
+        rows = self._catalog.rows_of([each.track_id for each in items])
+        return _filling(row for each in items if (row := rows.get(each.track_id)) and row.live and _fits(row))
 
     def _library(self, period: int) -> list[TrackRow]:
         """Tracks by chance that fill a period, none of them twice nor in the period before, if there are enough."""
