@@ -30,15 +30,16 @@ class Wish:
     def __post_init__(self) -> None:
         if not all(_ID.fullmatch(each) for each in (*self.track_ids, *self.artist_ids)):
             raise ValueError("seeds are ids")
-        if len(self.track_ids) + len(self.artist_ids) + len(self.genres) > SEEDS_MAX:
-            raise ValueError(f"at most {SEEDS_MAX} seeds")
+        if max(len(self.track_ids), len(self.artist_ids), len(self.genres)) > SEEDS_MAX:
+            raise ValueError(f"at most {SEEDS_MAX} seeds of a kind")
         if self.energy is not None and not 0 <= self.energy <= 1:
             raise ValueError("energy is from 0 to 1")
         if self.tempo_bpm is not None and not 20 <= self.tempo_bpm <= 400:
             raise ValueError("a tempo is from 20 to 400 beats a minute")
         for genre in self.genres:
-            if not (genre.strip() and genre.isprintable()):
+            if not genre.strip():
                 raise ValueError("a genre has a name")
+            genre.encode()  # a lone surrogate is no text
 
 
 def station_id_of(wish: Wish) -> str:

@@ -42,7 +42,7 @@ def test_what_has_no_room_has_no_name(wish: Wish) -> None:
     "name",
     [
         "mix-", "library", "mix-x", "mix-t", f"mix-t{ONE}-", f"mix-T{ONE}", "mix-e101", "mix-e080", "mix-e8-e9",
-        "mix-b5", "mix-g1", "mix-ga", "mix-gaaaaaaa", f"mix-e5-t{ONE}", "mix-e-5", "mix-" + "a" * 90, "mix-b٣٣",
+        "mix-b5", "mix-g1", "mix-ga", f"mix-e5-t{ONE}", "mix-e-5", "mix-" + "a" * 90, "mix-b٣٣",
     ],
 )  # fmt: skip
 def test_other_names_are_none(name: str) -> None:
