@@ -21,6 +21,9 @@ from discovery.rates import Rates
 from discovery.search import SearchIndex
 from discovery.search_open import open_postings
 from discovery.search_web import Searching
+from discovery.sequence.mixer import Mixer
+from discovery.sequence.operations import Mixes
+from discovery.sequence.pool import ContentCandidates
 from storage.base import ObjectStore
 
 
@@ -92,6 +95,7 @@ def add_routes(
     served = (
         *Library(catalog).served,
         *searching.served,
+        *Mixes(catalog, Mixer(ContentCandidates(catalog))).served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
     )

@@ -7,6 +7,9 @@ from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
 from discovery.playlists.library import Library
+from discovery.sequence.mixer import Mixer
+from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
 from model.errors import ObjectNotFound, PlaylistUnknown
 from model.rendition import Codec
@@ -26,14 +29,15 @@ _TO_FIT = 30  # picks among which the last track of a slot is chosen
 class CatalogLists:
     """`origin.joined.TrackLists` over a catalog and the public playlists of listeners.
 
-    Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`; the latter two play their list in its
-    order, again and again.
+    Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`, which play their list in its order, again
+    and again, and the mixes that `discovery.sequence.wish` names.
     """
 
     def __init__(self, catalog: Catalog, playlists: Library) -> None:
         self._catalog = catalog
         self._playlists = playlists
         self._shelves = Shelves(catalog)
+        self._mixer = Mixer(ContentCandidates(catalog))
 
     async def album(self, album_id: str) -> TrackList:
         """The live tracks of an album, in its order."""
@@ -55,6 +59,9 @@ class CatalogLists:
         if station_id == LIBRARY:
             rows = await asyncio.to_thread(self._library, slot)
             return Programme(title="Everything", tracks=tuple(map(listed, rows)), loops=False)
+        if station_id.startswith(STATION_PREFIX):
+            rows = await asyncio.to_thread(self._mix, station_id, slot)
+            return Programme(title="Mix", tracks=tuple(map(listed, rows)), loops=False)
         kind, _, name = station_id.partition("-")
         if kind not in ("album", "playlist"):
             raise ObjectNotFound("no such station", subject=station_id)
@@ -69,6 +76,16 @@ class CatalogLists:
             rows |= self._catalog.rows_of(track_ids[at : at + _ROWS])
         live = [rows[track_id] for track_id in track_ids if track_id in rows and rows[track_id].live]
         return TrackList(title=choice.name, tracks=tuple(map(listed, live)))
+
+    def _mix(self, station_id: str, slot: int) -> list[TrackRow]:
+        """Tracks of a mix that fill a slot."""
+        try:
+            wish = wish_of(station_id)
+        except ValueError as error:
+            raise ObjectNotFound("no such station", subject=station_id) from error
+        items = self._mixer.programme(wish, slot, _SLOT_S)
+        rows = self._catalog.rows_of([each.track_id for each in items])
+        return _filling(row for each in items if (row := rows.get(each.track_id)) and row.live and _fits(row))
 
     def _library(self, slot: int) -> list[TrackRow]:
         """Tracks by chance that fill a slot, none of them twice nor in the slot before, if there are enough."""
