@@ -96,7 +96,8 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
 
 
 def _known(catalog: Catalog) -> Mapping[str, Known]:
-    return {row.track_id: Known(row.artist) for row in catalog.iterate() if row.live}
+    sounds = dict(catalog.live_features())
+    return {row.track_id: Known(row.artist, sounds.get(row.track_id)) for row in catalog.iterate() if row.live}
 
 
 async def _tuned(engaged: Engaged, plays: Plays, output: Output) -> TrainSettings:
