@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from discovery.listening.service import Listening
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
 from discovery.rates import Rates
+from discovery.recommend.web import Recommending
 from discovery.search import SearchIndex
 from discovery.search_open import open_postings
 from discovery.search_web import Searching
@@ -34,7 +36,8 @@ class DiscoverySettings:
 
     What was told of changes is looked at every `sync_interval_s`. All tracks are listed a tenth as often, or less in a
     store that takes long to list: that takes at most one part in `sync_rest` of the time. `sign_up`: anybody may become
-    a listener. `rate_factor` and `proxies` are of `rates.py` and `frame.py`.
+    a listener. `models` is the folder of models for recommendations; None: the popular is recommended. `rate_factor`
+    and `proxies` are of `rates.py` and `frame.py`.
     """
 
     sync_interval_s: float = 0.5
@@ -43,6 +46,7 @@ class DiscoverySettings:
     sign_up: bool = True
     rate_factor: float = 1.0
     proxies: int = 0
+    models: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.sync_interval_s > 0:
@@ -89,13 +93,20 @@ def add_routes(
         async with listening.running(), followed.running():
             yield
 
-    app.cleanup_ctx.append(following)
+    recommending = Recommending(catalog, listeners, settings.models)
+
+    async def recommending_followed(_: web.Application) -> AsyncIterator[None]:
+        async with recommending.following():
+            yield
+
+    app.cleanup_ctx.extend((following, recommending_followed))
     accounts = Listeners(listeners)
     frame = Frame(accounts, Rates(settings.rate_factor), proxies=settings.proxies)
     served = (
         *Library(catalog).served,
         *searching.served,
         *Mixes(catalog, Mixer(ContentCandidates(catalog))).served,
+        *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
     )

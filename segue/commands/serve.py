@@ -36,7 +36,7 @@ from storage.open import S3Credentials, open_store
 HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
-    "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners",
+    "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners", "models",
     "sign_up", "rate_limit", "proxies",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
@@ -108,6 +108,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             sign_up=config["sign_up"] == "on" or (config["sign_up"] == "loopback" and _is_loopback(config["host"])),
             rate_factor=config["rate_limit"],
             proxies=config["proxies"],
+            models=config.models_path,
         ),
         listeners=config.listeners_path,
         log_level=config["log_level"],
