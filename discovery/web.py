@@ -16,6 +16,8 @@ from discovery.frame import Frame
 from discovery.library import Library
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
+from discovery.playlists.library import Library as PlaylistLibrary
+from discovery.playlists.web import PlaylistApi
 from discovery.rates import Rates
 from discovery.search import SearchIndex
 from discovery.search_open import open_postings
@@ -56,13 +58,14 @@ def add_routes(
     listeners: ListenerDatabase,
     store: ObjectStore,
     settings: DiscoverySettings,
+    playlists: PlaylistLibrary | None = None,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
-    `synced` is called whenever a sync succeeded.
+    `synced` is called whenever a sync succeeded. Without `playlists` nothing is offered for them.
     """
     searching = Searching(catalog)
 
@@ -89,6 +92,7 @@ def add_routes(
         *Library(catalog).served,
         *searching.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
+        *(PlaylistApi(playlists, lambda: searching.index).served if playlists else ()),
     )
     document = openapi(each.operation for each in served)
 

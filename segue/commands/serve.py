@@ -11,7 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog.listener_database import ListenerDatabase
+from catalog.playlists import Playlists
 from catalog.store import Catalog
+from discovery.playlists.library import Library
+from discovery.playlists.listening import KeptListening
 from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
@@ -143,6 +146,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
         with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
+            playlists = Library(catalog=catalog, playlists=Playlists(listeners), listening=KeptListening(listeners))
             await serve(
                 serving.settings,
                 store,
@@ -155,6 +159,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                         listeners=listeners,
                         store=store,
                         settings=serving.discovery,
+                        playlists=playlists,
                         synced=expecting(app, "tracks"),
                     ),
                     lambda app: add_joined_routes(app, CatalogLists(catalog)),
