@@ -18,6 +18,8 @@ from discovery.library import Library
 from discovery.listening.service import Listening
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
+from discovery.playlists.library import Library as PlaylistLibrary
+from discovery.playlists.web import PlaylistApi
 from discovery.rates import Rates
 from discovery.recommend.web import Recommending
 from discovery.search import SearchIndex
@@ -64,13 +66,14 @@ def add_routes(
     listeners: ListenerDatabase,
     store: ObjectStore,
     settings: DiscoverySettings,
+    playlists: PlaylistLibrary | None = None,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
-    `synced` is called whenever a sync succeeded.
+    `synced` is called whenever a sync succeeded. Without `playlists` nothing is offered for them.
     """
     listening = Listening(listeners, catalog)
     searching = Searching(catalog, listening.own)
@@ -109,6 +112,7 @@ def add_routes(
         *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
+        *(PlaylistApi(playlists, lambda: searching.index).served if playlists else ()),
     )
     document = openapi(each.operation for each in served)
 
