@@ -195,7 +195,7 @@ async def test_files_go_out_and_come_in(clients: Clients, tracks: list[Published
         track_ids = [track.track_id for track in tracks]
         made, _ = await ann.ask("POST", ALL, {"name": "Müne", "track_ids": [*track_ids, track_ids[0]]}, status=201)
         file, headers = await ann.ask("GET", f"{ALL}/{made['playlist_id']}/export.{form}")
-        assert headers["Content-Disposition"] == f'attachment; filename="{made["playlist_id"]}.{form}"'
+        assert f'filename="{made["playlist_id"]}.{form}"' in headers["Content-Disposition"]
         assert len(read_playlist(file, form).entries) == 4
         taken, _ = await bob.ask(
             "POST", f"{ALL}/import", file, status=201, Content_Type=headers["Content-Type"].partition(";")[0]
