@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 import catalog.store  # noqa: F401 - every error class must be known
+import discovery.playlists.formats
+import discovery.playlists.nsp
 import discovery.web  # noqa: F401
+from catalog.rules import FIELDS, OPERATORS, Operator
 from inspector.judge import RULES
 from manifests.rules import PLAIN_RULES
 from model.errors import PipelineError
@@ -107,6 +110,19 @@ def test_cli_json_has_every_event() -> None:
     printed = {event for file in (ROOT / "segue").rglob("*.py") for event in EVENT.findall(file.read_text("utf-8"))}
     rows = re.findall(r"^\| [^|]+ \| `([a-z]+)`", _text("docs/cli-json.md"), re.MULTILINE)
     assert printed == set(rows) - {"event"}  # the head of the table
+
+
+def test_playlists_has_every_field_with_its_operators() -> None:
+    """The table of fields of rule playlists: each once, of its kind, with all that can be asked of it."""
+    rows = re.findall(
+        r"^\| `([a-z]+)` \| ([a-z ]+)(?:; [^|]+)? \| ([^|]+) \|$", _text("docs/playlists.md"), re.MULTILINE
+    )
+    told = {name: (kind, re.findall(r"`(\w+)`", operators)) for name, kind, operators in rows}
+    known = {
+        name: (str(field.kind), [each for each in Operator if each in OPERATORS[field.kind]])
+        for name, field in FIELDS.items()
+    }
+    assert told == known
 
 
 def test_verify_has_every_rule_as_it_is() -> None:

@@ -1,5 +1,6 @@
 """docs/http-contract.md, line by line, against a running origin."""
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from discovery.web import DiscoverySettings, add_routes
 from model.protection import Protection, ProtectionMethod
 from origin.tokens import Grant, TokenKey, mint
 from protection.keys import KeyRing, MasterKey
+from storage.filesystem import FilesystemStore
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
@@ -52,12 +54,33 @@ RESOURCES, KEPT, EVERYWHERE, STATUSES = (TABLES[name] for name in ("resource", "
 CODINGS = TABLES["Accept-Encoding"]
 CMSD = TABLES["media"]
 IDS = {"track_id": "a" * 20, "recording_id": "b" * 20, "package_id": "c" * 16, "art_id": "d" * 16}
+SUGGESTED = 8  # names that the row of suggestions asks for
 CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)"]) for row in KEPT}
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
+    """A folder that no other tests add to, with so many names in it that every answer of the API is worth coding."""
+    folder = tmp_path_factory.mktemp("contract")
+    return folder, asyncio.run(_published_into(folder))
+
+
+async def _published_into(folder: Path) -> Published:
+    store = FilesystemStore(folder)
+    try:
+        for number in range(SUGGESTED):
+            await publish(store, f"number {number}", segments=1)
+        return await publish(store)
+    finally:
+        await store.close()
+
+
 @pytest.fixture
-async def whole(start: Start, store: WatchedStore, catalog: Catalog, tmp_path: Path) -> AsyncIterator[Running]:
-    """An origin with all it can have: the player and the API."""
+async def whole(
+    start: Start, store: WatchedStore, catalog: Catalog, tmp_path: Path, locked: Published
+) -> AsyncIterator[Running]:
+    """An origin with all it can have: the player and the API. All tracks are there before it starts, so that the
+    answers of the API stay what they are."""
     (tmp_path / "index.html").write_text("<!doctype html>" + "<p>player</p>" * 100)
 
     def extend(app: web.Application) -> None:

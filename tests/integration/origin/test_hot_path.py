@@ -43,8 +43,9 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(start: Start, store: WatchedStore, catalog: Catalog) -> AsyncIterator[Pair]:
-    """Two origins over one store, which trust the pointers of tracks for as long as a test may take."""
+async def pair(start: Start, store: WatchedStore, catalog: Catalog, locked: Published) -> AsyncIterator[Pair]:
+    """Two origins over one store, which trust the pointers of tracks for as long as a test may take. All tracks are
+    there before they start: both list the same."""
 
     def extend(app: web.Application) -> None:
         add_routes(app, catalog=catalog, store=store, settings=DiscoverySettings())

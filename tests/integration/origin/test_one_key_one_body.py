@@ -14,9 +14,9 @@ import pytest
 from origin.tokens import Grant, mint
 from tests.integration.origin.conftest import Running
 from tests.integration.origin.published import Published
-from tests.integration.origin.test_contract import CODINGS, IDS, RESOURCES, SIGNING, Row, locked, named, whole
+from tests.integration.origin.test_contract import CODINGS, IDS, RESOURCES, SIGNING, Row, locked, named, shelf, whole
 
-__all__ = ["locked", "whole"]  # fixtures
+__all__ = ["locked", "shelf", "whole"]  # fixtures
 
 TRIES = 40
 HEADERS = (

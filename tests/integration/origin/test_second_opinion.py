@@ -24,9 +24,9 @@ from hishel import (
 from origin.http_date import http_date, parse_http_date
 from tests.integration.origin.conftest import Running
 from tests.integration.origin.published import Published
-from tests.integration.origin.test_contract import CACHING, RESOURCES, STATUSES, Row, locked, named, whole
+from tests.integration.origin.test_contract import CACHING, RESOURCES, STATUSES, Row, locked, named, shelf, whole
 
-__all__ = ["locked", "whole"]  # fixtures
+__all__ = ["locked", "shelf", "whole"]  # fixtures
 
 SHARED = CacheOptions(shared=True, allow_stale=False)
 KEPT = [row for row in RESOURCES if row["kept"] != "never"]

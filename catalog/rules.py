@@ -1,0 +1,318 @@
+"""Rules that choose tracks: what they are made of, the fields that they know, and the SQL that they become. Pure.
+
+What a rule says reaches SQLite as a parameter only; the words of a query come from the tables here. Plays and
+favourites lie in another database and belong to one listener: they are handed over as a parameter, too.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+DAY_MS = 86_400_000
+RANDOM = "random"  # only to sort by
+
+
+class Kind(StrEnum):
+    """What the values of a field are."""
+
+    TEXT = "text"
+    TEXTS = "texts"  # any of them
+    NUMBER = "number"
+    DATE = "date"
+    FLAG = "yes or no"
+
+
+class Operator(StrEnum):
+    """What a condition asks, in Navidrome's words."""
+
+    IS = "is"
+    IS_NOT = "isNot"
+    GT = "gt"
+    LT = "lt"
+    CONTAINS = "contains"
+    NOT_CONTAINS = "notContains"
+    STARTS_WITH = "startsWith"
+    ENDS_WITH = "endsWith"
+    IN_THE_RANGE = "inTheRange"
+    BEFORE = "before"
+    AFTER = "after"
+    IN_THE_LAST = "inTheLast"
+    NOT_IN_THE_LAST = "notInTheLast"
+    IN_PLAYLIST = "inPlaylist"
+    NOT_IN_PLAYLIST = "notInPlaylist"
+    IS_MISSING = "isMissing"
+    IS_PRESENT = "isPresent"
+
+
+_OF_TEXTS = ("is", "isNot", "contains", "notContains", "startsWith", "endsWith", "isMissing", "isPresent")
+_OF_TEXT = (*_OF_TEXTS, "gt", "lt")
+_OF_NUMBER = ("is", "isNot", "gt", "lt", "inTheRange", "isMissing", "isPresent")
+_OF_DATE = (*_OF_NUMBER, "before", "after", "inTheLast", "notInTheLast")
+OPERATORS = {
+    Kind.TEXT: frozenset(map(Operator, _OF_TEXT)),
+    Kind.TEXTS: frozenset(map(Operator, _OF_TEXTS)),
+    Kind.NUMBER: frozenset(map(Operator, _OF_NUMBER)),
+    Kind.DATE: frozenset(map(Operator, _OF_DATE)),
+    Kind.FLAG: frozenset([Operator.IS, Operator.IS_NOT]),
+}
+OF_PLAYLISTS = frozenset([Operator.IN_PLAYLIST, Operator.NOT_IN_PLAYLIST])
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a rule: what it holds, and where in a query it is. `table` is what has to be joined for it."""
+
+    kind: Kind
+    sql: str
+    table: str = ""
+
+
+FIELDS: Mapping[str, Field] = {
+    "title": Field(Kind.TEXT, "t.title"),
+    "artist": Field(Kind.TEXT, "t.artist"),
+    "album": Field(Kind.TEXT, "t.album"),
+    "albumartist": Field(Kind.TEXT, "t.album_artist"),
+    "genre": Field(Kind.TEXTS, "t.genres"),
+    "year": Field(Kind.NUMBER, "t.year"),
+    "tracknumber": Field(Kind.NUMBER, "t.track_number"),
+    "discnumber": Field(Kind.NUMBER, "t.disc_number"),
+    "duration": Field(Kind.NUMBER, "t.duration_s"),
+    "loudness": Field(Kind.NUMBER, "t.level_lufs"),
+    "dateadded": Field(Kind.DATE, "1000 * t.published_s"),
+    "playcount": Field(Kind.NUMBER, "COALESCE(heard.listens, 0)", "heard"),
+    "lastplayed": Field(Kind.DATE, "heard.last_ms", "heard"),
+    "loved": Field(Kind.FLAG, "(loved.at_ms IS NOT NULL)", "loved"),
+    "dateloved": Field(Kind.DATE, "loved.at_ms", "loved"),
+}
+# What is handed over, as rows in JSON: [track_id, …].
+_HANDED = {
+    "heard": "SELECT json_extract(value, '$[0]') AS track_id, json_extract(value, '$[1]') AS listens, "
+    "json_extract(value, '$[2]') AS last_ms FROM json_each(?)",
+    "loved": "SELECT json_extract(value, '$[0]') AS track_id, json_extract(value, '$[1]') AS at_ms FROM json_each(?)",
+}
+
+Value = str | float | bool | tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One question to one field. The value has the field's kind; a date is its milliseconds since 1970, a period of
+    the last days is their number; of a playlist, the value is its id."""
+
+    operator: Operator
+    field: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Conditions that all have to hold, or one of them at least."""
+
+    every: bool
+    parts: "tuple[Condition | Group, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A field to sort by, or RANDOM."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """Which tracks, in which order, and how many: `limit`, or else `limit_percent` of those that match."""
+
+    where: Group
+    sort: tuple[Sort, ...] = (Sort("title"),)
+    limit: int | None = None
+    limit_percent: int | None = None
+    offset: int = 0
+
+    def playlists(self) -> frozenset[str]:
+        """The ids of the playlists that they name."""
+        return frozenset(_playlists(self.where))
+
+    def tables(self) -> frozenset[str]:
+        """What besides the catalog they ask: `heard`, `loved`."""
+        names = {*_fields(self.where), *(each.field for each in self.sort)}
+        return frozenset(FIELDS[name].table for name in names if name in FIELDS and FIELDS[name].table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What rules are held against besides the catalog: the time, a seed for what is random, the listener's plays
+    (track, listens, last played in ms) and favourites (track, since when in ms), and the tracks of playlists."""
+
+    now_ms: int
+    seed: str = ""
+    heard: Sequence[tuple[str, int, int]] = ()
+    loved: Sequence[tuple[str, int]] = ()
+    playlists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+class Selecting(Protocol):
+    """A database that answers queries."""
+
+    def select(self, query: str, values: Sequence[object] = (), /) -> list[tuple[Any, ...]]: ...
+
+
+def tracks_by_rules(database: Selecting, rules: Rules, known: Known, *, most: int) -> list[str]:
+    """The live tracks of a catalog's database that rules choose, in their order, at most `most` of them.
+
+    The same rules, catalog, `known` and day give the same order, of random ones too. Raises CatalogError.
+    """
+    query = _Query(known)
+    source = query.source(rules)
+    limit = most if rules.limit is None else min(rules.limit, most)
+    if rules.limit is None and rules.limit_percent is not None:
+        matching: int = database.select(f"{query.handed()} SELECT count(*) {source}", query.values)[0][0]
+        limit = min(max(1, matching * rules.limit_percent // 100), most)
+    order = query.order(rules)
+    rows = database.select(
+        f"{query.handed()} SELECT t.track_id {source} ORDER BY {order} LIMIT ? OFFSET ?",
+        (*query.values, limit, rules.offset),
+    )
+    return [row[0] for row in rows]
+
+
+def shuffled(seed: str, track_id: str) -> bytes:
+    """Bytes that sort tracks at random, in the same way whenever the seed is the same. SQLite knows it by this name."""
+    return hashlib.blake2b(f"{seed}\0{track_id}".encode(), digest_size=8).digest()
+
+
+class _Query:
+    """A query in the making: its values in the order of their marks."""
+
+    def __init__(self, known: Known) -> None:
+        self.values: list[object] = []
+        self._known = known
+        self._tables: list[str] = []
+
+    def handed(self) -> str:
+        """What stands before the query."""
+        tables = ", ".join(f"{name} AS MATERIALIZED ({_HANDED[name]})" for name in self._tables)
+        return f"WITH {tables}" if tables else ""
+
+    def source(self, rules: Rules) -> str:
+        """FROM and WHERE."""
+        self._tables = sorted(rules.tables())
+        rows = {"heard": self._known.heard, "loved": self._known.loved}
+        self.values += [json.dumps(list(rows[name])) for name in self._tables]
+        joined = "".join(f" LEFT JOIN {name} ON {name}.track_id = t.track_id" for name in self._tables)
+        return f"FROM tracks AS t{joined} WHERE t.package_id IS NOT NULL AND {self._group(rules.where)}"
+
+    def order(self, rules: Rules) -> str:
+        """ORDER BY; equal ones by artist, album and number."""
+        return ", ".join([*(self._sort(each) for each in rules.sort), "t.sort_key"])
+
+    def _sort(self, sort: Sort) -> str:
+        way = " DESC" if sort.descending else ""
+        if sort.field == RANDOM:
+            self.values.append(f"{self._known.seed}/{self._known.now_ms // DAY_MS}")
+            return f"shuffled(?, t.track_id){way}"
+        found = FIELDS[sort.field]
+        return f"{found.sql}{' COLLATE NOCASE' if found.kind in _WORDED else ''}{way}"
+
+    def _group(self, group: Group) -> str:
+        parts = [
+            self._group(each) if isinstance(each, Group) else self._condition(each) for each in group.parts
+        ]  # fmt: skip
+        return f"({(' AND ' if group.every else ' OR ').join(parts)})"
+
+    def _condition(self, condition: Condition) -> str:
+        """What asks it: true or false, never NULL."""
+        if condition.operator in OF_PLAYLISTS:
+            within = self._known.playlists.get(str(condition.value), ())
+            self.values.append(json.dumps(list(within)))
+            inverse = "NOT " if condition.operator is Operator.NOT_IN_PLAYLIST else ""
+            return f"t.track_id {inverse}IN (SELECT value FROM json_each(?))"
+        asked = FIELDS[condition.field]
+        if condition.operator in (Operator.IS_MISSING, Operator.IS_PRESENT):
+            missing = (condition.operator is Operator.IS_MISSING) is condition.value
+            empty = f"{asked.sql} = ''" if asked.kind in _WORDED else f"{asked.sql} IS NULL"
+            return empty if missing else f"NOT {empty}"
+        compiled = {Kind.TEXT: self._text, Kind.TEXTS: self._texts, Kind.DATE: self._date}.get(asked.kind, self._number)
+        return compiled(asked.sql, condition.operator, condition.value)
+
+    def _text(self, sql: str, operator: Operator, value: Value) -> str:
+        if operator in (Operator.GT, Operator.LT):
+            self.values.append(value)
+            return f"{sql} {_COMPARED[operator]} ? COLLATE NOCASE"
+        return self._like(sql, operator, str(value), "")
+
+    def _texts(self, sql: str, operator: Operator, value: Value) -> str:
+        """They are lines: one begins, and ends, with the end of a line."""
+        return self._like(f"char(10) || {sql} || char(10)", operator, str(value), "\n")
+
+    def _like(self, sql: str, operator: Operator, text: str, edge: str) -> str:
+        before, after = _LOOSE.get(operator, (False, False))
+        around = f"%{edge}" if edge else ""
+        begin, end = "%" if before else around, "%" if after else around[::-1]
+        self.values.append(f"{begin}{_literal(text)}{end}")
+        inverse = "NOT " if operator in (Operator.IS_NOT, Operator.NOT_CONTAINS) else ""
+        return f"{sql} {inverse}LIKE ? ESCAPE '\\'"
+
+    def _number(self, sql: str, operator: Operator, value: Value) -> str:
+        if operator is Operator.IN_THE_RANGE and isinstance(value, tuple):
+            self.values += value
+            return f"COALESCE({sql} BETWEEN ? AND ?, 0)"
+        self.values.append(value)
+        return f"COALESCE({sql} {_COMPARED[operator]} ?, 0)"
+
+    def _date(self, sql: str, operator: Operator, value: Value) -> str:
+        match operator:
+            case Operator.IN_THE_LAST | Operator.NOT_IN_THE_LAST if isinstance(value, float | int):
+                self.values.append((self._known.now_ms // DAY_MS - int(value)) * DAY_MS)
+                inverse = "NOT " if operator is Operator.NOT_IN_THE_LAST else ""
+                return f"{inverse}COALESCE({sql} > ?, 0)"
+            case Operator.IN_THE_RANGE if isinstance(value, tuple):
+                self.values += [value[0], value[1] + DAY_MS - 1]
+                return f"COALESCE({sql} BETWEEN ? AND ?, 0)"
+            case Operator.IS | Operator.IS_NOT if isinstance(value, float | int):
+                self.values += [value, value + DAY_MS - 1]
+                inverse = "NOT " if operator is Operator.IS_NOT else ""
+                return f"{inverse}COALESCE({sql} BETWEEN ? AND ?, 0)"
+        return self._number(sql, operator, value)
+
+
+_WORDED = (Kind.TEXT, Kind.TEXTS)
+_LOOSE = {  # whether something may stand before, and after
+    Operator.CONTAINS: (True, True),
+    Operator.NOT_CONTAINS: (True, True),
+    Operator.STARTS_WITH: (False, True),
+    Operator.ENDS_WITH: (True, False),
+}
+_COMPARED = {
+    Operator.IS: "IS",
+    Operator.IS_NOT: "IS NOT",
+    Operator.GT: ">",
+    Operator.LT: "<",
+    Operator.AFTER: ">",
+    Operator.BEFORE: "<",
+}
+
+
+def _literal(text: str) -> str:
+    """Text for LIKE, in which no character means another."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _playlists(group: Group) -> Iterable[str]:
+    for part in group.parts:
+        if isinstance(part, Group):
+            yield from _playlists(part)
+        elif part.operator in OF_PLAYLISTS:
+            yield str(part.value)
+
+
+def _fields(group: Group) -> Iterable[str]:
+    for part in group.parts:
+        if isinstance(part, Group):
+            yield from _fields(part)
+        else:
+            yield part.field
