@@ -311,6 +311,37 @@ class SearchUnavailable(PipelineError):
     retryable = True
 
 
+class ListeningUnavailable(PipelineError):
+    """Play events cannot be taken now: too many wait to be written."""
+
+    code = "listening-unavailable"
+    retryable = True
+
+
+class ConsentMissing(PipelineError):
+    """The listener did not agree that what it plays is kept, so nothing is."""
+
+    code = "consent-missing"
+
+
+class PlaylistUnknown(PipelineError):
+    """No such playlist of a listener's, or none that this one may see."""
+
+    code = "playlist-unknown"
+
+
+class PlaylistChanged(PipelineError):
+    """Somebody else changed a playlist since it was read; nothing was changed."""
+
+    code = "playlist-changed"
+
+
+class PlaylistRefused(PipelineError):
+    """What was asked of a playlist cannot be: it is made by rules, has no such entry, or would be too large."""
+
+    code = "playlist-refused"
+
+
 class EngineError(PipelineError):
     """Work that was given to other machines did not come back."""
 

@@ -5,6 +5,8 @@ import json
 from aiohttp import web
 
 from model.errors import (
+    ConsentMissing,
+    ListeningUnavailable,
     ObjectNotFound,
     Overloaded,
     PipelineError,
@@ -23,9 +25,11 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (TrackUnknown, 404),
     (RangeNotSatisfiable, 416),
     (TokenRefused, 403),
+    (ConsentMissing, 403),
     (Overloaded, 503),
     (StorageUnavailable, 503),
     (SearchUnavailable, 503),
+    (ListeningUnavailable, 503),
     (StorageDenied, 502),
     (UsageError, 400),
     (TimeoutError, 504),

@@ -2,18 +2,22 @@
 
 What is compared is what can be seen without reading: the state of every source of the group and of the pictures beside
 it, how it is asked to be made, and the versions of the tracks' records in one listing of the store. A source is looked
-at again in full when any of it differs. What lies under `recordings/` is not listed: `segue verify` looks at it.
+at again in full when any of it differs, or when another source may speak for its track. What lies under `recordings/`
+is not listed: `segue verify` looks at it.
 """
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import takewhile
 
 from catalog.settled import Settled, SettledRow
 from catalog.store import PointerVersions
 from ingest.hear import ART
 from ingest.history import judge
+from ingest.objects import object_at
 from ingest.plan import Group
 from ingest.work import stamp_of
 from model.errors import SourceError
@@ -107,7 +111,16 @@ class Settlement:
         told = self._settled.outcomes(state.paths, state.wanted)
         if told is None:
             return state, None
-        return state, [from_json(TrackOutcome, each.encode(), subject="ledger") for each in told]
+        outcomes = [from_json(TrackOutcome, each.encode(), subject="ledger") for each in told]
+        if any(self._another_speaks(path, each) for path, each in zip(state.paths, outcomes, strict=True)):
+            return state, None
+        return state, outcomes
+
+    def _another_speaks(self, path: bytes, outcome: TrackOutcome) -> bool:
+        """Whether a file with an earlier path may be the track that this one was settled as: it may have become that
+        afterwards, or in the moment in which this one was settled."""
+        earlier = takewhile(lambda other: other < path, self._shop.ingest.ledger.holders(outcome.track_id or ""))
+        return any(object_at(other) is not None or os.path.lexists(other) for other in earlier)
 
     async def _versions(self, track_id: str) -> PointerVersions:
         found: dict[str, PointerVersions] = {}

@@ -3,14 +3,15 @@
 A reader looks all through: what is live is whole at every moment, and no track goes back to a package that it had left.
 """
 
-import signal
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.test_batches import song
-from tests.support.cluster import Cluster, Process, cluster, until
+from tests.support.cluster import Cluster, HungEncoder, Process, cluster, until
 from tests.support.command import SHORT_LADDER, objects, segue
 from tests.support.polled import Seen, polled
 from tests.support.proxy import wire
@@ -59,19 +60,19 @@ def run_again(machines: Cluster) -> None:
     assert sum(done.summary.values()) == TRACKS
 
 
-def caught(worker: Process, what: Callable[[], object], *, stays: Callable[[], bool] = lambda: True) -> None:
-    """Freeze the worker at a moment when `what` holds; one that is over when it is frozen does not count."""
+@contextmanager
+def disk_that_hangs(store: Path, keys: Iterable[str]) -> Iterator[None]:
+    """Whoever puts one of these objects waits in the middle of it, until the disk is well again.
 
-    def frozen() -> bool:
-        if not what():
-            return False
-        worker.signal(signal.SIGSTOP)
-        if stays():
-            return True
-        worker.signal(signal.SIGCONT)
-        return False
-
-    until(frozen, what="the moment")
+    What the store knows of a file is read before that file gets its name. Here that is a pipe that nobody writes to.
+    """
+    pipes = [store / ".segue" / "meta" / f"{key}@.json" for key in keys]
+    for pipe in pipes:
+        pipe.parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(pipe)
+    yield
+    for pipe in pipes:
+        pipe.unlink()
 
 
 def half_uploaded(store: Path) -> bool:
@@ -95,15 +96,17 @@ def test_a_worker_is_killed_while_it_encodes_and_another_while_it_uploads(
 ) -> None:
     """The batch does not notice: the scheduler gives their steps to others."""
     machines.scheduler()
-    first = machines.worker()
+    first = machines.worker(SEGUE_FFMPEG=HungEncoder.made(machines.folder).program)
     store = machines.folder / "store"
+    records = [key for key in undisturbed if key.endswith("/package.json")]
     with polled(store) as seen:
-        batch = machines.start(*PUBLISH, *machines.engine)
-        caught(first, lambda: encoding(first))
-        first.kill()
-        second = machines.worker()
-        caught(second, lambda: half_uploaded(store), stays=lambda: half_uploaded(store))
-        second.kill()
+        with disk_that_hangs(store, records):
+            batch = machines.start(*PUBLISH, *machines.engine)
+            until(lambda: encoding(first), what="an encode")
+            first.kill()
+            second = machines.worker()
+            until(lambda: half_uploaded(store), what="half an upload")
+            second.kill()
         machines.worker()
         assert end_of(batch) == 0
     check(machines, seen, undisturbed)
@@ -114,27 +117,32 @@ def test_a_worker_is_cut_off_from_the_scheduler_and_goes_on_writing(
 ) -> None:
     """Its step is given to another; what it writes all the same makes nothing live."""
     machines.scheduler()
-    store = machines.folder / "store"
+    store, encoder = machines.folder / "store", HungEncoder.made(machines.folder)
     with wire(machines.port) as network, polled(store) as seen:
-        apart = machines.worker(port=network.port)
+        apart = machines.worker(port=network.port, SEGUE_FFMPEG=encoder.program)
         batch = machines.start(*PUBLISH, *machines.engine)
         until(lambda: encoding(apart), what="an encode")
         network.cut()
         machines.worker()
+        until(lambda: list(store.glob("recordings/*/*/package.json")), what="a package of another worker")
+        encoder.let_go()
         assert end_of(batch) == 0
         until(lambda: not encoding(apart), what="the end of an encode that nobody waits for")
         network.mend()
+        until(lambda: objects(store) == undisturbed, what="the end of an upload that nobody waits for")
     check(machines, seen, undisturbed)
 
 
 def test_the_scheduler_is_killed_and_another_takes_its_place(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
     """Worker and batch come back to it, and what was under way is submitted again."""
     first = machines.scheduler()
-    worker = machines.worker()
+    encoder = HungEncoder.made(machines.folder)
+    worker = machines.worker(SEGUE_FFMPEG=encoder.program)
     with polled(machines.folder / "store") as seen:
         batch = machines.start(*PUBLISH, *machines.engine)
         until(lambda: encoding(worker), what="an encode")
         first.kill()
+        encoder.let_go()
         machines.scheduler()
         assert end_of(batch) == 0
     check(machines, seen, undisturbed)
@@ -143,11 +151,14 @@ def test_the_scheduler_is_killed_and_another_takes_its_place(machines: Cluster, 
 def test_the_coordinator_is_killed_and_the_batch_is_run_again(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
     """The steps that were under way are taken back, and the second run finds what the first had done."""
     machines.scheduler()
-    worker = machines.worker()
+    encoder = HungEncoder.made(machines.folder)
+    worker = machines.worker(SEGUE_FFMPEG=encoder.program)
     with polled(machines.folder / "store") as seen:
         batch = machines.start(*PUBLISH, *machines.engine)
         until(lambda: encoding(worker), what="an encode")
         batch.kill()
+        until(lambda: not encoding(worker), what="the end of what nobody wants any more")
+        encoder.let_go()
         run_again(machines)
     check(machines, seen, undisturbed)
 
@@ -155,12 +166,14 @@ def test_the_coordinator_is_killed_and_the_batch_is_run_again(machines: Cluster,
 def test_the_batch_is_interrupted_and_its_steps_end(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
     """Ctrl-C is exit status 130, and no worker goes on with what nobody wants any more."""
     machines.scheduler()
-    worker = machines.worker()
+    encoder = HungEncoder.made(machines.folder)
+    worker = machines.worker(SEGUE_FFMPEG=encoder.program)
     with polled(machines.folder / "store") as seen:
         batch = machines.start(*PUBLISH, *machines.engine)
         until(lambda: encoding(worker), what="an encode")
         assert batch.stop() == 130
-        until(lambda: not encoding(worker), seconds=10, what="the end of the encode")
+        until(lambda: not encoding(worker), what="the end of the encode")
+        encoder.let_go()
         run_again(machines)
     check(machines, seen, undisturbed)
 
@@ -168,13 +181,15 @@ def test_the_batch_is_interrupted_and_its_steps_end(machines: Cluster, undisturb
 def test_the_store_goes_away_and_comes_back(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
     """Tracks fail meanwhile, each with its reason; the next run makes what is missing."""
     machines.scheduler()
-    worker = machines.worker()
+    encoder = HungEncoder.made(machines.folder)
+    worker = machines.worker(SEGUE_FFMPEG=encoder.program)
     store, away = machines.folder / "store", machines.folder / "away"
     with polled(store) as seen:
         batch = machines.start(*PUBLISH, *machines.engine)
         until(lambda: encoding(worker), what="an encode")
         store.rename(away)
         store.write_bytes(b"")  # as a share that is not mounted: nothing can be written below it
+        encoder.let_go()
         assert end_of(batch) == 1
         failed = [line["code"] for line in batch.lines if line["event"] == "track" and line["status"] == "failed"]
         assert failed and set(failed) <= {"storage-error", "storage-unavailable", "storage-denied", "object-not-found"}

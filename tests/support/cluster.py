@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
+
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.support.command import command, environment
 
@@ -70,6 +73,30 @@ class Process:
         """What it said on stdout so far."""
         found = [line for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
         return [json.loads(line) for line in found if line.startswith("{")]
+
+
+@dataclass(frozen=True)
+class HungEncoder:
+    """An ffmpeg for a worker whose encodes are done but do not end, until they are let go."""
+
+    gate: Path
+    program: str  # for SEGUE_FFMPEG
+
+    @classmethod
+    def made(cls, folder: Path) -> "HungEncoder":
+        """One that hangs."""
+        gate, program = folder / "hung", folder / "ffmpeg"
+        gate.touch()
+        real, hung = quote(get_ffmpeg_exe()), quote(str(gate))
+        wait = f"while [ -e {hung} ]; do sleep 0.05; done"
+        encoding = f'case "$*" in *libopus*) {real} "$@"; ended=$?; {wait}; exit $ended;; esac'
+        program.write_text(f'#!/bin/sh\n{encoding}\nexec {real} "$@"\n')
+        program.chmod(0o755)
+        return cls(gate, str(program))
+
+    def let_go(self) -> None:
+        """End what hangs; nothing hangs any more."""
+        self.gate.unlink(missing_ok=True)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from ingest.scan import find_sources
 from model.events import Status, TrackOutcome, Unobserved
@@ -9,8 +10,9 @@ from segue.config import load
 from segue.intake import survey
 from segue.settled import Settlement
 from segue.wiring import workshop
+from tests.e2e.test_batches import song
 from tests.support.audio import music_like
-from tests.support.command import SHORT_LADDER, Ran, segue
+from tests.support.command import SHORT_LADDER, Ran, objects, segue
 
 
 def publish(place: Path) -> Ran:
@@ -69,3 +71,22 @@ async def test_sources_that_are_one_track_are_looked_into_each_time(tmp_path: Pa
     ran = publish(tmp_path)
     assert sorted(bool(line["duplicate_of"]) for line in ran.outcomes.values()) == [False, True]
     assert await settled(tmp_path) == []
+
+
+async def test_a_source_is_looked_into_again_when_another_speaks_for_its_track(tmp_path: Path) -> None:
+    """Also where that changed nothing in the store; when it is gone again, nothing speaks but the source itself."""
+    late, early = tmp_path / "Album" / "late" / "1.flac", tmp_path / "Album" / "early" / "1.flac"
+    tags: Any = {"title": "One", "album": "Album", "artist": "A", "tracknumber": "1"}
+    song(late, **tags)
+    assert publish(tmp_path).summary == {"done": 1, "skipped": 0, "failed": 0}
+    before = objects(tmp_path / "store")
+    assert len(await settled(tmp_path)) == 1
+    song(early, **tags)
+    publish(tmp_path)
+    assert objects(tmp_path / "store") == before
+    ran = publish(tmp_path)
+    told = {line["source"]: line["duplicate_of"] for line in ran.lines if line["event"] == "track"}
+    assert told == {"Album/early/1.flac": "", "Album/late/1.flac": str(early)}
+    early.unlink()
+    publish(tmp_path)
+    assert len(await settled(tmp_path)) == 1

@@ -1,0 +1,237 @@
+"""What listeners played: events as they came, the plays that they are of, and how often each track was heard.
+
+Tables of the listeners' database. Whatever is written about plays is written by `Plays.add`, in one transaction, and
+only for listeners who agreed. An event that is there already changes nothing, so a batch may be sent again whenever it
+is not known whether it arrived.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from sqlite3 import Connection
+
+from catalog.listener_database import ListenerDatabase, Migrations
+
+PAGE = 5_000  # rows held at a time
+DAY_MS = 86_400_000
+HALF_LIVES = 10  # what was heard before so many counts for nothing: less than a thousandth
+
+PLAYS = Migrations(
+    name="plays",
+    steps=(
+        """CREATE TABLE consents (
+            listener_id TEXT PRIMARY KEY REFERENCES listeners ON DELETE CASCADE, at_ms INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE play_events (
+            listener_id TEXT NOT NULL REFERENCES consents ON DELETE CASCADE, play_id TEXT NOT NULL,
+            event_id TEXT NOT NULL, track_id TEXT NOT NULL, kind TEXT NOT NULL, at_ms INTEGER NOT NULL,
+            position_ms INTEGER NOT NULL, played_ms INTEGER NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL,
+            listened INTEGER NOT NULL, skipped INTEGER NOT NULL, PRIMARY KEY (listener_id, play_id, event_id)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE heard (
+            listener_id TEXT NOT NULL REFERENCES consents ON DELETE CASCADE, track_id TEXT NOT NULL,
+            listens INTEGER NOT NULL, skips INTEGER NOT NULL, last_played_ms INTEGER NOT NULL,
+            PRIMARY KEY (listener_id, track_id)
+        ) WITHOUT ROWID""",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayRow:
+    """An event to be kept, and what it says of its play. Ids of events differ within one play, those of plays within
+    one listener."""
+
+    listener_id: str
+    play_id: str
+    event_id: str
+    track_id: str
+    kind: str
+    at_ms: int
+    position_ms: int
+    played_ms: int
+    source: str
+    reason: str
+    listened: bool
+    skipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How often a listener heard a track and how often it skipped it, and when that was last."""
+
+    listener_id: str
+    track_id: str
+    listens: int
+    skips: int
+    last_played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One time that a track was played, from its first to its last event, and how much of it was heard."""
+
+    play_id: str
+    track_id: str
+    began_ms: int
+    last_ms: int
+    played_ms: int
+    listened: bool
+    skipped: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a batch: how many of its events are new, and how many were there. Nothing, without consent."""
+
+    new: int = 0
+    known: int = 0
+    consent: bool = True
+
+
+KEPT = ("consents", "play_events", "heard")  # the rows of the last two go with the consent
+_EVENT = attrgetter(*(field.name for field in fields(PlayRow)))
+_ADD_EVENT = f"INSERT OR IGNORE INTO play_events VALUES ({', '.join('?' * len(fields(PlayRow)))})"
+_OF_PLAY = """SELECT max(listened), max(skipped) FROM play_events
+    WHERE listener_id = ? AND play_id = ? AND track_id = ?"""
+_ADD_HEARD = """INSERT INTO heard VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    listens = listens + excluded.listens, skips = skips + excluded.skips,
+    last_played_ms = max(last_played_ms, excluded.last_played_ms)"""
+_HISTORY = """SELECT play_id, track_id, min(at_ms), max(at_ms), max(played_ms), max(listened),
+    max(skipped) AND NOT max(listened), max(source) FROM play_events WHERE listener_id = ?
+    GROUP BY play_id, track_id HAVING ? IS NULL OR min(at_ms) < ? ORDER BY min(at_ms) DESC, play_id, track_id LIMIT ?"""
+_PAGE_OF_EVENTS = """SELECT listener_id, play_id, event_id, at_ms FROM play_events
+    WHERE (listener_id, play_id, event_id) > (?, ?, ?) ORDER BY listener_id, play_id, event_id LIMIT ?"""
+_DROP_EVENT = "DELETE FROM play_events WHERE listener_id = ? AND play_id = ? AND event_id = ? AND at_ms = ?"
+
+
+class Plays:
+    """The tables of plays. Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several
+    threads and processes at once. Raises CatalogError."""
+
+    def __init__(self, database: ListenerDatabase) -> None:
+        """In a database that stays the caller's to close."""
+        self._database = database
+        database.migrate(PLAYS)
+
+    def add(self, rows: Sequence[PlayRow]) -> Added:
+        """Keep the events of one listener, or none if it did not agree. They are on the disk when this returns."""
+        return self.add_all([rows])[0]
+
+    def add_all(self, batches: Sequence[Sequence[PlayRow]]) -> list[Added]:
+        """Keep batches, each of one listener, all or none of them, in one write to the disk."""
+        with self._database.writing() as db:
+            return [_add(db, batch) for batch in batches]
+
+    def consented_at_ms(self, listener_id: str) -> int | None:
+        """When a listener agreed; None if it did not."""
+        found = self._database.select("SELECT at_ms FROM consents WHERE listener_id = ?", (listener_id,))
+        return int(found[0][0]) if found else None
+
+    def consent(self, listener_id: str, *, at_ms: int) -> None:
+        """A listener agrees. Who agreed before did so then."""
+        with self._database.writing() as db:
+            db.execute("INSERT OR IGNORE INTO consents VALUES (?, ?)", (listener_id, at_ms))
+
+    def withdraw(self, listener_id: str) -> None:
+        """A listener agrees no more: all that was kept of its plays goes, counts too, and is overwritten on disk."""
+        with self._database.writing() as db:
+            db.execute("DELETE FROM consents WHERE listener_id = ?", (listener_id,))
+        self._database.select("PRAGMA wal_checkpoint(TRUNCATE)")  # the log has what was written before
+
+    def history(self, listener_id: str, *, limit: int, before_ms: int | None = None) -> list[Play]:
+        """The last plays of a listener, the latest first; only those that began before a moment, if one is named."""
+        found = self._database.select(_HISTORY, (listener_id, before_ms, before_ms, limit))
+        return [_play(*row) for row in found]
+
+    def heard(self, listener_id: str, *, limit: int = 500) -> list[Heard]:
+        """The tracks that a listener played, the last played first."""
+        query = "SELECT * FROM heard WHERE listener_id = ? ORDER BY last_played_ms DESC, track_id LIMIT ?"
+        return [Heard(*row) for row in self._database.select(query, (listener_id, limit))]
+
+    def all_plays(self) -> Iterator[tuple[str, str, int, int]]:
+        """Listener, track, listens and the last time, of all that was listened to, by listener and track; a page at a
+        time, so that a writer may go on meanwhile."""
+        after = ("", "")
+        query = "SELECT * FROM heard WHERE (listener_id, track_id) > (?, ?) ORDER BY listener_id, track_id LIMIT ?"
+        while page := self._database.select(query, (*after, PAGE)):
+            for listener_id, track_id, listens, _, last_ms in page:
+                if listens:
+                    yield listener_id, track_id, listens, last_ms
+            after = page[-1][:2]
+
+    def popularity(self, *, now_ms: int, half_life_days: float) -> dict[str, float]:
+        """How popular tracks are. Each listener counts with the logarithm of its listens, so that nobody makes a track
+        popular alone, and half as much for every half-life since it last played it."""
+        weights: dict[str, float] = {}
+        half_life_ms = half_life_days * DAY_MS
+        for _, track_id, listens, last_ms in self.all_plays():
+            age = max(0.0, (now_ms - last_ms) / half_life_ms)
+            if age < HALF_LIVES:
+                weights[track_id] = weights.get(track_id, 0.0) + math.log1p(listens) * 0.5**age
+        return weights
+
+    def prune(self, *, before_ms: int) -> int:
+        """Drop the events before a moment, and so the plays that ended before it; how many. Counts stay. A page at a
+        time by primary key: no index has to be kept for it, and no writer waits for longer than that."""
+        dropped, after = 0, ("", "", "")
+        while page := self._database.select(_PAGE_OF_EVENTS, (*after, PAGE)):
+            old = [row for row in page if row[3] < before_ms]
+            if old:
+                with self._database.writing() as db:
+                    dropped += db.executemany(_DROP_EVENT, old).rowcount
+            after = page[-1][:3]
+        return dropped
+
+    def export(self, listener_id: str) -> dict[str, list[dict[str, object]]]:
+        """All that is kept of a listener's plays, by table and column."""
+        return {table: self._rows_of(table, listener_id) for table in KEPT}
+
+    def _rows_of(self, table: str, listener_id: str) -> list[dict[str, object]]:
+        columns = [row[1] for row in self._database.select(f"PRAGMA table_info({table})")]
+        rows = self._database.select(f"SELECT * FROM {table} WHERE listener_id = ?", (listener_id,))
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _play(
+    play_id: str, track_id: str, began_ms: int, last_ms: int, played_ms: int, listened: int, skipped: int, source: str
+) -> Play:
+    return Play(play_id, track_id, began_ms, last_ms, played_ms, bool(listened), bool(skipped), source)
+
+
+def _add(db: Connection, rows: Sequence[PlayRow]) -> Added:
+    if not rows:
+        return Added()
+    (listener_id,) = {row.listener_id for row in rows}
+    if db.execute("SELECT 1 FROM consents WHERE listener_id = ?", (listener_id,)).fetchone() is None:
+        return Added(consent=False)
+    before = db.total_changes
+    db.executemany(_ADD_EVENT, [_EVENT(row) for row in rows if not (row.listened or row.skipped)])
+    heard = _add_heard(db, [row for row in rows if row.listened or row.skipped])
+    new = db.total_changes - before
+    db.executemany(_ADD_HEARD, heard)
+    return Added(new=new, known=len(rows) - new)
+
+
+def _add_heard(db: Connection, rows: Sequence[PlayRow]) -> list[tuple[str, str, int, int, int]]:
+    """Add events that say how their play ends; what they change in the counts."""
+    plays: dict[tuple[str, str, str], list[PlayRow]] = {}
+    for row in rows:
+        plays.setdefault((row.listener_id, row.play_id, row.track_id), []).append(row)
+    heard = []
+    for key, told in plays.items():
+        listened, skipped = db.execute(_OF_PLAY, key).fetchone()
+        new = [row for row in told if db.execute(_ADD_EVENT, _EVENT(row)).rowcount]
+        if new:
+            before = _counted(listened, skipped)
+            after = _counted(listened or any(row.listened for row in new), skipped or any(row.skipped for row in new))
+            last_ms = max(row.at_ms for row in new)
+            heard.append((key[0], key[2], after[0] - before[0], after[1] - before[1], last_ms))
+    return heard
+
+
+def _counted(listened: object, skipped: object) -> tuple[int, int]:
+    """The listens and skips that a play counts for: one, the other or none."""
+    return int(bool(listened)), int(bool(skipped and not listened))
