@@ -6,18 +6,25 @@ what has bytes (songs, covers, playlists) is a redirect to where the origin keep
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 from aiohttp import web
 
+from catalog.favourites import Favourites
+from catalog.plays import Plays
 from catalog.store import Catalog
+from discovery.operations import Group
+from discovery.playlists.library import Library
+from discovery.rates import Rates
 from discovery.search import SearchIndex
 from discovery.subsonic.answer import JSON_TYPE, XML_TYPE, Element, as_json, as_xml, failed, succeeded
 from discovery.subsonic.asked import Asked, Code, Refused
-from discovery.subsonic.browse import Browse, Marks
-from discovery.subsonic.credentials import Key, Token, credentials_of
+from discovery.subsonic.browse import Browse
+from discovery.subsonic.credentials import credentials_of
+from discovery.subsonic.door import Door
+from discovery.subsonic.own import Own
 from discovery.subsonic.renditions import Renditions
-from model.errors import ObjectNotFound
+from model.errors import ObjectNotFound, PlaylistChanged, PlaylistRefused, PlaylistUnknown
 from model.track import ART_SIDES
 from storage.base import ObjectStore
 
@@ -27,29 +34,8 @@ _SIDE_MAX = 10_000
 _EXTENSIONS: Mapping[str, Sequence[int]] = {"apiKeyAuthentication": [1], "formPost": [1]}
 
 
-class Who(Protocol):
-    """A listener."""
-
-    @property
-    def listener_id(self) -> str: ...
-
-    @property
-    def name(self) -> str: ...
-
-
-class Accounts(Protocol):
-    """Who may ask. Both block for a moment."""
-
-    def of_key(self, key: str) -> Who | None:
-        """Whose API key this is."""
-        ...
-
-    def of_login(self, login: str) -> tuple[Who, Sequence[str]] | None:
-        """The listener of this login name, and its app passwords."""
-        ...
-
-
 Endpoint = Callable[[Browse, Asked], Element]
+OwnEndpoint = Callable[[Own, Browse, Asked], Element]
 _BROWSE: Mapping[str, Endpoint] = {
     "getMusicFolders": Browse.get_music_folders,
     "getArtists": Browse.get_artists,
@@ -68,33 +54,41 @@ _BROWSE: Mapping[str, Endpoint] = {
     "getAlbumInfo2": Browse.get_album_info2,
     "getScanStatus": Browse.get_scan_status,
 }
+_OWN: Mapping[str, OwnEndpoint] = {
+    "star": Own.star,
+    "unstar": Own.unstar,
+    "scrobble": Own.scrobble,
+    "getPlaylists": Own.get_playlists,
+    "getPlaylist": Own.get_playlist,
+    "createPlaylist": Own.create_playlist,
+    "updatePlaylist": Own.update_playlist,
+    "deletePlaylist": Own.delete_playlist,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the endpoints work on. `index` is None until there is one; `signed` makes a path of the origin one that
+    this listener may follow for a while."""
+
+    catalog: Catalog
+    store: ObjectStore
+    index: Callable[[], SearchIndex | None]
+    door: Door
+    favourites: Favourites
+    plays: Plays
+    library: Library
+    rates: Rates
+    signed: Callable[[str], str]
+    version: str
 
 
 class Subsonic:
-    """The endpoints over a catalog.
+    """The endpoints."""
 
-    `marks` gives what a listener has to do with songs; `signed` makes a path of the origin one that this listener may
-    follow.
-    """
-
-    def __init__(
-        self,
-        catalog: Catalog,
-        store: ObjectStore,
-        index: Callable[[], SearchIndex | None],
-        accounts: Accounts,
-        marks: Callable[[str], Marks],
-        *,
-        signed: Callable[[str], str],
-        version: str,
-    ) -> None:
-        self._catalog = catalog
-        self._renditions = Renditions(store)
-        self._index = index
-        self._accounts = accounts
-        self._marks = marks
-        self._signed = signed
-        self._version = version
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._renditions = Renditions(parts.store)
         self._redirects: Mapping[str, Callable[[Browse, Asked], Awaitable[str]]] = {
             "getCoverArt": self._cover,
             "stream": self._stream,
@@ -114,7 +108,11 @@ class Subsonic:
         try:
             answer = await self._answer(request.match_info["endpoint"].removesuffix(".view"), asked)
         except Refused as refused:
-            answer = failed(refused.code, str(refused), server_version=self._version)
+            answer = failed(refused.code, str(refused), server_version=self._parts.version)
+        except PlaylistUnknown:
+            answer = failed(Code.NOT_FOUND, "no playlist of yours", server_version=self._parts.version)
+        except (PlaylistChanged, PlaylistRefused) as error:
+            answer = failed(Code.GENERIC, error.message, server_version=self._parts.version)
         if isinstance(answer, str):
             # A form must not be sent again to where the bytes are: 303 makes a GET of it.
             status = 302 if request.method == "GET" else 303
@@ -128,39 +126,26 @@ class Subsonic:
             raise Refused(Code.GENERIC, "f is xml or json")
         if endpoint == "getOpenSubsonicExtensions":
             return self._ok({"openSubsonicExtensions": [{"name": n, "versions": v} for n, v in _EXTENSIONS.items()]})
-        who = await asyncio.to_thread(self._admitted, asked)
-        browse = Browse(self._catalog, self._index, self._marks(who.listener_id))
+        listener_id = await asyncio.to_thread(self._parts.door.admit, credentials_of(asked))
+        self._parts.rates.take(Group.READ, listener_id)
+        own = self._own(listener_id)
+        browse = Browse(self._parts.catalog, self._parts.index, own)
         if endpoint in _BROWSE:
             return self._ok(await asyncio.to_thread(_BROWSE[endpoint], browse, asked))
+        if endpoint in _OWN:
+            return self._ok(await asyncio.to_thread(_OWN[endpoint], own, browse, asked))
         if endpoint in self._redirects:
-            return self._signed(await self._redirects[endpoint](browse, asked))
-        match endpoint:
-            case "ping":
-                return self._ok({})
-            case "getLicense":
-                return self._ok({"license": {"valid": True}})
-            case "tokenInfo":
-                return self._ok({"tokenInfo": {"username": who.name}})
-            case "getUser":
-                return self._ok({"user": _user(who)})
-            case "getNowPlaying":
-                return self._ok({"nowPlaying": {"entry": []}})
-        raise ObjectNotFound("no such endpoint", subject=endpoint)
+            return self._parts.signed(await self._redirects[endpoint](browse, asked))
+        return self._ok(_said(endpoint, listener_id))
+
+    def _own(self, listener_id: str) -> Own:
+        parts = self._parts
+        return Own(
+            listener_id, catalog=parts.catalog, favourites=parts.favourites, plays=parts.plays, library=parts.library
+        )
 
     def _ok(self, body: Element) -> Element:
-        return succeeded(body, server_version=self._version)
-
-    def _admitted(self, asked: Asked) -> Who:
-        match credentials_of(asked):
-            case Key(text):
-                if who := self._accounts.of_key(text):
-                    return who
-                raise Refused(Code.WRONG_KEY, "invalid API key")
-            case Token(login) as token:
-                found = self._accounts.of_login(login)
-                if token.is_of(found[1] if found else ()) and found:
-                    return found[0]
-        raise Refused(Code.WRONG_LOGIN, "wrong user name or app password")
+        return succeeded(body, server_version=self._parts.version)
 
     async def _cover(self, browse: Browse, asked: Asked) -> str:
         art_id = await asyncio.to_thread(browse.art_of, asked.text("id"))
@@ -189,11 +174,27 @@ async def _asked(request: web.Request) -> Asked:
     return Asked(values)
 
 
-def _user(who: Who) -> Element:
+def _said(endpoint: str, listener_id: str) -> Element:
+    """What needs no looking up. Raises ObjectNotFound for what is no endpoint of ours."""
+    match endpoint:
+        case "ping":
+            return {}
+        case "getLicense":
+            return {"license": {"valid": True}}
+        case "tokenInfo":
+            return {"tokenInfo": {"username": listener_id}}
+        case "getUser":
+            return {"user": _user(listener_id)}
+        case "getNowPlaying":
+            return {"nowPlaying": {"entry": []}}
+    raise ObjectNotFound("no such endpoint", subject=endpoint)
+
+
+def _user(listener_id: str) -> Element:
     """May listen and make playlists, and nothing else."""
     may, may_not = ("streamRole", "downloadRole", "playlistRole"), (
         "adminRole", "settingsRole", "uploadRole", "coverArtRole", "commentRole", "podcastRole", "jukeboxRole",
         "shareRole", "videoConversionRole",
     )  # fmt: skip
     roles = dict.fromkeys(may, True) | dict.fromkeys(may_not, False)
-    return {"username": who.name, "scrobblingEnabled": True, **roles, "folder": [1]}
+    return {"username": listener_id, "scrobblingEnabled": True, **roles, "folder": [1]}
