@@ -1,7 +1,5 @@
 """The door: whose key, or whose app password, a request proves itself by."""
 
-from typing import NoReturn
-
 from catalog.app_passwords import AppPasswords
 from catalog.listeners import Listeners
 from discovery.subsonic.asked import Code, Refused
@@ -21,15 +19,13 @@ class Door:
     def admit(self, shown: Key | Token) -> str:
         """The listener's id. Blocks for a moment. Raises Refused."""
         if isinstance(shown, Key):
-            return self._listeners.of_key(shown.text) or _refuse(Code.WRONG_KEY, "invalid API key")
+            if listener_id := self._listeners.of_key(shown.text):
+                return listener_id
+            raise Refused(Code.WRONG_KEY, "invalid API key")
         if not self._keys:
-            _refuse(Code.TOKEN_REFUSED, "there are no app passwords here: use an API key")
+            raise Refused(Code.TOKEN_REFUSED, "there are no app passwords here: use an API key")
         passwords = self._passwords.of(shown.login) if is_id(shown.login) else []
         known = [each for each in passwords if self._keys.has(each.key_set)]
         if shown.is_of(self._keys.master(each.key_set).app_password(each.password_id) for each in known):
             return shown.login
-        _refuse(Code.WRONG_LOGIN, "wrong user name or app password")
-
-
-def _refuse(code: Code, message: str) -> NoReturn:
-    raise Refused(code, message)
+        raise Refused(Code.WRONG_LOGIN, "wrong user name or app password")
