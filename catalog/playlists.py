@@ -127,6 +127,7 @@ class Playlists:
         playlist_id = b32encode(secrets.token_bytes(TRACK_ID_LENGTH)).decode("ascii").lower()[:TRACK_ID_LENGTH]
         now_s = int(time.time())
         with self._database.writing() as db:
+            _listener(db, listener_id)
             (owned,) = db.execute("SELECT count(*) FROM playlists WHERE listener_id = ?", (listener_id,)).fetchone()
             if owned >= PLAYLISTS_MAX:
                 raise PlaylistRefused(f"a listener has at most {PLAYLISTS_MAX} playlists", hint="delete some first")
@@ -227,8 +228,7 @@ class Playlists:
         """Let another listener read a playlist, public or not; it is in their list. Again is no error."""
         with self._database.writing() as db:
             _owned(db, playlist_id, owner)
-            if not db.execute("SELECT 1 FROM listeners WHERE listener_id = ?", (reader,)).fetchone():
-                raise PlaylistRefused("no such listener", subject=reader)
+            _listener(db, reader)
             _limit(db, "playlist_id = ? AND invited", playlist_id)
             _read_by(db, playlist_id, reader, invited=True)
 
@@ -277,6 +277,11 @@ def _owned(db: Connection, playlist_id: str, owner: str) -> PlaylistRow:
     if found is None:
         raise _unknown(playlist_id)
     return _row(found)
+
+
+def _listener(db: Connection, listener_id: str) -> None:
+    if not db.execute("SELECT 1 FROM listeners WHERE listener_id = ?", (listener_id,)).fetchone():
+        raise PlaylistRefused("no such listener", subject=listener_id)
 
 
 def _unknown(playlist_id: str) -> PlaylistUnknown:

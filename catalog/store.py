@@ -72,6 +72,11 @@ class Catalog(Opened):
         where = " WHERE package_id IS NOT NULL" if live_only else ""
         return self._rows(f"{_SELECT}{where} ORDER BY sort_key LIMIT ? OFFSET ?", (limit, offset))
 
+    def live_from(self, track_id: str, limit: int) -> list[TrackRow]:
+        """At most `limit` live tracks by track id, from this id on; whether there is such a track or not."""
+        where = "track_id >= ? AND package_id IS NOT NULL"
+        return self._rows(f"{_SELECT} WHERE {where} ORDER BY track_id LIMIT ?", (track_id, limit))
+
     def iterate(self) -> Iterator[TrackRow]:
         """Every row by track id, a few at a time; a writer may go on meanwhile."""
         after = ""

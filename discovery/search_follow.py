@@ -62,27 +62,30 @@ class Follower:
         self._catalog = catalog
         self._postings = postings
         self._behind = True
+        self._turn = asyncio.Lock()  # what changes during a comparison may be where it has been already
 
     async def changed(self, rows: Sequence[TrackRow], vanished: Collection[str]) -> None:
         """Take up what has just been written to the catalog. Never raises PipelineError: the catalog is right."""
-        if self._behind:
-            return
         live = [search_row(row) for row in rows if row.live]
         gone = [*vanished, *(row.track_id for row in rows if not row.live)]
-        try:
-            await asyncio.to_thread(self._postings.apply, live, gone)
-        except PipelineError as error:
-            self._fell_behind(error)
+        async with self._turn:
+            if self._behind:
+                return
+            try:
+                await asyncio.to_thread(self._postings.apply, live, gone)
+            except PipelineError as error:
+                self._fell_behind(error)
 
     async def catch_up(self) -> None:
         """Compare, if something may have been missed. Never raises PipelineError: the next round tries again."""
-        if not self._behind:
-            return
-        try:
-            await asyncio.to_thread(compare, self._catalog, self._postings)
-            self._behind = False
-        except PipelineError as error:
-            self._fell_behind(error)
+        async with self._turn:
+            if not self._behind:
+                return
+            try:
+                await asyncio.to_thread(compare, self._catalog, self._postings)
+                self._behind = False
+            except PipelineError as error:
+                self._fell_behind(error)
 
     def _fell_behind(self, error: PipelineError) -> None:
         self._behind = True

@@ -1,16 +1,28 @@
 """The catalog brought up to the store: read what changed since the last time, forget what is gone.
 
-One walk over the tracks. `track.json` and `current.json` carry the state of a track, and a listing shows their
-versions; only tracks with another version than the catalog has are read, at most READS at a time. The walk is
-sorted by track id and so is the catalog, so both are compared side by side, BATCH_TRACKS at a time.
+All of it by one walk over the tracks, or some tracks by name. `track.json` and `current.json` carry the state of a
+track, and a listing shows their versions; only tracks with another version than the catalog has are read, at most READS
+at a time. The walk is sorted by track id and so is the catalog, so both are compared side by side, BATCH_TRACKS at a
+time.
 """
 
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Container,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from itertools import islice
+from typing import Any, NoReturn, TypeVar
 
 from catalog.schema import TrackRow
 from catalog.store import Catalog, PointerVersions
@@ -18,8 +30,8 @@ from model.errors import PipelineError, RecordMalformed, StorageUnavailable
 from model.package import Current, Package
 from model.records import from_json
 from model.track import Track
-from storage.base import ObjectStore
-from storage.keys import TRACKS, current_key, package_key, pointer_in, track_key
+from storage.base import ObjectEntry, ObjectStore
+from storage.keys import TRACKS, TrackPointer, current_key, package_key, pointer_in, track_key
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +41,7 @@ _YEAR = re.compile(r"[0-9]{4}")
 SAMPLE_RATE_HZ = 48_000  # of media_samples
 
 Record = TypeVar("Record")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +71,18 @@ async def unheard(rows: Sequence[TrackRow], vanished: Collection[str]) -> None:
 
 
 async def sync(
-    store: ObjectStore, catalog: Catalog, changed: Changed = unheard, *, logged: set[object] | None = None
+    store: ObjectStore,
+    catalog: Catalog,
+    changed: Changed = unheard,
+    *,
+    logged: set[object] | None = None,
+    newer: Container[str] = (),
 ) -> SyncReport:
     """Make the catalog's tracks those of the store. Safe to repeat, to cancel, and to run while others publish.
 
     What has no `track.json` is no track. One with a malformed record is logged, counted, and keeps the row it had; the
     next sync tries it again. Who syncs all the time keeps `logged` from one time to the next: each is logged once then.
+    `newer` are tracks that `sync_named` brings meanwhile: what the listing says of them may be old.
     Raises StorageError and CatalogError; what was done until then stays done.
     """
     total = SyncReport()
@@ -71,10 +90,46 @@ async def sync(
     after = ""
     async for batch in _batches(store):
         through = max(batch)
-        total += await _compare(store, catalog, batch, changed, logged, after=after, through=through)
+        known = await asyncio.to_thread(catalog.versions_between, after, through)
+        total += await _compare(store, catalog, batch, known, changed, logged, newer)
         after = through
-    total += await _compare(store, catalog, {}, changed, logged, after=after, through=None)
+    known = await asyncio.to_thread(catalog.versions_between, after, None)
+    return total + await _compare(store, catalog, {}, known, changed, logged, newer)
+
+
+async def sync_named(
+    store: ObjectStore,
+    catalog: Catalog,
+    track_ids: Iterable[str],
+    changed: Changed = unheard,
+    *,
+    logged: set[object] | None = None,
+) -> SyncReport:
+    """Make these tracks of the catalog those of the store, with one small listing for each. Else as `sync`."""
+    total = SyncReport()
+    logged = set() if logged is None else logged
+    rest = iter(track_ids)
+    while some := list(islice(rest, READS)):
+        found = dict(zip(some, await _together([_look(store, each) for each in some]), strict=True))
+        rows = await asyncio.to_thread(catalog.rows_of, some)
+        known = {each: PointerVersions(row.ingest_version, row.current_version) for each, row in rows.items()}
+        total += await _compare(store, catalog, found, known, changed, logged, ())
     return total
+
+
+async def _look(store: ObjectStore, track_id: str) -> PointerVersions:
+    """What is found of one track."""
+    found = PointerVersions(None, None)
+    async for entry in store.walk(track_key(track_id).removesuffix("track.json")):
+        if pointer := pointer_in(entry.key):
+            found = _with(found, pointer, entry)
+    return found
+
+
+def _with(known: PointerVersions, pointer: TrackPointer, entry: ObjectEntry) -> PointerVersions:
+    return PointerVersions(
+        ingest=known.ingest if pointer.live else entry.version, current=entry.version if pointer.live else known.current
+    )
 
 
 async def _batches(store: ObjectStore) -> AsyncIterator[dict[str, PointerVersions]]:
@@ -87,11 +142,7 @@ async def _batches(store: ObjectStore) -> AsyncIterator[dict[str, PointerVersion
         if pointer.track_id not in batch and len(batch) == BATCH_TRACKS:
             yield batch
             batch = {}
-        known = batch.get(pointer.track_id, PointerVersions(ingest=None, current=None))
-        batch[pointer.track_id] = PointerVersions(
-            ingest=known.ingest if pointer.live else entry.version,
-            current=entry.version if pointer.live else known.current,
-        )
+        batch[pointer.track_id] = _with(batch.get(pointer.track_id, PointerVersions(None, None)), pointer, entry)
     if batch:
         yield batch
 
@@ -100,28 +151,31 @@ async def _compare(
     store: ObjectStore,
     catalog: Catalog,
     found: Mapping[str, PointerVersions],
+    known: Mapping[str, PointerVersions],
     told: Changed,
     logged: set[object],
-    *,
-    after: str,
-    through: str | None,
+    newer: Container[str],
 ) -> SyncReport:
-    """Bring one stretch of track ids up to what was found there."""
+    """Bring some tracks up to what was found of them."""
     found = {track_id: versions for track_id, versions in found.items() if versions.ingest}
-    known = await asyncio.to_thread(catalog.versions_between, after, through)
     changed = {track_id: versions for track_id, versions in found.items() if known.get(track_id) != versions}
-    vanished = known.keys() - found.keys()
     gate = asyncio.Semaphore(READS)
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_row(store, *each, gate, logged)) for each in changed.items()]
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from errors  # the first; the others were cancelled or say the same
-    rows = [row for task in tasks if (row := task.result())]
+    read = [row for row in await _together([_row(store, *each, gate, logged) for each in changed.items()]) if row]
+    rows = [row for row in read if row.track_id not in newer]
+    vanished = {track_id for track_id in known.keys() - found.keys() if track_id not in newer}
     await asyncio.to_thread(catalog.apply, rows, vanished)
     if rows or vanished:
         await told(rows, vanished)
-    return SyncReport(seen=len(found), updated=len(rows), removed=len(vanished), failed=len(tasks) - len(rows))
+    return SyncReport(seen=len(found), updated=len(rows), removed=len(vanished), failed=len(changed) - len(read))
+
+
+async def _together(calls: Iterable[Coroutine[Any, Any, Result]]) -> list[Result]:
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in calls]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors  # the first; the others were cancelled or say the same
+    return [task.result() for task in tasks]
 
 
 async def _row(

@@ -32,6 +32,7 @@ from model.loudness import LoudnessMode, LoudnessReport, as_told
 from model.records import to_json
 from model.track import ART_SIDES, Mezzanine, Run, Track, derived_id, track_id_of
 from storage.base import ObjectStore
+from storage.changes import signal
 from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import art_key, mezzanine_key, mezzanine_record_key, track_key
 
@@ -62,6 +63,7 @@ async def keep(
             await _put_art(work, heard)
             body = to_json(track)
             await work.store.put(track_key(track_id), body, media_type="application/json", cache_control=REVALIDATE)
+            await signal(work.store, track_id)
         await remember(work, heard.stamp, row_of(heard.stamp, heard.info.sha256, heard.analysis, track_id))
     return Ingested(track=track, fresh=track != known)
 

@@ -10,6 +10,7 @@ from manifests.playlist import (
     FORBIDDEN,
     IV_BYTES,
     AudioGroup,
+    DateRange,
     InitMap,
     Key,
     KeyMethod,
@@ -22,7 +23,7 @@ from manifests.playlist import (
     SessionData,
     VariantStream,
 )
-from manifests.syntax import REWRITE, AttributeList, Junk, byte_range_of, integer_of, microseconds_of
+from manifests.syntax import REWRITE, AttributeList, Junk, byte_range_of, date_ms_of, integer_of, microseconds_of
 from model.errors import PlaylistSyntaxError
 
 BYTES_MAX = 8 * 1024 * 1024
@@ -35,7 +36,9 @@ _MULTIVARIANT_TAGS = frozenset(
 _LIST_TAGS = frozenset(
     {"EXT-X-TARGETDURATION", "EXT-X-MEDIA-SEQUENCE", "EXT-X-PLAYLIST-TYPE", "EXT-X-MAP", "EXT-X-ENDLIST"}
 )
-_MEDIA_TAGS = _LIST_TAGS | {"EXTINF", "EXT-X-BYTERANGE", "EXT-X-KEY"}
+_MEDIA_TAGS = _LIST_TAGS | {
+    "EXTINF", "EXT-X-BYTERANGE", "EXT-X-KEY", "EXT-X-PROGRAM-DATE-TIME", "EXT-X-DATERANGE",
+}  # fmt: skip
 _SINGLE_TAGS = _LIST_TAGS | {"EXT-X-VERSION", "EXT-X-INDEPENDENT-SEGMENTS"}
 _REFUSED_TAGS = frozenset({"EXT-X-DEFINE", "EXT-X-DISCONTINUITY", "EXT-X-GAP", "EXT-X-I-FRAMES-ONLY"})
 
@@ -152,6 +155,8 @@ class _MediaReader(_Reader):
         self._duration_us: int | None = None
         self._range: tuple[int, int | None] | None = None
         self._key: Key | None = None
+        self._date_ms: int | None = None
+        self._date_ranges: list[DateRange] = []
         self._line = 0
 
     def tag(self, name: str, value: str, number: int) -> None:
@@ -165,6 +170,10 @@ class _MediaReader(_Reader):
                 self._key = _key(AttributeList(name, value, line=number))
             case "EXT-X-MAP":
                 self._init_map = self._read_map(value, number)
+            case "EXT-X-PROGRAM-DATE-TIME":
+                self._read_date(value)
+            case "EXT-X-DATERANGE":
+                self._date_ranges.append(_date_range(AttributeList(name, value, line=number)))
             case "EXT-X-TARGETDURATION":
                 self._target_duration_s = integer_of(name, value, least=1)
             case "EXT-X-MEDIA-SEQUENCE":
@@ -200,11 +209,18 @@ class _MediaReader(_Reader):
             playlist_type=self._playlist_type,
             independent_segments=self.independent_segments,
             ended=self._ended,
+            date_ms=self._date_ms,
+            date_ranges=tuple(self._date_ranges),
         )
 
     def _refuse_pending(self) -> None:
         if self._duration_us is not None:
             raise Junk("EXTINF without a URI after it", "write the segment's URI on the next line", line=self._line)
+
+    def _read_date(self, value: str) -> None:
+        if self._segments:
+            raise Junk("EXT-X-PROGRAM-DATE-TIME after the first segment", "put the only date before all segments")
+        self._date_ms = date_ms_of("EXT-X-PROGRAM-DATE-TIME", value)
 
     def _read_map(self, value: str, number: int) -> InitMap:
         if self._segments:
@@ -317,6 +333,19 @@ def _session_data(attributes: AttributeList) -> SessionData | None:
         raise Junk("EXT-X-SESSION-DATA needs VALUE or URI", "write exactly one of them (RFC 8216 §4.3.4.4)")
     data_id, language = attributes.required_quoted("DATA-ID"), attributes.quoted("LANGUAGE") or ""
     return None if value is None else SessionData(data_id=data_id, value=value, language=language, line=attributes.line)
+
+
+def _date_range(attributes: AttributeList) -> DateRange:
+    """Of the attributes of the client the texts: others, numbers for one, are ignored."""
+    duration = attributes.word("DURATION")
+    return DateRange(
+        range_id=attributes.required_quoted("ID"),
+        class_name=attributes.quoted("CLASS") or "",
+        start_ms=date_ms_of("START-DATE", attributes.required_quoted("START-DATE")),
+        duration_us=None if duration is None else microseconds_of(f"{duration},"),
+        texts=attributes.texts("X-"),
+        line=attributes.line,
+    )
 
 
 def _key(attributes: AttributeList) -> Key | None:

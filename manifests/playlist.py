@@ -14,6 +14,8 @@ FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 _NOT_IN_URI = re.compile('[\\s"]')
 _STABLE_ID = re.compile(r"[A-Za-z0-9+/=.\-_]+")
 _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_CLIENT_ATTRIBUTE = re.compile(r"X-[A-Z0-9-]+")
+DATE_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999
 DECIMAL_INTEGER_MAX = 2**64 - 1  # RFC 8216 §4.2
 IV_BYTES = 16
 
@@ -105,9 +107,42 @@ class MediaSegment:
         _check_integer("duration in microseconds", self.duration_us, least=1)
 
 
+def _check_date(name: str, date_ms: int) -> None:
+    if not 0 <= date_ms <= DATE_MS_MAX:
+        raise ValueError(f"{name} is in the years 1970 to 9999, got {date_ms} ms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateRange:
+    """EXT-X-DATERANGE: something about a stretch of time. Dates are milliseconds since the epoch; `texts` are the
+    attributes of the client, by their names, which begin with `X-`."""
+
+    range_id: str
+    start_ms: int
+    duration_us: int | None = None
+    class_name: str = ""
+    texts: tuple[tuple[str, str], ...] = ()
+    line: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.range_id:
+            raise ValueError("ID of a date range is empty")
+        for name, text in (("ID", self.range_id), ("CLASS", self.class_name), *self.texts):
+            _check_quoted(name, text)
+        names = [name for name, _ in self.texts]
+        if len(set(names)) != len(names) or not all(map(_CLIENT_ATTRIBUTE.fullmatch, names)):
+            raise ValueError(f"attributes of the client begin with X- and are named once: {names}")
+        _check_date("START-DATE", self.start_ms)
+        if self.duration_us is not None:
+            _check_integer("DURATION in microseconds", self.duration_us, least=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPlaylist:
-    """The segment list of one rendition, all of it under one init section, which is in the clear."""
+    """The segment list of one rendition, all of it under one init section, which is in the clear.
+
+    `date_ms` is when its first segment begins (EXT-X-PROGRAM-DATE-TIME), in milliseconds since the epoch.
+    """
 
     version: int
     target_duration_s: int
@@ -117,10 +152,16 @@ class MediaPlaylist:
     playlist_type: PlaylistType | None = None
     independent_segments: bool = False
     ended: bool = False
+    date_ms: int | None = None
+    date_ranges: tuple[DateRange, ...] = ()
 
     def __post_init__(self) -> None:
         _check_integer("EXT-X-VERSION", self.version, least=1)
         _check_integer("EXT-X-TARGETDURATION", self.target_duration_s, least=1)
+        if self.date_ms is not None:
+            _check_date("EXT-X-PROGRAM-DATE-TIME", self.date_ms)
+        if self.date_ranges and self.date_ms is None:
+            raise ValueError("date ranges need EXT-X-PROGRAM-DATE-TIME (RFC 8216 §4.3.2.7)")
         _check_integer("EXT-X-MEDIA-SEQUENCE", self.media_sequence, least=0)
         if not self.segments:
             raise ValueError("a media playlist has at least one segment")

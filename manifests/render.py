@@ -2,6 +2,7 @@
 
 from manifests.playlist import (
     AudioGroup,
+    DateRange,
     InitMap,
     Key,
     MediaPlaylist,
@@ -10,7 +11,7 @@ from manifests.playlist import (
     PlaylistByteRange,
     VariantStream,
 )
-from model.timebase import decimal_seconds
+from model.timebase import decimal_seconds, utc_text
 
 
 def render(playlist: Playlist) -> bytes:
@@ -27,6 +28,9 @@ def _media_lines(playlist: MediaPlaylist) -> list[str]:
         lines.append(f"#EXT-X-PLAYLIST-TYPE:{playlist.playlist_type}")
     if playlist.init_map:
         lines.append(_map_line(playlist.init_map))
+    lines += [_date_range_line(each) for each in playlist.date_ranges]
+    if playlist.date_ms is not None:
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc_text(playlist.date_ms)}")
     key: Key | None = None
     for segment in playlist.segments:
         if segment.key != key:
@@ -60,6 +64,16 @@ def _head(playlist: Playlist) -> list[str]:
 def _map_line(init_map: InitMap) -> str:
     line = f'#EXT-X-MAP:URI="{init_map.uri}"'
     return f'{line},BYTERANGE="{_range_text(init_map.byte_range)}"' if init_map.byte_range else line
+
+
+def _date_range_line(each: DateRange) -> str:
+    line = f'#EXT-X-DATERANGE:ID="{each.range_id}"'
+    if each.class_name:
+        line += f',CLASS="{each.class_name}"'
+    line += f',START-DATE="{utc_text(each.start_ms)}"'
+    if each.duration_us is not None:
+        line += f",DURATION={decimal_seconds(each.duration_us)}"
+    return line + "".join(f',{name}="{text}"' for name, text in each.texts)
 
 
 def _key_line(key: Key | None) -> str:

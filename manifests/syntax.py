@@ -3,6 +3,8 @@
 import re
 from decimal import Decimal
 
+from model.timebase import utc_ms
+
 _INTEGER = re.compile(r"[0-9]{1,20}")
 _SECONDS = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,20}))?")
 _DECIMAL = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
@@ -70,6 +72,10 @@ class AttributeList:
             raise Junk(f"{self._tag}: {name} is not {size_bytes} bytes", hint, line=self.line)
         return int(found[1], 16).to_bytes(size_bytes, "big")
 
+    def texts(self, prefix: str) -> tuple[tuple[str, str], ...]:
+        """The quoted-strings whose names begin so, in their order."""
+        return tuple((name, text) for name, text in self._quoted.items() if name.startswith(prefix))
+
     def integer(self, name: str) -> int | None:
         """A decimal-integer, None if the attribute is not there."""
         if name in self._quoted:
@@ -113,3 +119,11 @@ def byte_range_of(value: str) -> tuple[int, int | None]:
     if not found or not int(found[1]):
         raise Junk(f"not a byte range: {value[:40]!a}", "write <length>@<offset>")
     return int(found[1]), int(found[2]) if found[2] else None
+
+
+def date_ms_of(name: str, value: str) -> int:
+    """A date with its time zone, in milliseconds since the epoch."""
+    try:
+        return utc_ms(value)
+    except (ValueError, OverflowError) as error:
+        raise Junk(f"{name} is no date: {value[:40]!a}", "write 2026-01-01T00:00:00.000Z") from error

@@ -1,6 +1,7 @@
 """Media time as integer ticks over a timescale, and its exact decimal text."""
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
 MICROSECONDS = 1_000_000
@@ -36,3 +37,21 @@ def cumulative_microseconds(durations: Iterable[int], timescale: int) -> Iterato
 def rounded_seconds(micros: int) -> int:
     """Seconds to the nearest integer, half up (RFC 8216 §4.3.3.1: EXTINF against EXT-X-TARGETDURATION)."""
     return (micros + MICROSECONDS // 2) // MICROSECONDS
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def utc_text(date_ms: int) -> str:
+    """Milliseconds since the epoch as HLS writes dates: 1767225600000 -> `2026-01-01T00:00:00.000Z`."""
+    text = (_EPOCH + timedelta(milliseconds=date_ms)).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def utc_ms(text: str) -> int:
+    """The milliseconds since the epoch of a date of ISO 8601 that has a time zone. Raises ValueError for anything
+    else."""
+    date = datetime.fromisoformat(text)
+    if date.tzinfo is None:
+        raise ValueError(f"no time zone: {text[:40]!a}")
+    return (date - _EPOCH) // timedelta(milliseconds=1)

@@ -5,7 +5,7 @@ let a CDN purge by track, recording, package, rendition or art. Nothing varies b
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ class ResourceClass(StrEnum):
     MEDIA = "media"  # init sections, segments, track files
     PLAYLIST = "playlist"  # media playlists
     MULTIVARIANT = "multivariant"  # and the MPD, which is as much
+    LIVE = "live"  # media playlists of stations
     PACKAGE = "package"  # the live package.json
     ART = "art"  # the cover of a track, as it is now
     PICTURE = "picture"  # a cover by its content
@@ -30,6 +31,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 _LIVE = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
 _LIVE_CDN = "max-age=60, stale-while-revalidate=60, stale-if-error=86400"
 _SHORT = "public, max-age=5"
+_WINDOW = "public, max-age=2"  # a third of a target duration, after which there is another
 _NEVER = "no-store"
 
 _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
@@ -37,6 +39,7 @@ _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
         ResourceClass.MEDIA: (_FOREVER, "max-age=31536000, immutable"),
         ResourceClass.PLAYLIST: (_FOREVER, "max-age=31536000, immutable"),
         ResourceClass.MULTIVARIANT: (_LIVE, _LIVE_CDN),
+        ResourceClass.LIVE: (_WINDOW, "max-age=2"),
         ResourceClass.PACKAGE: (_LIVE, _LIVE_CDN),
         ResourceClass.ART: (_LIVE, _LIVE_CDN),
         ResourceClass.PICTURE: (_FOREVER, "max-age=31536000, immutable"),
@@ -62,6 +65,10 @@ def resource_class(path: str) -> ResourceClass:
             return _class_of_track(name)
         case ["recordings", _, *_]:
             return _OF_RECORDINGS.get(name[name.rfind(".") :], ResourceClass.OTHER)
+        case ["joined", *_]:
+            return ResourceClass.MEDIA if name.endswith(".mp4") else ResourceClass.OTHER
+        case ["albums" | "playlists" | "stations", *_] if name.endswith(".m3u8"):
+            return _class_of_list(parts)
         case ["art", _]:
             return ResourceClass.PICTURE
         case ["keys", _, *_]:
@@ -80,6 +87,14 @@ def _class_of_track(name: str) -> ResourceClass:
     if name == "package.json":
         return ResourceClass.PACKAGE
     return ResourceClass.ART if _TRACK_ART.fullmatch(name) else ResourceClass.OTHER
+
+
+def _class_of_list(parts: Sequence[str]) -> ResourceClass:
+    """Of a playlist of an album, a playlist or a station: `["", kind, id, name]`, or the same with a list's id."""
+    if len(parts) == 4:
+        window = parts[1] == "stations" and parts[-1] != "index.m3u8"
+        return ResourceClass.LIVE if window else ResourceClass.MULTIVARIANT
+    return ResourceClass.PLAYLIST if len(parts) == 5 and parts[1] != "stations" else ResourceClass.OTHER
 
 
 def caching(kind: ResourceClass, *, shared: bool = True) -> dict[str, str]:

@@ -20,13 +20,13 @@ def of_init(node_name: str) -> str:
 
 def of_segment(rendition: SegmentedRendition, segment: Segment, node_name: str) -> str:
     """Of a segment: its rendition's bit rate in kbit/s and its own length in milliseconds."""
-    return _joined(
-        f"br={_kbps(rendition)}",
-        f"d={_ms(segment.duration_ticks, rendition.timescale)}",
-        "ot=a",
-        _HLS_VOD,
-        node_name=node_name,
-    )
+    return of_frames(rendition, segment.duration_ticks, node_name)
+
+
+def of_frames(rendition: SegmentedRendition, duration_ticks: int, node_name: str) -> str:
+    """Of any frames of a rendition that last so long together."""
+    length_ms = _ms(duration_ticks, rendition.timescale)
+    return _joined(f"br={_kbps(rendition)}", f"d={length_ms}", "ot=a", _HLS_VOD, node_name=node_name)
 
 
 def of_track_file(rendition: SegmentedRendition, node_name: str) -> str:

@@ -86,6 +86,11 @@ class OriginSettings:
     picture_cache_bytes: int = 32 * MIB  # cover art
     package_cache_bytes: int = 64 * MIB  # package records and rendered playlists
     ready_cache_bytes: int = 16 * MIB  # answers ready to be sent, without the media of segments; 0: none
+    joined_cache_bytes: int = 32 * MIB  # segments of joined tracks, beside what they are cut from
+    joined_documents_bytes: int = 32 * MIB  # and their playlists
+    joined_tracks_max: int = 1000  # of a list that becomes one stream; what comes after them is left out,
+    joined_seconds_max: int = 86_400  # and what comes after so much of it
+    joined_deadline_s: float = 60.0  # to gather the packages of a list; who waits is told to come again before
     answer_cache_bytes: int = 4 * MIB  # answers of the API in every coding
     read_ahead_bytes: int = 16 * MIB  # of a track file in one read of the store
     disk_cache: DiskCacheSettings | None = None
@@ -110,6 +115,7 @@ class OriginSettings:
         for name in (
             "store_deadline_s",
             "store_block_s",
+            "joined_deadline_s",
             "keepalive_timeout_s",
             "drain_s",
             "head_timeout_s",

@@ -12,6 +12,7 @@ from model.package import Current, Package
 from model.records import to_json
 from packager.records import PACKAGE_RECORD
 from storage.base import ObjectStore
+from storage.changes import signal
 from storage.defaults import IMMUTABLE, REVALIDATE
 from storage.keys import current_key, package_key
 
@@ -68,6 +69,7 @@ async def keep_in_use(store: ObjectStore, package: Package) -> None:
 
 
 async def make_live(store: ObjectStore, current: Current) -> None:
-    """The one put that players notice: from now on the track is this package."""
+    """The one put that players notice: from now on the track is this package. Lists follow what is told after it."""
     key = current_key(current.track_id)
     await store.put(key, to_json(current), media_type="application/json", cache_control=REVALIDATE)
+    await signal(store, current.track_id)

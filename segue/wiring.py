@@ -1,8 +1,8 @@
 """What is built from what: settings in, the stages' work orders out."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +106,13 @@ async def opened_listeners(config: Config) -> AsyncIterator[ListenerDatabase]:
 @asynccontextmanager
 async def opened_search(config: Config) -> AsyncIterator[Postings]:
     """The search index: where it was told to be, else in a file beside the catalog; closed afterwards."""
+    with opened_postings(config) as postings:
+        yield postings
+
+
+@contextmanager
+def opened_postings(config: Config) -> Iterator[Postings]:
+    """The same, outside of an event loop."""
     beside = _catalog_path(config)
     postings = open_postings(config["search_index"], beside.with_name(f"{beside.name}-search"))
     try:

@@ -110,8 +110,9 @@ class ObjectStore(Protocol):
         """Write an object, all or nothing: readers see the old version or the new one, also after a crash."""
         ...
 
-    def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
-        """Every object whose key starts with `prefix`, sorted by key in code-point order."""
+    def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
+        """Every object whose key starts with `prefix` and is greater than `after`, sorted by key in code-point order.
+        What comes before `after` in a folder costs next to nothing; name one only where keys have no further `/`."""
         ...
 
     async def delete(self, key: str) -> None:

@@ -12,8 +12,8 @@ from storage.keys import is_key
 from storage.leftovers import Leftover
 
 
-def walk_files(root: Path, prefix: str) -> Iterator[ObjectEntry]:
-    """Every object whose key starts with `prefix`, in code-point order of the keys.
+def walk_files(root: Path, prefix: str, after: str = "") -> Iterator[ObjectEntry]:
+    """Every object whose key starts with `prefix` and is greater than `after`, in code-point order of the keys.
 
     Holds the names of one folder per level, never the whole tree. What is not a key (hidden and temporary names, our
     own records) and symbolic links are left out; so is what vanishes meanwhile.
@@ -21,18 +21,19 @@ def walk_files(root: Path, prefix: str) -> Iterator[ObjectEntry]:
     folder = prefix[: prefix.rfind("/") + 1]
     if folder and os.path.realpath(root / folder) != str(root / folder):
         return
-    yield from _walk(root, folder, prefix)
+    yield from _walk(root, folder, prefix, after)
 
 
-def _walk(root: Path, folder: str, prefix: str) -> Iterator[ObjectEntry]:
+def _walk(root: Path, folder: str, prefix: str, after: str) -> Iterator[ObjectEntry]:
     # A folder sorts as "name/": the files "a-b" and "a.b" come before all of "a/", and "a0" after.
     for name in sorted(_names(root / folder)):
         key = folder + name
         if not key.startswith(prefix):
             continue
         if name.endswith("/"):
-            yield from _walk(root, key, prefix)
-        elif entry := _entry(root, key):
+            if key > after or after.startswith(key):
+                yield from _walk(root, key, prefix, after)
+        elif key > after and (entry := _entry(root, key)):
             yield entry
 
 

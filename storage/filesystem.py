@@ -77,9 +77,9 @@ class FilesystemStore:
         write = partial(self._put, key, body, media_type, cache_control)
         return await self._workers.settle(write)
 
-    async def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+    async def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """Every object under `prefix`, sorted by key; holds one folder's names per level of the tree."""
-        entries = walk_files(self._root, checked_prefix(prefix))
+        entries = walk_files(self._root, checked_prefix(prefix), after)
         while batch := await self._workers.run(lambda _: self._batch(entries, prefix)):
             for entry in batch:
                 yield entry

@@ -2,6 +2,7 @@
 
 tracks/<track_id>/track.json                                the ingest report: tags, loudness, which recording; replaced
 tracks/<track_id>/current.json                              names the live package; the one pointer players follow
+changes/<ms>-<track_id>                                     says that a track changed at this moment; gone after an hour
 art/<art_id>/<side>.jpg                                     cover art in three sizes; this and all below never changes:
 recordings/<recording_id>/analysis.json                     what the meter heard
 recordings/<recording_id>/features.json                     what it sounds like, in a few numbers
@@ -24,9 +25,11 @@ from model.track import is_id
 TRACKS = "tracks/"
 RECORDINGS = "recordings/"
 ART = "art/"
+CHANGES = "changes/"
 KEY_BYTES_MAX = 1024  # S3's limit on a key
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CURRENT = re.compile(r"tracks/([^/]+)/current\.json")
+_CHANGE = re.compile(r"changes/([0-9]{13})-([^/]+)")
 _TRACK = re.compile(r"tracks/([^/]+)/track\.json")
 
 
@@ -117,3 +120,27 @@ def pointer_in(key: str) -> TrackPointer | None:
         if found and is_id(found[1]):
             return TrackPointer(found[1], live)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a key below `changes/` says: a track changed at this moment, by the clock of whoever changed it."""
+
+    track_id: str
+    at_ms: int
+
+
+def change_key(change: Change) -> str:
+    """Where it is said that a track changed. Keys sort by moment."""
+    return checked(f"{changes_at(change.at_ms)}-{change.track_id}")
+
+
+def changes_at(at_ms: int) -> str:
+    """Comes after the keys of all changes before a moment, and before the others."""
+    return f"{CHANGES}{max(at_ms, 0):013}"
+
+
+def change_in(key: str) -> Change | None:
+    """What this key says; None for everything else."""
+    found = _CHANGE.fullmatch(key)
+    return Change(found[2], int(found[1])) if found and is_id(found[2]) else None

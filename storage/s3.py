@@ -112,12 +112,12 @@ class S3Store:
         write = partial(self._put, key, body, media_type, cache_control)
         return await self._trying(partial(self._workers.settle, write))
 
-    async def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+    async def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """Every object under `prefix`, sorted by key. Holds a page and what KeyOrder holds: walk a folder, not all."""
         order = KeyOrder(checked_prefix(prefix))
-        after: str | None = None
-        while page := await self._trying(partial(self._workers.run, partial(self._page, prefix, after))):
-            after = page[-1].object_name
+        last = self._name(after) if after else None
+        while page := await self._trying(partial(self._workers.run, partial(self._page, prefix, last))):
+            last = page[-1].object_name
             for entry in order.feed(self._entries(page)):
                 yield entry
             if len(page) < self._limits.page_entries:

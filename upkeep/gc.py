@@ -18,8 +18,9 @@ from model.errors import ObjectNotFound, RecordMalformed, UsageError
 from model.package import Package
 from model.records import from_json
 from storage.base import ObjectEntry, ObjectStore
+from storage.changes import KEPT_MS, old_changes
 from storage.defaults import IMMUTABLE, default_media_type
-from storage.keys import ART, RECORDINGS
+from storage.keys import ART, CHANGES, RECORDINGS
 from storage.leftovers import KeepsLeftovers
 from upkeep.groups import Group, group_named, group_of
 from upkeep.live import mark_live, of_recording, of_run
@@ -29,8 +30,9 @@ from upkeep.together import by_owner, together
 GRACE_LEAST_S = 3600  # a publish takes less from its first object to its pointer, and clocks differ by less
 SETTLE_S = 120.0  # a put, with all its tries, takes at most a minute
 GROUPS_AT_ONCE = 8
+CHANGES_MAX = 100_000  # looked at in one run
 
-Reason = Literal["superseded", "unnamed", "orphan", "leftover"]
+Reason = Literal["superseded", "unnamed", "orphan", "leftover", "outdated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ async def collect(work: Collector) -> Collected:
         if work.delete and done.groups:
             await _delete_all(work, marks, done)
     await _leftovers(work, done)
+    await _changes(work, done)
     return done
 
 
@@ -236,3 +239,21 @@ async def _leftovers(work: Collector, done: Collected) -> None:
             done.deleted_groups += 1
             done.deleted_bytes += each.size_bytes
         work.report.add(1, each.size_bytes)
+
+
+async def _changes(work: Collector, done: Collected) -> None:
+    """What was told of changes that every follower knows by now. Publishes clear them away, if there are any."""
+    work.report.step("changes")
+    before_ms = 1000 * work.now_s - KEPT_MS
+    keys = await old_changes(work.store, before_ms=before_ms, most=CHANGES_MAX)
+    if not keys:
+        return
+    work.found(Garbage(kind="changes", name=CHANGES, reason="outdated", objects=len(keys), size_bytes=0))
+    done.groups += 1
+    done.objects += len(keys)
+    if not work.delete:
+        return
+    for start in range(0, len(keys), GROUPS_AT_ONCE):
+        await together([work.store.delete(key) for key in keys[start : start + GROUPS_AT_ONCE]])
+    done.deleted_groups += 1
+    done.deleted_objects += len(keys)

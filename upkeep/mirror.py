@@ -19,6 +19,7 @@ from model.errors import ObjectDamaged, ObjectNotFound, PipelineError, RecordMal
 from model.package import Current
 from model.track import Track
 from storage.base import ObjectEntry, ObjectInfo, ObjectStore
+from storage.changes import signal
 from storage.keys import ART, RECORDINGS, TRACKS, pointer_in, recording_prefix
 from upkeep.groups import Group
 from upkeep.live import of_recording, pointing
@@ -223,6 +224,7 @@ async def _copy_pointer(work: Mirror, key: str, here: ObjectEntry | None, there:
         return
     info = body.info
     await work.target.put(key, body.data, media_type=info.media_type, cache_control=info.cache_control)
+    await signal(work.target, pointer.track_id)
     work.done.copied += 1
     work.done.copied_bytes += info.size_bytes
     work.report.add(1, info.size_bytes)
@@ -263,5 +265,7 @@ async def _delete(work: Mirror, key: str) -> None:
         await work.source.head(key)  # it may have come since
     except ObjectNotFound:
         await work.target.delete(key)
+        if pointer := pointer_in(key):
+            await signal(work.target, pointer.track_id)
         work.done.deleted += 1
         work.report.add(1)

@@ -8,7 +8,7 @@ from catalog.plays import DAY_MS, Heard, Plays
 from catalog.schema import TrackRow, album_artist_of
 from catalog.shelves import Shelves
 from catalog.store import Catalog
-from discovery.listening.events import Kind, PlayEvent
+from discovery.listening.events import EventTooOld, Kind, PlayEvent
 from discovery.listening.listens import happened_at
 from discovery.listening.service import RETENTION_DAYS, now_ms, play_row
 from discovery.playlists.library import Library, playlist_name
@@ -17,7 +17,7 @@ from discovery.subsonic.asked import Asked, Code, Refused, not_found
 from discovery.subsonic.browse import Browse
 from discovery.subsonic.items import Mine, moment
 from model.album import album_id_of
-from model.errors import EventRefused, PlaylistRefused, PlaylistUnknown
+from model.errors import PlaylistRefused, PlaylistUnknown
 from model.track import derived_id
 
 _STARRED_MAX = 5_000  # that are looked at
@@ -146,7 +146,7 @@ class Own:
         )  # fmt: skip
         try:
             happened_ms = happened_at(event, sent_at_ms=None, now_ms=now, kept_ms=RETENTION_DAYS * DAY_MS)
-        except EventRefused as error:
+        except EventTooOld as error:
             raise Refused(Code.GENERIC, "that was too long ago") from error
         self._plays.add([play_row(self._listener_id, event, happened_ms, duration_s=row.duration_s)])
 

@@ -15,6 +15,7 @@ from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.accept import allow_files, listen
+from origin.joined_handlers import add_joined_routes
 from origin.serve import base_url, expecting, serve
 from origin.settings import Auth, DiskCacheSettings, OriginSettings
 from protection.keys import KeyRing
@@ -22,6 +23,7 @@ from segue.config import Config, load
 from segue.logs import set_up
 from segue.loop import run_server
 from segue.output import Output
+from segue.track_lists import CatalogLists
 from segue.wiring import credentials, key_ring, serving_limits, store_url
 from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
@@ -134,7 +136,8 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                 extend=[
                     lambda app: add_routes(
                         app, catalog=catalog, store=store, settings=serving.discovery, synced=expecting(app, "tracks")
-                    )
+                    ),
+                    lambda app: add_joined_routes(app, CatalogLists(catalog)),
                 ],
                 listener=listener,
             )

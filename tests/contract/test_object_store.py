@@ -322,6 +322,20 @@ async def test_a_walk_shows_what_starts_with_its_prefix(store: ObjectStore) -> N
         await _keys(store, "../")
 
 
+async def test_a_walk_goes_on_after_a_key(store: ObjectStore) -> None:
+    """Whether there is such a key or not; in a folder, by code point; after the last one there is nothing."""
+    for key in ("ab/10", "ab/11-a", "ab/11-b", "ab/2", "abc", "b/0"):
+        await _put(store, key, TEN)
+
+    async def after(key: str) -> list[str]:
+        return [entry.key async for entry in store.walk("ab/", after=key)]
+
+    assert await after("ab/11-a") == ["ab/11-b", "ab/2"]
+    assert await after("ab/11") == ["ab/11-a", "ab/11-b", "ab/2"]
+    assert await after("ab/0") == await after("a") == await _keys(store, "ab/")
+    assert await after("ab/2") == await after("b/0") == []
+
+
 async def test_a_version_differs_exactly_when_the_object_was_written(store: ObjectStore) -> None:
     """A listing tells what has to be read again, without reading it."""
     await _put(store, "a", TEN)

@@ -59,6 +59,6 @@ def segue(*arguments: str | Path, cwd: Path, **more: str) -> Ran:
 
 
 def objects(store: Path) -> dict[str, bytes]:
-    """All files of a store in a folder, by name; the store's own notes are left out."""
+    """All files of a store in a folder, by name, without the store's own notes and what is told of changes."""
     found = {path.relative_to(store): path.read_bytes() for path in store.rglob("*") if path.is_file()}
-    return {str(name): data for name, data in found.items() if name.parts[0] != ".segue"}
+    return {str(name): data for name, data in found.items() if name.parts[0] not in (".segue", "changes")}

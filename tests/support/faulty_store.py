@@ -99,10 +99,10 @@ class FaultyStore:
         self._end(number)
         return info
 
-    async def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+    async def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """As the store inside, but for the call that was chosen."""
         number = await self._begin("walk", prefix)
-        async for entry in self._inner.walk(prefix):
+        async for entry in self._inner.walk(prefix, after=after):
             yield entry
         self._end(number)
 

@@ -21,7 +21,7 @@ from model.errors import PipelineError
 from model.events import Event
 from model.track import Track
 from storage.filesystem import FilesystemStore
-from storage.keys import mezzanine_key
+from storage.keys import CHANGES, mezzanine_key
 
 
 @dataclass
@@ -63,9 +63,10 @@ class Bench:
         return caught.value
 
     def objects(self) -> dict[str, bytes]:
-        """Everything in the store, by path."""
+        """Everything in the store, by path, but for what is told of changes, which is named after a moment."""
         store = self.folder / "store"
-        return {str(path.relative_to(store)): path.read_bytes() for path in store.rglob("*") if path.is_file()}
+        found = {str(path.relative_to(store)): path for path in store.rglob("*") if path.is_file()}
+        return {name: path.read_bytes() for name, path in found.items() if not name.startswith(CHANGES)}
 
     async def mezzanine(self, track: Track) -> Path:
         """The mezzanine, fetched from the store."""

@@ -68,9 +68,9 @@ class WatchedStore:
         """As the real store."""
         return await self._store.put(key, body, media_type=media_type, cache_control=cache_control)
 
-    def walk(self, prefix: str) -> AsyncIterator[ObjectEntry]:
+    def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """As the real store."""
-        return self._store.walk(prefix)
+        return self._store.walk(prefix, after=after)
 
     async def delete(self, key: str) -> None:
         """As the real store."""

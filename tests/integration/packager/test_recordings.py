@@ -19,7 +19,7 @@ from packager.pipeline import Packaged, package
 from packager.settings import PackageSettings
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, package_key, recording_prefix
+from storage.keys import change_in, current_key, package_key, recording_prefix
 from tests.integration.packager.conftest import (
     CEILING_DBTP,
     SMALL,
@@ -179,7 +179,9 @@ async def test_two_releases_of_one_recording_share_a_package(
     assert done.fresh
     assert counted.encoded() == Counter()
     record = package_key(compilation.recording_id, done.package_id, "package.json")
-    assert [key for kind, key in watched.calls if kind == "put"] == [record, current_key(compilation.track_id)]
+    *puts, told = [key for kind, key in watched.calls if kind == "put"]
+    assert puts == [record, current_key(compilation.track_id)]
+    assert (change := change_in(told)) and change.track_id == compilation.track_id
     assert await sound_package(live, compilation.track_id) == await sound_package(live, ingested.track.track_id)
 
 

@@ -25,6 +25,7 @@ from packager.publish import keep_in_use
 from packager.records import live_package, read_package, read_track
 from scripts.s3_server import S3Server
 from storage.base import ObjectStore
+from storage.changes import KEPT_MS, changes_since, now_ms, signal
 from storage.filesystem import FilesystemStore
 from storage.keys import art_key, current_key, mezzanine_key, package_key, track_file_key, track_key
 from storage.s3 import S3Store
@@ -86,6 +87,21 @@ async def test_superseded_goes_and_live_stays(store: ObjectStore) -> None:
     for each in (new, other):
         await assert_whole(store, each.track_id)
     assert (await gc(store))[1] == []
+
+
+async def test_old_changes_go_and_young_ones_stay(store: ObjectStore) -> None:
+    """What was told within the hour is still listened to. They are told as one thing."""
+    track_id, now = "a" * 20, now_ms()
+    await publish(store, "one", segments=1)
+    for number in range(20):
+        await signal(store, track_id, at_ms=(now - KEPT_MS - 60_000) // 32 * 32 - 1 - number)
+    await signal(store, track_id, at_ms=now // 32 * 32 + 1)
+    dry, told = await gc(store, after_s=0, delete=False)
+    assert len(await changes_since(store, 0)) == 21
+    done, found = await gc(store, after_s=0)
+    assert found == told == [Garbage(kind="changes", name="changes/", reason="outdated", objects=20, size_bytes=0)]
+    assert (dry.deleted_objects, done.deleted_objects, done.deleted_groups) == (0, 20, 1)
+    assert len(await changes_since(store, 0)) == 1
 
 
 async def test_the_grace_period_begins_when_a_package_is_superseded(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from model.errors import ObjectNotFound, PipelineError, StorageUnavailable, Usag
 from packager.records import live_package, read_package
 from scripts.s3_server import S3Server
 from storage.base import ObjectStore
+from storage.changes import changes_since, signal
 from storage.filesystem import FilesystemStore
-from storage.keys import package_key, track_file_key
+from storage.keys import current_key, package_key, track_file_key
 from storage.s3 import S3Store
 from tests.integration.origin.published import Published, publish, put
 from tests.integration.upkeep.conftest import contents
@@ -72,6 +73,20 @@ async def test_a_mirror_is_equal(store: ObjectStore, target: ObjectStore) -> Non
     last, _ = await run(store, target, delete=True)
     assert await contents(target) == await contents(store)
     assert last.deleted > 0
+
+
+async def test_followers_of_a_copy_are_told(store: ObjectStore, target: ObjectStore) -> None:
+    """Of what comes and what goes, by the copy's own changes; those of the source are its own."""
+    one, two = await publish(store, "one", segments=1), await publish(store, "two", segments=1)
+    await signal(store, "a" * 20)
+    await run(store, target)
+    assert {change.track_id for change in await changes_since(target, 0)} == {one.track_id, two.track_id}
+    before = len(await changes_since(target, 0))
+    await run(store, target)
+    assert len(await changes_since(target, 0)) == before
+    await store.delete(current_key(two.track_id))
+    await run(store, target, delete=True)
+    assert [change.track_id for change in (await changes_since(target, 0))[before:]] == [two.track_id]
 
 
 async def test_readers_of_a_copy_find_whole_tracks_after_every_call(tmp_path: Path) -> None:

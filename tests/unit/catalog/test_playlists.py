@@ -218,6 +218,7 @@ def test_what_cannot_be_done_changes_nothing(kept: Playlists) -> None:
         lambda: kept.change(ruled.playlist_id, ANN, PlaylistChange(rules="")),
         lambda: kept.add(ruled.playlist_id, ANN, _tracks("c")),
         lambda: kept.invite(known, ANN, "nobody"),
+        lambda: kept.create("nobody", name="n"),
     ):
         with pytest.raises(PlaylistRefused):
             change()

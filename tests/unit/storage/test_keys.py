@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from model.errors import UsageError
 from storage.keys import (
     KEY_BYTES_MAX,
+    Change,
     TrackPointer,
     analysis_key,
     art_key,
+    change_in,
+    change_key,
+    changes_at,
     checked,
     checked_prefix,
     current_key,
@@ -115,3 +119,14 @@ def test_pointers_are_the_two_mutable_objects_of_a_track() -> None:
         f"{current_key(TRACK)}.bak",
     ):
         assert pointer_in(key) is None
+
+
+def test_changes_sort_by_moment_and_are_recognised() -> None:
+    """From a moment on is what comes after its key; everything else is no change."""
+    moments = [0, 9, 999_999_999_999, 1_790_000_000_000, 9_999_999_999_999]
+    keys = [change_key(Change(TRACK, at_ms)) for at_ms in moments]
+    assert keys == sorted(keys) and [change_in(key) for key in keys] == [Change(TRACK, at_ms) for at_ms in moments]
+    assert keys[2] < changes_at(moments[3]) < keys[3]
+    assert changes_at(-5) == changes_at(0)
+    for key in ("changes/", "changes/1-" + TRACK, f"{keys[0]}/x", f"tracks/{TRACK}/track.json", keys[0] + "/.."):
+        assert change_in(key) is None

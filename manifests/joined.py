@@ -1,0 +1,217 @@
+"""The playlists of several tracks on one timeline: one media playlist for each rung, and the multivariant one.
+
+Every track has the same form, so there is one init section and never a discontinuity; date ranges tell which track is
+on. See `model.joining` for what is kept of each.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from manifests.build import PROTOCOL_VERSION, START_BITRATES_BPS, quotable
+from manifests.codecs import CODECS
+from manifests.playlist import (
+    DateRange,
+    InitMap,
+    MediaPlaylist,
+    MediaSegment,
+    MultivariantPlaylist,
+    PlaylistType,
+    SessionData,
+    VariantStream,
+)
+from manifests.rates import average_rate_bps, peak_rate_bps
+from model.joining import JOINED_RATE_HZ, Kept, Strip, joinable, kept_of, strip_of
+from model.package import Package
+from model.rendition import Codec
+from model.segment import SegmentedRendition
+from model.timebase import cumulative_microseconds, microseconds, rounded_seconds
+
+# Dates of a stream that is no broadcast say how far into it something is; players take 0 for none.
+FIRST_DATE_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
+TRACK_CLASS = "org.segue.track"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTrack:
+    """A track in a list: which package players get, and what it is called."""
+
+    track_id: str
+    recording_id: str
+    package_id: str
+    title: str
+    artist: str = ""
+    album: str = ""
+    art_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedSegment:
+    """Frames `first` to `end` of a rendition, beginning at `start_ticks`. Without `end` they are the rest of the file,
+    and the last one is as long as that says. `size_bytes` is about what it will have."""
+
+    track: ListedTrack
+    rendition_id: str
+    first: int
+    end: int | None
+    start_ticks: int
+    duration_ticks: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One rung of a joined stream: the rendition of each track, which need not be called like the rung."""
+
+    rendition_id: str
+    bitrate_bps: int
+    renditions: tuple[SegmentedRendition, ...]
+
+
+def rungs_of(packages: Sequence[Package], codec: Codec) -> tuple[Rung, ...]:
+    """Every rung that a track has, by ascending rate. A track that lacks one is heard at its next lower rate, or its
+    lowest. Every package has a rendition of the codec."""
+    own = [sorted(package.of(codec), key=_rate) for package in packages]
+    rates = {each.rendition.rendition_id: _rate(each) for renditions in own for each in renditions}
+    return tuple(
+        Rung(rendition_id=name, bitrate_bps=rate, renditions=tuple(_nearest(renditions, rate) for renditions in own))
+        for name, rate in sorted(rates.items(), key=lambda item: (item[1], item[0]))
+    )
+
+
+def can_join(package: Package, codec: Codec) -> bool:
+    """Whether a package has what a joined stream of this codec is made of: in one form, and in the clear."""
+    renditions = package.of(codec)
+    return bool(renditions) and package.protection is None and all(map(joinable, renditions))
+
+
+def strips_of(packages: Sequence[Package], codec: Codec) -> list[Strip]:
+    """The frames of each package, which are the same in all rungs of a codec."""
+    return [strip_of(package.of(codec)[0], package.run, package.position) for package in packages]
+
+
+def laid_out(tracks: Sequence[ListedTrack], rung: Rung, kept: Sequence[Kept]) -> Iterator[JoinedSegment]:
+    """The segments of a rung: those of the tracks, one after another, each at its time."""
+    starts = accumulate((each.duration_ticks for each in kept), initial=0)
+    for track, rendition, keeping, start in zip(tracks, rung.renditions, kept, starts, strict=False):
+        yield from _segments(track, rendition, keeping, start)
+
+
+def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, start: int) -> Iterator[JoinedSegment]:
+    strip = strip_of(rendition, (), 0)
+    frame, before, at, left = strip.frame_ticks, 0, start, kept.duration_ticks
+    for segment in rendition.segments:
+        frames = -(-segment.duration_ticks // frame)
+        first, end = max(before, kept.first), min(before + frames, kept.end)
+        before += frames
+        if first >= end:
+            continue
+        rest = end == strip.frames and not kept.whole_frames
+        ticks = left if end == kept.end else (end - first) * frame
+        yield JoinedSegment(
+            track=track,
+            rendition_id=rendition.rendition.rendition_id,
+            first=first,
+            end=None if rest else end,
+            start_ticks=at,
+            duration_ticks=ticks,
+            size_bytes=-(-segment.size_bytes * (end - first) // frames),
+        )
+        at += ticks
+        left -= ticks
+
+
+def joined_media_playlist(
+    segments: Sequence[JoinedSegment],
+    *,
+    target_duration_s: int,
+    init_uri: str,
+    uri_of: Callable[[JoinedSegment], str],
+    date_ranges: tuple[DateRange, ...],
+) -> MediaPlaylist:
+    """All segments of a stream that has an end."""
+    durations = cumulative_microseconds((each.duration_ticks for each in segments), JOINED_RATE_HZ)
+    return MediaPlaylist(
+        version=PROTOCOL_VERSION,
+        target_duration_s=target_duration_s,
+        playlist_type=PlaylistType.VOD,
+        independent_segments=True,
+        init_map=InitMap(uri=init_uri),
+        segments=tuple(
+            MediaSegment(uri=uri_of(each), duration_us=duration_us)
+            for each, duration_us in zip(segments, durations, strict=True)
+        ),
+        ended=True,
+        date_ms=FIRST_DATE_MS,
+        date_ranges=date_ranges,
+    )
+
+
+def track_range(
+    track: ListedTrack, *, range_id: str, start_ms: int, start_ticks: int, duration_ticks: int, root_uri: str
+) -> DateRange:
+    """Which track is on, `start_ticks` after `start_ms`. `root_uri` leads from the playlist to the origin's root."""
+    art_uri = f"{root_uri}art/{track.art_id}/640.jpg" if track.art_id else ""
+    texts = {"ID": track.track_id, "TITLE": track.title, "ARTIST": track.artist, "ALBUM": track.album, "ART": art_uri}
+    names = {"ID": "X-TRACK-ID"}
+    return DateRange(
+        range_id=range_id,
+        class_name=TRACK_CLASS,
+        start_ms=start_ms + microseconds(start_ticks, JOINED_RATE_HZ) // 1000,
+        duration_us=microseconds(duration_ticks, JOINED_RATE_HZ),
+        texts=tuple((names.get(name, f"X-{name}"), quotable(text)) for name, text in texts.items() if text),
+    )
+
+
+def joined_target_s(segments: Sequence[JoinedSegment]) -> int:
+    """EXT-X-TARGETDURATION of these."""
+    durations = cumulative_microseconds((each.duration_ticks for each in segments), JOINED_RATE_HZ)
+    return max(1, *map(rounded_seconds, durations))
+
+
+def joined_variant(
+    rung: Rung, codec: Codec, segments: Sequence[JoinedSegment], *, target_duration_s: int, uri: str
+) -> VariantStream:
+    """The variant of a rung, with the rates of the joined whole."""
+    sizes = [each.size_bytes for each in segments]
+    durations = list(cumulative_microseconds((each.duration_ticks for each in segments), JOINED_RATE_HZ))
+    average_bps = average_rate_bps(sizes, durations)
+    return VariantStream(
+        uri=uri,
+        bandwidth_bps=max(peak_rate_bps(sizes, durations, target_duration_s), average_bps),
+        average_bandwidth_bps=average_bps,
+        codecs=(CODECS[codec],),
+        stable_variant_id=rung.rendition_id,
+    )
+
+
+def joined_multivariant(
+    rungs: Sequence[Rung], codec: Codec, variants: Sequence[VariantStream], session_data: tuple[SessionData, ...] = ()
+) -> MultivariantPlaylist:
+    """The variants of the rungs: the highest within the start rate first (else the lowest), then the others."""
+    within = [at for at, rung in enumerate(rungs) if rung.bitrate_bps <= START_BITRATES_BPS[codec]]
+    start = within[-1] if within else 0
+    return MultivariantPlaylist(
+        version=PROTOCOL_VERSION,
+        independent_segments=True,
+        session_data=session_data,
+        variants=(variants[start], *variants[:start], *variants[start + 1 :]),
+    )
+
+
+def joined(
+    tracks: Sequence[ListedTrack], packages: Sequence[Package], codec: Codec
+) -> tuple[tuple[Rung, ...], tuple[Kept, ...], list[list[JoinedSegment]]]:
+    """The rungs of a stream that has an end, what is kept of each track, and the segments of each rung."""
+    rungs = rungs_of(packages, codec)
+    kept = kept_of(strips_of(packages, codec))
+    return rungs, kept, [list(laid_out(tracks, rung, kept)) for rung in rungs]
+
+
+def _rate(rendition: SegmentedRendition) -> int:
+    return rendition.rendition.bitrate_bps
+
+
+def _nearest(ascending: Sequence[SegmentedRendition], rate_bps: int) -> SegmentedRendition:
+    within = [each for each in ascending if _rate(each) <= rate_bps]
+    return within[-1] if within else ascending[0]

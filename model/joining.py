@@ -1,0 +1,122 @@
+"""Several tracks on one timeline: which frames of each are kept, and where they lie. Pure.
+
+One decoder runs through all of it, so every frame that is kept lasts as long as what it decodes to, and the next begins
+where it ended (docs/decisions/0032-joined.md).
+
+- Pieces of one run that follow each other are one encoding: frames that are wholly priming are left out, and the frame
+  that a border lies in, which both have, is taken once. No sample is lost, added or moved.
+- Any other track in AAC or Opus keeps the priming that its encoder put before it, so its first sample is as exact as
+  its last. Between two such tracks lie what is left of the last frame and the priming.
+- A piece that does not follow the one before it in its run is without the frames that are wholly priming: they hold
+  music of that other track.
+- FLAC has neither priming nor frames of one length only: blocks are taken as they are.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from model.rendition import Codec
+from model.segment import SegmentedRendition
+
+JOINED_RATE_HZ = 48_000
+JOINED_CHANNELS = 2
+FRAME_TICKS: Mapping[Codec, int] = MappingProxyType({Codec.AAC: 1024, Codec.OPUS: 960, Codec.FLAC: 3840})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strip:
+    """The frames of a track file: `total_ticks` of them, of which the first `priming_ticks` come before the music.
+
+    `run` names the mezzanines that were encoded as one, this one at `position`; it is empty for a track by itself.
+    """
+
+    codec: Codec
+    priming_ticks: int
+    total_ticks: int
+    run: tuple[str, ...] = ()
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.priming_ticks < self.total_ticks:
+            raise ValueError(f"priming is shorter than the track: {self.priming_ticks} of {self.total_ticks}")
+
+    @property
+    def frame_ticks(self) -> int:
+        """How long a frame is; in FLAC the last one may be shorter."""
+        return FRAME_TICKS[self.codec]
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        return -(-self.total_ticks // self.frame_ticks)
+
+    @property
+    def shared_frame(self) -> bool:
+        """Whether the end of the music lies inside the last frame."""
+        return bool(self.total_ticks % self.frame_ticks)
+
+    def follows(self, before: "Strip") -> bool:
+        """Whether this is the piece after `before` in one run, frame on frame."""
+        return (
+            bool(self.run)
+            and (self.codec, self.run, self.position) == (before.codec, before.run, before.position + 1)
+            and before.total_ticks % self.frame_ticks == self.priming_ticks % self.frame_ticks
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The frames of a strip that are kept, from `first` up to, not including, `end`, and how long they last.
+
+    Unless `whole_frames`, the last one has the duration that its file says; else it is as long as the others.
+    """
+
+    first: int
+    end: int
+    whole_frames: bool
+    duration_ticks: int
+
+
+def strip_of(rendition: SegmentedRendition, run: tuple[str, ...], position: int) -> Strip:
+    """The strip of a rendition whose package says this of its run."""
+    return Strip(
+        codec=rendition.rendition.codec,
+        priming_ticks=rendition.priming_ticks,
+        total_ticks=rendition.duration_ticks,
+        run=run,
+        position=position,
+    )
+
+
+def joinable(rendition: SegmentedRendition) -> bool:
+    """Whether a rendition has the one form that joined tracks have: then no decoder has to be set up anew."""
+    form = (rendition.timescale, rendition.rendition.sample_rate_hz, rendition.rendition.channels)
+    return form == (JOINED_RATE_HZ, JOINED_RATE_HZ, JOINED_CHANNELS)
+
+
+def kept_of(strips: Sequence[Strip], *, endless: bool = False) -> tuple[Kept, ...]:
+    """What is kept of each strip, in their order; `endless`: the first comes after the last again.
+
+    Of the very first strip all frames are kept, and its priming is for the player to leave out, by the init section;
+    the very last frame has the duration that its file says. An endless stream has neither.
+    """
+    kept = []
+    for at, strip in enumerate(strips):
+        before = strips[at - 1] if at or endless else None
+        after = strips[(at + 1) % len(strips)] if at + 1 < len(strips) or endless else None
+        kept.append(_kept(strip, before, after))
+    return tuple(kept)
+
+
+def _kept(strip: Strip, before: Strip | None, after: Strip | None) -> Kept:
+    frame = strip.frame_ticks
+    if strip.codec is Codec.FLAC:
+        return Kept(first=0, end=strip.frames, whole_frames=False, duration_ticks=strip.total_ticks)
+    in_a_run = before is not None and (strip.position > 0 or strip.follows(before))
+    first = strip.priming_ticks // frame if in_a_run else 0
+    if after is None:
+        ticks = strip.total_ticks - first * frame
+        return Kept(first=first, end=strip.frames, whole_frames=False, duration_ticks=ticks)
+    end = strip.frames - (1 if after.follows(strip) and strip.shared_frame else 0)
+    return Kept(first=first, end=end, whole_frames=True, duration_ticks=(end - first) * frame)

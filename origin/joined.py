@@ -1,0 +1,132 @@
+"""What the origin asks of those who know lists of tracks, and the packages of many tracks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from manifests.joined import ListedTrack, can_join
+from model.errors import ObjectNotFound
+from model.package import Package
+from model.rendition import Codec
+from model.track import derived_id
+from origin.cache_status import Trace
+from origin.coalesce import Coalescer
+from origin.library import Library
+from origin.observe import Metrics
+from origin.settings import OriginSettings
+
+READS = 16  # packages asked for at the same time, for one list
+BUILDS_MAX = 16  # streams made at the same time
+
+Made = TypeVar("Made")
+Member = tuple[ListedTrack, Package]
+
+
+class ListKind(StrEnum):
+    """What a list is, as its URL says it."""
+
+    ALBUM = "albums"
+    PLAYLIST = "playlists"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackList:
+    """Live tracks in their order, and what they are called together."""
+
+    title: str
+    artist: str = ""
+    tracks: tuple[ListedTrack, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programme:
+    """What a station plays. If it `loops`, the tracks come in this order again and again, whatever the time; else they
+    are for one period (`model.schedule`), from its beginning to its end, and again if they do not fill it."""
+
+    title: str
+    tracks: tuple[ListedTrack, ...]
+    loops: bool
+
+
+class TrackLists(Protocol):
+    """Who knows what is in a list now. Each call raises ObjectNotFound for what is not there, or not for everybody."""
+
+    async def album(self, album_id: str) -> TrackList:
+        """The live tracks of an album, in its order."""
+        ...
+
+    async def playlist(self, playlist_id: str) -> TrackList:
+        """The live tracks of a playlist that everybody may hear."""
+        ...
+
+    async def station(self, station_id: str, period: int) -> Programme:
+        """What a station plays in a period. All who are asked say the same, as far as they know the same tracks."""
+        ...
+
+
+def list_id_of(found: TrackList | Programme) -> str:
+    """The id of a list that says this: equal lists have equal ids, everywhere."""
+    words = [
+        word
+        for each in found.tracks
+        for word in (
+            each.track_id, each.recording_id, each.package_id, each.title, each.artist, each.album, each.art_id,
+        )
+    ]  # fmt: skip
+    return derived_id("list", found.title, *words)
+
+
+class Gatherer:
+    """Makes what needs the packages of many tracks, each once for all who ask at the same time.
+
+    A listener waits `store_deadline_s`, then TimeoutError is raised; the work goes on, for `joined_deadline_s` at most,
+    and who comes again finds it done. Raises what the store raises, and Overloaded beyond BUILDS_MAX at a time.
+    """
+
+    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics) -> None:
+        self._library = library
+        self._patience_s = settings.store_deadline_s
+        self._running = Coalescer(
+            deadline_s=settings.joined_deadline_s,
+            fetches_max=BUILDS_MAX,
+            waiters_max=settings.waiters_max,
+            on_shared=metrics.coalesced,
+        )
+
+    async def close(self) -> None:
+        """End what still runs."""
+        await self._running.close()
+
+    async def run(self, key: object, make: Callable[[], Awaitable[Made]], trace: Trace) -> Made:
+        """What `make` makes, or what somebody makes already under this key."""
+        trace.asked(collapsed=key in self._running)
+        async with asyncio.timeout(self._patience_s):
+            return await self._running.run(key, make)
+
+    async def members(self, tracks: Sequence[ListedTrack], codec: Codec) -> list[Member]:
+        """The tracks with as much of their packages as this codec is. Left out are those whose package is gone, is
+        protected, has another form than all others, or nothing of this codec; of Opus and FLAC there is nothing then:
+        a stream in a family of choice is whole, or there is none."""
+        gate = asyncio.Semaphore(READS)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._package(each, gate)) for each in tracks]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from errors  # the first; the others were cancelled or say the same
+        found = [(each, package) for each, task in zip(tracks, tasks, strict=True) if (package := task.result())]
+        if codec is not Codec.AAC and any(not package.of(codec) for _, package in found):
+            return []
+        return [
+            (track, replace(package, renditions=package.of(codec), attempts=()))
+            for track, package in found
+            if can_join(package, codec)
+        ]
+
+    async def _package(self, track: ListedTrack, gate: asyncio.Semaphore) -> Package | None:
+        async with gate:
+            try:
+                return (await self._library.package(track.recording_id, track.package_id, Trace())).package
+            except ObjectNotFound:
+                return None
