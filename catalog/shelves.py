@@ -109,6 +109,11 @@ class Shelves:
         query = f"{_ALBUMS}{' AND '.join(where)} GROUP BY album_id ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
         return [AlbumShelf(*found[:-1]) for found in self._database.select(query, (*values, limit, offset))]
 
+    def albums_total(self) -> int:
+        """How many albums there are."""
+        count: int = self._database.select(f"SELECT count(DISTINCT album_id) FROM tracks WHERE {_ON_ALBUM}")[0][0]
+        return count
+
     def albums_of(self, album_ids: Sequence[str]) -> list[AlbumShelf]:
         """Those of some albums that have live tracks, in the order that is asked for."""
         query = f"{_ALBUMS}{_ON_ALBUM} AND album_id IN ({_marks(album_ids)}) GROUP BY album_id"

@@ -1,18 +1,12 @@
 """Query parameters of the API as a table: what each is called, what it may be, and how it is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from model.errors import UsageError
+from model.errors import QueryInvalid
 
 _DIGITS_MAX = 9  # more than any limit here; keeps int() cheap
-
-
-class QueryInvalid(UsageError):
-    """A query parameter of a request is not what it must be."""
-
-    code = "query-invalid"
 
 
 class Asked(Protocol):
@@ -40,6 +34,11 @@ class Number:
             self._refuse()
         return int(text)
 
+    def described(self) -> Mapping[str, Any]:
+        """What OpenAPI says of it."""
+        schema = {"type": "integer", "minimum": self.least, "maximum": self.most, "default": self.default}
+        return {"schema": schema}
+
     def _refuse(self) -> None:
         raise QueryInvalid(f"must be one whole number from {self.least} to {self.most}", subject=self.name)
 
@@ -60,6 +59,10 @@ class Text:
             raise QueryInvalid(f"must have at most {self.chars_max} characters", subject=self.name)
         return text
 
+    def described(self) -> Mapping[str, Any]:
+        """What OpenAPI says of it."""
+        return {"required": self.required, "schema": {"type": "string", "maxLength": self.chars_max}}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
@@ -76,22 +79,18 @@ class Choices:
             raise QueryInvalid(f"must be some of {', '.join(self.words)}", subject=self.name)
         return tuple(chosen)
 
+    def described(self) -> Mapping[str, Any]:
+        """What OpenAPI says of it."""
+        items = {"type": "string", "enum": list(self.words)}
+        return {"explode": False, "schema": {"type": "array", "items": items, "minItems": 1, "default": self.words}}
+
 
 Parameter = Number | Text | Choices
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Something that the API answers: where, what it is, and what it may be asked with."""
-
-    path: str
-    summary: str
-    parameters: tuple[Parameter, ...]
-
-
-def read_all(endpoint: Endpoint, asked: Asked) -> Mapping[str, int | str | tuple[str, ...]]:
+def read_all(parameters: Iterable[Parameter], asked: Asked) -> Mapping[str, int | str | tuple[str, ...]]:
     """The value of each parameter of a request. Raises QueryInvalid."""
-    return {each.name: each.read(asked) for each in endpoint.parameters}
+    return {each.name: each.read(asked) for each in parameters}
 
 
 def _only(asked: Asked, name: str, default: str | None) -> str:

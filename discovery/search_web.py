@@ -1,30 +1,87 @@
 """Search over HTTP: `GET /api/v1/search?q=` and `GET /api/v1/suggest?q=`.
 
-Handlers answer plain JSON; entity tags, codings and caching come from the application that they are added to. Names
-come back in pieces that are marked or not (`marks`), so a page can show what was found without making HTML of names.
+Names come back in pieces that are marked or not (`marks`), so a page can show what was found without making HTML of
+names.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
-from aiohttp import web
+from msgspec import Struct, structs
 
 from catalog.schema import TrackRow
 from catalog.search_postings import Filters, Found, Group
 from catalog.store import Catalog
-from discovery.parameters import Choices, Endpoint, Number, Text, read_all
+from discovery.operations import Call, Operation, Served
+from discovery.operations import Group as RateGroup
+from discovery.parameters import Choices, Number, Text
 from discovery.search import LIMIT_MAX, SUGGESTIONS_MAX, Results, SearchIndex
 from discovery.search_marks import marked
 from discovery.search_text import QUERY_CHARS_MAX, TEXT_CHARS_MAX
-from discovery.tracks import art_of, track_answer
+from discovery.tracks import Track, art_of, track_answer
 from model.errors import SearchUnavailable
 
 AT_ONCE = 2  # searches that run: each is a few milliseconds of CPU
 WAITING_MAX = 64  # searches that wait for their turn; more are told to come again
 
+
+class Piece(Struct, frozen=True, kw_only=True):
+    """A piece of a name, and whether it is what was looked for."""
+
+    text: str
+    match: bool
+
+
+class FoundArtist(Struct, frozen=True, kw_only=True):
+    """An artist, and how many tracks there are of it."""
+
+    artist: str
+    tracks: int
+    marks: dict[str, list[Piece]]
+
+
+class FoundAlbum(Struct, frozen=True, kw_only=True):
+    """An album, and how many tracks are on it. `art` is null while the catalog does not have it yet."""
+
+    album: str
+    artist: str
+    tracks: int
+    art: str | None
+    marks: dict[str, list[Piece]]
+
+
+class FoundTrack(Track, frozen=True, kw_only=True):
+    """A track with its names in pieces."""
+
+    marks: dict[str, list[Piece]]
+
+
+class SearchAnswer(Struct, frozen=True, kw_only=True):
+    """What was found in each group; `corrected`: what was typed was taken for misspelt."""
+
+    corrected: bool
+    artists: list[FoundArtist]
+    albums: list[FoundAlbum]
+    tracks: list[FoundTrack]
+
+
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """A name, and of what."""
+
+    text: str
+    group: Group
+
+
+class Suggestions(Struct, frozen=True, kw_only=True):
+    """Names, what is meant first."""
+
+    suggestions: list[Suggestion]
+
+
 _Q = Text(name="q", chars_max=QUERY_CHARS_MAX, required=True, help="what the listener typed so far")
-SEARCH = Endpoint(
+SEARCH = Operation(
+    method="GET",
     path="/api/v1/search",
     summary="tracks, artists and albums for what a listener types",
     parameters=(
@@ -34,16 +91,19 @@ SEARCH = Endpoint(
         Text(name="artist", chars_max=TEXT_CHARS_MAX, help="only what is of this artist, as an answer names it"),
         Text(name="album", chars_max=TEXT_CHARS_MAX, help="only what is on an album of this name"),
     ),
+    answer=SearchAnswer,
+    group=RateGroup.SEARCH,
 )
-SUGGEST = Endpoint(
+SUGGEST = Operation(
+    method="GET",
     path="/api/v1/suggest",
     summary="names to complete what a listener types",
     parameters=(_Q, Number(name="limit", default=8, least=1, most=SUGGESTIONS_MAX, help="how many")),
+    answer=Suggestions,
+    group=RateGroup.SEARCH,
 )
-ENDPOINTS = (SEARCH, SUGGEST)
 
 Answer = TypeVar("Answer")
-Json = dict[str, object]
 
 
 class Searching:
@@ -54,25 +114,27 @@ class Searching:
         self._catalog = catalog
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
+        self.served = (Served(SEARCH, self.search), Served(SUGGEST, self.suggest))
 
-    async def search(self, asked: Mapping[str, Any]) -> Json:
+    async def search(self, call: Call) -> SearchAnswer:
         """The answer of SEARCH."""
+        asked = call.query
         groups = frozenset(map(Group, asked["groups"]))
         filters = Filters(artist=asked["artist"], album=asked["album"])
 
-        def answer(index: SearchIndex) -> Json:
+        def answer(index: SearchIndex) -> SearchAnswer:
             found = index.search(asked["q"], limit=asked["limit"], groups=groups, filters=filters)
             shown = self._catalog.rows_of({each.track_id for each in (*found.artists, *found.albums, *found.tracks)})
             return _results(found, shown)
 
         return await self._in_turn(answer)
 
-    async def suggest(self, asked: Mapping[str, Any]) -> Json:
+    async def suggest(self, call: Call) -> Suggestions:
         """The answer of SUGGEST."""
 
-        def answer(index: SearchIndex) -> Json:
-            found = index.suggest(asked["q"], limit=asked["limit"])
-            return {"suggestions": [{"text": each.text, "group": each.group} for each in found]}
+        def answer(index: SearchIndex) -> Suggestions:
+            found = index.suggest(call.query["q"], limit=call.query["limit"])
+            return Suggestions(suggestions=[Suggestion(text=each.text, group=Group(each.group)) for each in found])
 
         return await self._in_turn(answer)
 
@@ -89,54 +151,38 @@ class Searching:
             self._waiting -= 1
 
 
-def add_search_routes(app: web.Application, searching: Searching) -> None:
-    """Add both endpoints."""
-    handlers: tuple[tuple[Endpoint, Callable[[Mapping[str, Any]], Awaitable[Json]]], ...] = (
-        (SEARCH, searching.search),
-        (SUGGEST, searching.suggest),
-    )
-    for endpoint, answer in handlers:
-        app.router.add_get(endpoint.path, _handler(endpoint, answer))
-
-
-def _handler(
-    endpoint: Endpoint, answer: Callable[[Mapping[str, Any]], Awaitable[Json]]
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        return web.json_response(await answer(read_all(endpoint, request.query)))
-
-    return handle
-
-
-def _results(found: Results, shown: Mapping[str, TrackRow]) -> Json:
+def _results(found: Results, shown: Mapping[str, TrackRow]) -> SearchAnswer:
     """What of it the catalog has, too: the index of a server may be ahead of ours, or behind."""
 
-    def marks(**names: str) -> Json:
+    def marks(**names: str) -> dict[str, list[Piece]]:
         return {
-            field: [{"text": piece.text, "match": piece.match} for piece in marked(name, found.terms, found.words)]
+            field: [Piece(text=piece.text, match=piece.match) for piece in marked(name, found.terms, found.words)]
             for field, name in names.items()
         }
 
-    return {
-        "corrected": found.corrected,
-        "artists": [
-            {"artist": each.artist, "tracks": each.tracks, "marks": marks(artist=each.artist)} for each in found.artists
+    return SearchAnswer(
+        corrected=found.corrected,
+        artists=[
+            FoundArtist(artist=each.artist, tracks=each.tracks, marks=marks(artist=each.artist))
+            for each in found.artists
         ],
-        "albums": [
-            {
-                "album": each.album,
-                "artist": each.artist,
-                "tracks": each.tracks,
-                "art": art_of(row) if (row := shown.get(each.track_id)) else None,
-                "marks": marks(album=each.album, artist=each.artist),
-            }
+        albums=[
+            FoundAlbum(
+                album=each.album,
+                artist=each.artist,
+                tracks=each.tracks,
+                art=art_of(row.art_id) if (row := shown.get(each.track_id)) else None,
+                marks=marks(album=each.album, artist=each.artist),
+            )
             for each in found.albums
         ],
-        "tracks": [
-            track_answer(row) | {"marks": marks(title=row.title, artist=row.artist, album=row.album)}
+        tracks=[
+            FoundTrack(
+                marks=marks(title=row.title, artist=row.artist, album=row.album), **structs.asdict(track_answer(row))
+            )
             for row in _live(found.tracks, shown)
         ],
-    }
+    )
 
 
 def _live(tracks: Iterable[Found], shown: Mapping[str, TrackRow]) -> list[TrackRow]:

@@ -1,51 +1,59 @@
-"""The list of live tracks over HTTP: `GET /api/v1/tracks?offset=0&limit=100`; and search, in `search_web.py`.
+"""The API: what it offers, put together, and kept in step with the store while the application runs."""
 
-Handlers answer plain JSON; entity tags, codings and caching come from the application that they are added to.
-"""
-
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
+from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
 from catalog.search_postings import Postings
 from catalog.store import Catalog
+from discovery.accounts import Accounts
 from discovery.following import Following
-from discovery.parameters import Number
+from discovery.frame import Frame
+from discovery.library import Library
+from discovery.openapi import DOCUMENT, openapi
+from discovery.operations import Call, Served
+from discovery.rates import Rates
 from discovery.search import SearchIndex
 from discovery.search_open import open_postings
-from discovery.search_web import Searching, add_search_routes
-from discovery.tracks import track_answer
+from discovery.search_web import Searching
 from storage.base import ObjectStore
-
-_OFFSET = Number(name="offset", default=0, least=0, most=10_000_000, help="how many tracks to leave out")
-_LIMIT = Number(name="limit", default=100, least=1, most=500, help="how many tracks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoverySettings:
-    """How the index follows the store, and where the search index is kept (`search_open.py` has the addresses).
+    """How the index follows the store, where the search index is kept (`search_open.py` has the addresses), and whom
+    the API serves how often.
 
     What was told of changes is looked at every `sync_interval_s`. All tracks are listed a tenth as often, or less in a
-    store that takes long to list: that takes at most one part in `sync_rest` of the time.
+    store that takes long to list: that takes at most one part in `sync_rest` of the time. `sign_up`: anybody may become
+    a listener. `rate_factor` and `proxies` are of `rates.py` and `frame.py`.
     """
 
     sync_interval_s: float = 0.5
     sync_rest: float = 20.0
     search_index: str = ""
+    sign_up: bool = True
+    rate_factor: float = 1.0
+    proxies: int = 0
 
     def __post_init__(self) -> None:
         if not self.sync_interval_s > 0:
             raise ValueError(f"sync_interval_s must be positive, got {self.sync_interval_s}")
         if not self.sync_rest >= 1:
             raise ValueError(f"sync_rest must be at least 1, got {self.sync_rest}")
+        if not (self.rate_factor >= 0 and self.proxies >= 0):
+            raise ValueError(f"rate_factor and proxies are not negative, got {self.rate_factor} and {self.proxies}")
 
 
 def add_routes(
     app: web.Application,
     *,
     catalog: Catalog,
+    listeners: ListenerDatabase,
     store: ObjectStore,
     settings: DiscoverySettings,
     synced: Callable[[], None] = lambda: None,
@@ -57,12 +65,6 @@ def add_routes(
     `synced` is called whenever a sync succeeded.
     """
     searching = Searching(catalog)
-
-    async def get_tracks(request: web.Request) -> web.Response:
-        """A page of live tracks, and how many there are in all."""
-        offset, limit = _OFFSET.read(request.query), _LIMIT.read(request.query)
-        rows, total = await asyncio.to_thread(lambda: (catalog.page(offset, limit), catalog.count()))
-        return web.json_response({"tracks": [track_answer(row) for row in rows], "total": total})
 
     async def following(_: web.Application) -> AsyncIterator[None]:
         def opened(postings: Postings) -> None:
@@ -81,5 +83,16 @@ def add_routes(
             yield
 
     app.cleanup_ctx.append(following)
-    app.router.add_get("/api/v1/tracks", get_tracks)
-    add_search_routes(app, searching)
+    accounts = Listeners(listeners)
+    frame = Frame(accounts, Rates(settings.rate_factor), proxies=settings.proxies)
+    served = (
+        *Library(catalog).served,
+        *searching.served,
+        *Accounts(accounts, is_open=settings.sign_up).served,
+    )
+    document = openapi(each.operation for each in served)
+
+    async def described(_: Call) -> dict[str, Any]:
+        return document
+
+    frame.add(app, (*served, Served(DOCUMENT, described)))

@@ -342,6 +342,80 @@ class PlaylistRefused(PipelineError):
     code = "playlist-refused"
 
 
+class RequestError(PipelineError):
+    """The API cannot do what it was asked for. Clients read the message, and `subject`, which says where in the request
+    the reason is: neither repeats what was sent, nor tells what others have."""
+
+    code = "request-error"
+    http_status: ClassVar[int] = 400
+
+
+class QueryInvalid(RequestError):
+    """A query parameter of a request is not what it must be."""
+
+    code = "query-invalid"
+
+
+class BodyMalformed(RequestError):
+    """The body of a request is not the JSON that it says it is."""
+
+    code = "body-malformed"
+
+
+class BodyInvalid(RequestError):
+    """The body of a request is JSON, but not of the shape that it must have."""
+
+    code = "body-invalid"
+    http_status = 422
+
+
+class MediaTypeRefused(RequestError):
+    """The body of a request is of a kind that is not taken here."""
+
+    code = "media-type-refused"
+    http_status = 415
+
+
+class ListenerUnknown(RequestError):
+    """A request that only a listener may make, without a key or with one that is none."""
+
+    code = "listener-unknown"
+    http_status = 401
+
+
+class NotAllowed(RequestError):
+    """Whoever asks is known, or need not be, and may not do this."""
+
+    code = "not-allowed"
+    http_status = 403
+
+
+class ResourceUnknown(RequestError):
+    """There is no such thing, or whoever asks may not know of it."""
+
+    code = "resource-unknown"
+    http_status = 404
+
+
+class Conflict(RequestError):
+    """Something was changed meanwhile, or is there already."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class RateLimited(RequestError):
+    """The client asked more often than it may; `retry_after_s` from now it may again."""
+
+    code = "rate-limited"
+    http_status = 429
+    retryable = True
+
+    def __init__(self, message: str, *, subject: str = "", hint: str = "", retry_after_s: float = 0.0) -> None:
+        super().__init__(message, subject=subject, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
 class EngineError(PipelineError):
     """Work that was given to other machines did not come back."""
 

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import itertools
 import logging
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +14,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from model.errors import ObjectNotFound, Overloaded
+from model.errors import ObjectNotFound, Overloaded, RateLimited
 from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
@@ -21,7 +22,7 @@ from origin.answers import Answers
 from origin.cache_policy import ResourceClass, resource_class
 from origin.cache_status import Trace
 from origin.encoding import Document, document
-from origin.errors import code_of, refusal, status_of
+from origin.errors import code_of, refusal, status_of, told_of
 from origin.form import check_form, is_last
 from origin.health import Health, HealthState, Probe
 from origin.hot_cache import HotCache
@@ -61,26 +62,31 @@ from storage.keys import current_key
 log = logging.getLogger(__name__)
 
 _ALLOWED = "GET, HEAD, OPTIONS"
+_ALLOWED_OF_THE_API = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _ASKED_KEY = current_key("a" * 20)  # no track has this id; whether the store answers is all that is asked
 _CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "Accept-Ranges, Age, Cache-Status, CMSD-Static, Content-Encoding, Content-Length, Content-Range, Date, ETag, "
-        "Last-Modified, X-Request-Id"
+        "Last-Modified, Retry-After, X-Request-Id"
     ),
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Timing-Allow-Origin": "*",
     "X-Content-Type-Options": "nosniff",
     "Server": "segue",
 }
+_ASKED_WITH = f"Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, {_CMCD}, X-Request-Id"
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": _ALLOWED,
-    "Access-Control-Allow-Headers": (
-        f"Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since, {_CMCD}, X-Request-Id"
-    ),
+    "Access-Control-Allow-Headers": _ASKED_WITH,
     "Access-Control-Max-Age": "86400",
     "Cache-Control": "no-store",
+}
+# Any site may ask: a listener's key is a header, sent by pages that know it; no cookie goes with what others ask.
+_PREFLIGHT_OF_THE_API = _PREFLIGHT | {
+    "Access-Control-Allow-Methods": _ALLOWED_OF_THE_API,
+    "Access-Control-Allow-Headers": f"Authorization, Content-Type, {_ASKED_WITH}",
 }
 
 
@@ -190,7 +196,13 @@ async def _finished(request: web.Request, response: web.StreamResponse) -> web.S
         return response
     assert isinstance(response.body, bytes)
     coded = await _document_of(request.app, response.headers["Content-Type"], response.body)
-    return await send_document(request, coded)
+    sent = await send_document(request, coded)
+    varies = [each.headers["Vary"] for each in (response, sent) if "Vary" in each.headers]
+    if varies:
+        sent.headers["Vary"] = ", ".join(varies)
+    if "Content-Disposition" in response.headers:
+        sent.headers["Content-Disposition"] = response.headers["Content-Disposition"]
+    return sent
 
 
 async def _document_of(app: web.Application, media_type: str, body: bytes) -> Document:
@@ -204,18 +216,40 @@ async def _document_of(app: web.Application, media_type: str, body: bytes) -> Do
 
 
 def _failed(request: web.Request, error: Exception) -> web.Response:
+    allowed = _ALLOWED
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
     if request.method == "OPTIONS" and isinstance(error, web.HTTPMethodNotAllowed | web.HTTPNotFound):
-        return web.Response(status=204, headers={"Allow": _ALLOWED, **_PREFLIGHT})
+        preflight = _PREFLIGHT_OF_THE_API if request[KIND] is ResourceClass.API else _PREFLIGHT
+        return web.Response(status=204, headers={"Allow": allowed, **preflight})
     status = status_of(error)
     if isinstance(error, Overloaded):
         request.app[ADMISSION].refused(error)
     elif status >= 500:
         _log_failure(request, error, status)
-    response = refusal(status, code_of(error), retry_after_s=request.app[SETTINGS].retry_after_s)
+    response = refusal(
+        status,
+        code_of(error),
+        retry_after_s=max(request.app[SETTINGS].retry_after_s, _wait_s(error)),
+        told=told_of(error),
+        shared="Authorization" not in request.headers,
+    )
     response.headers.update(request[TRACE].headers(status))
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        response.headers["Allow"] = _ALLOWED
+    if status == 405:
+        response.headers["Allow"] = allowed
+    if status == 401:
+        response.headers["WWW-Authenticate"] = _challenge(request)
     return response
+
+
+def _wait_s(error: Exception) -> int:
+    return math.ceil(error.retry_after_s) if isinstance(error, RateLimited) else 0
+
+
+def _challenge(request: web.Request) -> str:
+    """RFC 6750 §3: whether a key was sent that is none."""
+    wrong = ', error="invalid_token"' if "Authorization" in request.headers else ""
+    return f'Bearer realm="segue"{wrong}'
 
 
 def _log_failure(request: web.Request, error: Exception, status: int) -> None:

@@ -105,9 +105,9 @@ def caching(kind: ResourceClass, *, shared: bool = True) -> dict[str, str]:
     return {"Cache-Control": browser, "CDN-Cache-Control": cdn}
 
 
-def caching_of_error(status: int, *, retry_after_s: int) -> dict[str, str]:
-    """The caching headers of an error: 404 and 405 are kept a few seconds, all others never."""
-    if status in _ERRORS_KEPT_BRIEFLY:
+def caching_of_error(status: int, *, retry_after_s: int, shared: bool = True) -> dict[str, str]:
+    """The caching headers of an error: 404 and 405 are kept a few seconds if they are `shared`, all others never."""
+    if status in _ERRORS_KEPT_BRIEFLY and shared:
         return {"Cache-Control": _SHORT, "CDN-Cache-Control": "max-age=5"}
     headers = {"Cache-Control": _NEVER, "CDN-Cache-Control": _NEVER}
     return headers | {"Retry-After": str(retry_after_s)} if status in _BUSY else headers

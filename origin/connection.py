@@ -89,6 +89,8 @@ class Connection(web.RequestHandler):
         """Send what the application answers, and have it ready for the next one who asks."""
         asked, self._asked = self._asked, None
         sent, gone = await super().finish_response(request, resp, start_time)
+        if request.body_exists and request.content.is_eof():
+            self._unfinished = False  # the last bytes that came were the body's, not a head's
         if asked is not None and not gone:
             self._hot.keep(asked, sent)
         return sent, gone

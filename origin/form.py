@@ -34,6 +34,6 @@ def check_form(request: BaseRequest, *, head_bytes_max: int) -> None:
 
 
 def is_last(request: BaseRequest, answer: web.StreamResponse) -> bool:
-    """Whether to close the connection after the answer, for what follows may be no request: a body that was refused, or
-    whatever the sender would rather speak."""
-    return answer.status == 413 or request.method == "CONNECT" or "Upgrade" in request.headers
+    """Whether to close the connection after the answer, for what follows may be no request: a body that was refused or
+    did not come, or whatever the sender would rather speak."""
+    return answer.status in (408, 413) or request.method == "CONNECT" or "Upgrade" in request.headers

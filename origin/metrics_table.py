@@ -40,7 +40,8 @@ class Cut(StrEnum):
 OTHER = "other"
 LIMITS = ("requests", "connections", "fetches", "waiters", OTHER)
 STATUSES = (
-    200, 204, 206, 304, 400, 403, 404, 405, 408, 411, 412, 413, 414, 416, 417, 421, 429, 431, 500, 501, 502, 503, 504,
+    *(200, 201, 204, 206, 304, 400, 401, 403, 404, 405, 408, 409, 411, 412, 413, 414, 415, 416, 417, 421, 422, 429),
+    *(431, 500, 501, 502, 503, 504),
 )  # fmt: skip
 READ_RESULTS = (
     *("ok", "object-not-found", "range-not-satisfiable", "storage-denied", "storage-unavailable", "storage-error"),

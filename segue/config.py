@@ -87,6 +87,12 @@ def _seconds(text: str) -> float:
     return float(text)
 
 
+def _factor(text: str) -> float:
+    if not 0 <= float(text) <= 1_000_000:
+        raise ValueError("0 to 1000000")
+    return float(text)
+
+
 def _token_keys(text: str) -> tuple[TokenKey, ...]:
     """Comma-separated, each `NAME:DIGITS` or hexadecimal digits alone."""
     keys = tuple(map(_token_key, text.split(",")))
@@ -169,6 +175,14 @@ SETTINGS = (
         "disk_cache", str, "", "folder where the origin keeps media that it has read; it may be deleted (default: none)"
     ),
     Setting("disk_cache_bytes", _size, 10 << 30, "what the disk cache may take in all, such as 20G"),
+    Setting(
+        "sign_up",
+        _one_of("loopback", "on", "off"),
+        "loopback",
+        "whether anybody may become a listener; loopback: where the origin serves this machine alone",
+    ),
+    Setting("rate_limit", _factor, 1.0, "times the API's own rate limits; 0: none"),
+    Setting("proxies", _whole(0, 16), 0, "proxies in front that write X-Forwarded-For; 0: clients come by themselves"),
     Setting("node_name", _node_name, "", "what this origin calls itself in CMSD-Static"),
     Setting("access_log_every", _whole(1, 1_000_000), 1, "one log line for so many good answers"),
     Setting("log_listeners", _one_of("off", "on"), "off", "on: log lines have clients' addresses and session ids"),

@@ -13,7 +13,7 @@ from segue.logs import set_up
 from segue.output import Output
 
 _NAMES = (
-    "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token",
+    "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "listener",
     "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """`segue serve`: the origin, with the player on its front page."""
 
 import argparse
+import ipaddress
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
     "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners",
+    "sign_up", "rate_limit", "proxies",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
 
@@ -97,7 +99,13 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             metrics_folder=metrics_folder,
         ),
         keys=keys,
-        discovery=DiscoverySettings(sync_interval_s=config["sync_interval"], search_index=config["search_index"]),
+        discovery=DiscoverySettings(
+            sync_interval_s=config["sync_interval"],
+            search_index=config["search_index"],
+            sign_up=config["sign_up"] == "on" or (config["sign_up"] == "loopback" and _is_loopback(config["host"])),
+            rate_factor=config["rate_limit"],
+            proxies=config["proxies"],
+        ),
         listeners=config.listeners_path,
         log_level=config["log_level"],
         log_format=config["log_format"],
@@ -110,6 +118,13 @@ def _disk_cache(config: Config) -> DiskCacheSettings | None:
     workers = config["workers"]
     folder, bytes_max = Path(config["disk_cache"]), config["disk_cache_bytes"] // workers
     return DiskCacheSettings(folder=folder, bytes_max=bytes_max, processes=workers)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _player_root() -> Path:
@@ -127,7 +142,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
-        with Catalog() as catalog, ListenerDatabase(serving.listeners):
+        with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
             await serve(
                 serving.settings,
                 store,
@@ -135,7 +150,12 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                 ready=ready,
                 extend=[
                     lambda app: add_routes(
-                        app, catalog=catalog, store=store, settings=serving.discovery, synced=expecting(app, "tracks")
+                        app,
+                        catalog=catalog,
+                        listeners=listeners,
+                        store=store,
+                        settings=serving.discovery,
+                        synced=expecting(app, "tracks"),
                     ),
                     lambda app: add_joined_routes(app, CatalogLists(catalog)),
                 ],

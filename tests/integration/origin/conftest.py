@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from blockbuster import BlockBuster, blockbuster_ctx
 
+from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
 from origin.app import build_app
 from origin.serve import listening
@@ -90,6 +91,13 @@ async def store(files: FilesystemStore) -> AsyncIterator[WatchedStore]:
 def catalog() -> Iterator[Catalog]:
     """An empty catalog in memory, opened outside the event loop too."""
     with Catalog() as opened:
+        yield opened
+
+
+@pytest.fixture
+def listeners() -> Iterator[ListenerDatabase]:
+    """A database of listeners in memory, likewise."""
+    with ListenerDatabase() as opened:
         yield opened
 
 

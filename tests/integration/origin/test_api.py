@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import StorageUnavailable
@@ -32,13 +33,15 @@ def files(tmp_path: Path) -> FilesystemStore:
 
 
 @pytest.fixture
-def listing(start: Start, store: WatchedStore, catalog: Catalog) -> Listing:
+def listing(start: Start, store: WatchedStore, catalog: Catalog, listeners: ListenerDatabase) -> Listing:
     """Start an origin with the API, whose catalog follows the store closely."""
 
     @asynccontextmanager
     async def starting() -> AsyncIterator[Running]:
         settings = DiscoverySettings(sync_interval_s=INTERVAL_S)
-        async with start(lambda app: add_routes(app, catalog=catalog, store=store, settings=settings)) as running:
+        async with start(
+            lambda app: add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=settings)
+        ) as running:
             yield running
 
     return starting
@@ -165,7 +168,7 @@ async def test_a_store_that_fails_does_not_stop_the_start(
 async def test_queries_are_checked(listing: Listing, query: str) -> None:
     """400 with a code for anything but whole numbers in range; never a 500, never kept."""
     async with listing() as origin, origin.client.get(f"/api/v1/tracks?{query}") as response:
-        assert (response.status, await response.json()) == (400, {"error": "query-invalid"})
+        assert (response.status, (await response.json())["error"]) == (400, "query-invalid")
         assert response.headers["Cache-Control"] == "no-store"
 
 

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from origin.hot_path import HOT
@@ -30,6 +31,7 @@ async def closed(
     start: Start,
     store: WatchedStore,
     catalog: Catalog,
+    listeners: ListenerDatabase,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Running]:
     """An origin with all it can have, for those with a token."""
@@ -37,7 +39,7 @@ async def closed(
     (page / "index.html").write_text("<!doctype html>")
 
     def extend(app: web.Application) -> None:
-        add_routes(app, catalog=catalog, store=store, settings=DiscoverySettings())
+        add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings())
 
     async with start(extend, auth=request.param, token_keys=(KEY,), player_root=page) as running:
         yield running

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
+from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from origin.hot_path import HOT
@@ -43,12 +44,14 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(start: Start, store: WatchedStore, catalog: Catalog, locked: Published) -> AsyncIterator[Pair]:
+async def pair(
+    start: Start, store: WatchedStore, catalog: Catalog, listeners: ListenerDatabase, locked: Published
+) -> AsyncIterator[Pair]:
     """Two origins over one store, which trust the pointers of tracks for as long as a test may take. All tracks are
     there before they start: both list the same."""
 
     def extend(app: web.Application) -> None:
-        add_routes(app, catalog=catalog, store=store, settings=DiscoverySettings())
+        add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings())
 
     settings = {"keys": KEYS, "token_keys": (SIGNING,), "pointer_ttl_s": 100.0}
     async with start(extend, **settings) as on, start(extend, ready_cache_bytes=0, **settings) as off:

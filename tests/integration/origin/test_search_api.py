@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
 from discovery.search_web import WAITING_MAX
 from discovery.web import DiscoverySettings, add_routes
@@ -30,13 +31,15 @@ def files(tmp_path: Path) -> FilesystemStore:
 
 
 @pytest.fixture
-def finding(start: Start, store: WatchedStore, catalog: Catalog) -> Finding:
+def finding(start: Start, store: WatchedStore, catalog: Catalog, listeners: ListenerDatabase) -> Finding:
     """Start an origin with the API, with the settings that `segue serve` has, or others."""
 
     @asynccontextmanager
     async def starting(**settings: Any) -> AsyncIterator[Running]:
         made = DiscoverySettings(**settings)
-        async with start(lambda app: add_routes(app, catalog=catalog, store=store, settings=made)) as running:
+        async with start(
+            lambda app: add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=made)
+        ) as running:
             yield running
 
     return starting
@@ -125,7 +128,7 @@ async def test_a_query_that_cannot_be_is_refused(finding: Finding, query: str) -
     """With the code of a wrong parameter, kept by nobody."""
     async with finding() as origin, origin.client.get(f"/api/v1/search?{query}") as response:
         assert response.status == 400
-        assert await response.json() == {"error": "query-invalid"}
+        assert (await response.json())["error"] == "query-invalid"
         assert response.headers["Cache-Control"] == "no-store"
 
 
@@ -178,7 +181,7 @@ async def test_an_index_in_a_file_is_taken_up_again(finding: Finding, store: Wat
 async def test_a_flood_is_told_to_come_again(finding: Finding, store: WatchedStore) -> None:
     """So many wait for their turn; the others hear at once that they cannot; afterwards all is as before."""
     await publish(store, "one")
-    async with finding() as origin:
+    async with finding(rate_factor=0.0) as origin:
 
         async def status() -> int:
             async with origin.client.get("/api/v1/search?q=song") as response:

@@ -1,0 +1,70 @@
+"""A real `segue serve` over published tracks, its document of the API, and a listener's key."""
+
+import asyncio
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
+from storage.filesystem import FilesystemStore
+from tests.integration.origin.published import publish
+from tests.support.command import command, environment
+
+STOP_TIMEOUT_S = 35
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Where it listens, what it says of itself, the listeners, and what it wrote on stderr."""
+
+    url: str
+    document: dict[str, Any]
+    listeners: Listeners
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Served without rate limits: they have tests of their own."""
+    folder = tmp_path_factory.mktemp("api")
+    asyncio.run(_published(folder / "store"))
+    log, listeners = folder / "log", folder / "listeners.sqlite3"
+    arguments = command(
+        "serve", "--store", f"file:{folder / 'store'}", "--port", "0", "--listeners", listeners, "--rate-limit", "0",
+        "--log-level", "info", "--log-format", "json", "--log-listeners", "on",
+    )  # fmt: skip
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            arguments,
+            env=environment(folder),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        assert process.stdout is not None
+        with process.stdout as said, ListenerDatabase(listeners) as database:
+            try:
+                url = json.loads(said.readline())["url"].rstrip("/")
+                with urllib.request.urlopen(f"{url}/api/v1/openapi.json", timeout=60) as answer:
+                    document = json.load(answer)
+                yield Api(url=url, document=document, listeners=Listeners(database), log=log)
+            finally:
+                process.terminate()
+                process.wait(STOP_TIMEOUT_S)
+
+
+async def _published(folder: Path) -> None:
+    store = FilesystemStore(folder)
+    try:
+        for name in ("one", "two", "three"):
+            await publish(store, name, segments=1)
+    finally:
+        await store.close()
