@@ -23,8 +23,9 @@ from typing import Protocol
 from model.loudness import LoudnessReport
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from origin.blocks import piece_at, rest_of_block
+from origin.blocks import first_pieces, piece_after, piece_at, piece_before, rest_of_block
 from origin.hot_cache import HotCache
+from storage.base import ByteRange
 
 MIB = 1 << 20
 SEED = 5
@@ -189,22 +190,33 @@ def policies() -> dict[str, dict[str, float]]:
 def play(cache: Memory, listeners: int, bytes_max: int) -> dict[str, float]:
     """What the store is asked for by so many listeners at a time."""
     reads = read_bytes = served_bytes = looks = hits = 0
+
+    def near(track: int, piece: ByteRange | None) -> bool:
+        return piece is not None and (track, piece.start) in cache
+
     for track, rendition, start in requests(listeners, scans=0):
+        piece = piece_at(rendition, start)
         looks += 1
-        served_bytes += piece_at(rendition, start).size_bytes
-        if cache.get((track, start)) is not None:
-            hits += 1
+        served_bytes += piece.size_bytes
+        hit = cache.get((track, start)) is not None
+        hits += hit
+        plays_on = near(track, piece_before(rendition, piece))
+        first = piece_after(rendition, piece) if hit else piece
+        if first is None or (hit and (not plays_on or near(track, first))):
             continue
+        alone = cache.went_unused((track, first.start))
+        if hit and alone:
+            continue
+        if plays_on:
+            wanted = rest_of_block(rendition, first.start, bytes_max=bytes_max)
+        else:
+            wanted = first_pieces(rendition, start)
         reads += 1
-        wanted = rest_of_block(rendition, start, bytes_max=bytes_max)
-        if cache.went_unused((track, start)):
-            wanted = wanted[:1]
-        for number, piece in enumerate(wanted):
-            key = (track, piece.start)
-            if number and key in cache:
+        for number, each in enumerate(wanted[:1] if alone else wanted):
+            if number and near(track, each):
                 break
-            read_bytes += piece.size_bytes
-            cache.put(key, 1, weight=piece.size_bytes, ahead=number > 0)
+            read_bytes += each.size_bytes
+            cache.put((track, each.start), 1, weight=each.size_bytes, ahead=hit or number > 0)
     return {
         "reads per play": round(reads / PLAYS, 2),
         "bytes read per byte served": round(read_bytes / served_bytes, 3),

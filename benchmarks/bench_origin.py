@@ -12,10 +12,13 @@ machine slows all; each has one core, wrk another. `per_s` is what wrk saw, the 
 requests per second of the server's own CPU time, over all rounds: on a quiet machine much the same, and on a busy one
 the figure to trust. Ratios are to nginx with files.
 
-Cold: time to the first byte of a segment that is not in memory, over an S3 server, beside a signed GET of the same
-bytes from it; in turns, medians: of the first segment of a track (`start`), and of others that begin a block (`later`),
-for which the origin asks the server for up to 16 MiB at once. Held: memory of an origin with idle connections and slow
-readers. `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold play of a rendition.
+Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
+from it; medians, and lower quartiles (p25). Of the first segment of a track whose playlist was asked for before, as
+every player does (`start`); of those that a listener jumps to (`later`), and of those that follow them (`next`), asked
+for at once, with which the origin begins to read ahead; and of a first segment that nothing was asked for before
+(`unprepared`), beside two GETs, of the package's record and of the segment. Held: memory of an origin with idle
+connections and slow readers. `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold
+play of a rendition, the record of its package included.
 """
 
 import argparse
@@ -26,6 +29,7 @@ import os
 import platform
 import re
 import shutil
+import string
 import subprocess
 import sys
 import tempfile
@@ -37,18 +41,16 @@ from importlib.metadata import version
 from itertools import repeat
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from benchmarks.origin_load import Run, crowd, first_byte_s, held, wrk
+from benchmarks.origin_cold import Cold
+from benchmarks.origin_load import Run, crowd, held, metrics_of, settle, wrk
 from benchmarks.origin_servers import PEERS, PLAYLIST, SEGMENT, Bytes, Server, cores, missing, origin, peer
 from model.loudness import LoudnessReport
 from model.package import Package
 from model.records import to_json
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from origin.blocks import rest_of_block
-from origin.settings import OriginSettings
 from scripts.s3_server import BUCKET, WRITER, S3Server, running_server
 from storage.base import ObjectStore
 from storage.keys import package_key
@@ -58,7 +60,7 @@ SEGMENT_BYTES = 96_000
 SEGMENTS = 240  # 24 minutes at 128 kbit/s
 INIT_BYTES, INDEX_BYTES = 800, 200
 ROUNDS, ROUND_S, CONNECTIONS = 3, 1, 8
-COLD_PACKAGES = 6
+COLD_PACKAGES, UNPREPARED = 12, 6
 CROWD = 1000
 IDLE, SLOW, HELD_S = 2000, 500, 5.0
 RECORDING_ID = "a" * 20
@@ -170,33 +172,14 @@ def ratios(figure: dict[str, float], of: dict[str, float] | None) -> dict[str, f
     return {f"{name}_ratio": round(figure[name] / of[name], 3) for name in ("per_s", "per_cpu_s")} if of else {}
 
 
-def cold(port: int, seaweed: S3Server, package_ids: list[str]) -> dict[str, float]:
-    """Time to first byte of the first segment of every block that the origin reads, and of the same bytes directly."""
-    rendition, most = rendition_of(b""), OriginSettings().read_ahead_bytes
-    starts, end = [0], 0  # the first block begins with the init section: its first segment stands for it
-    while end < rendition.size_bytes:
-        end = rest_of_block(rendition, end, bytes_max=most)[-1].end
-        starts.append(end)
-    firsts = [n for n, each in enumerate(rendition.segments) if n == 0 or each.offset_bytes in starts]
-    ours: dict[bool, list[float]] = {True: [], False: []}
-    direct: dict[bool, list[float]] = {True: [], False: []}
-    for package_id in package_ids:
-        playlist_of(port, package_id)
-        key = base_of(package_id).strip("/") + ".mp4"
-        signed = urlsplit(seaweed.client().presigned_get_object(BUCKET, key, expires=timedelta(hours=1)))
-        for number in firsts:
-            start = rendition.segments[number].offset_bytes
-            asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n"
-            asked += f"Range: bytes={start}-{start + SEGMENT_BYTES - 1}\r\n\r\n"
-            direct[number == 0].append(first_byte_s(port_of(seaweed), asked.encode()))
-            mine = f"GET {base_of(package_id)}/{number}.mp4 HTTP/1.1\r\nHost: bench\r\n\r\n"
-            ours[number == 0].append(first_byte_s(port, mine.encode()))
-    figures: dict[str, float] = {}
-    for first, word in ((True, "start"), (False, "later")):
-        origin_ms, direct_ms = 1000 * median(ours[first]), 1000 * median(direct[first])
-        figures |= {f"{word}_samples": len(ours[first]), f"{word}_origin_ms": round(origin_ms, 2)}
-        figures |= {f"{word}_direct_ms": round(direct_ms, 2), f"{word}_ratio": round(origin_ms / direct_ms, 3)}
-    return figures
+def cold(port: int, seaweed: S3Server, package_ids: list[str], unprepared: list[str]) -> dict[str, float]:
+    """Times to first byte of what is in no cache; see benchmarks.origin_cold."""
+    measured = Cold(port, seaweed, rendition_of(b""), base_of)
+    for number, package_id in enumerate(package_ids):
+        measured.listen(package_id, package_ids[number ^ 1], first=number % 4 < 2)
+    for number, package_id in enumerate(unprepared):
+        measured.listen_unprepared(package_id, unprepared[number ^ 1])
+    return measured.figures()
 
 
 def playlist_of(port: int, package_id: str) -> bytes:
@@ -205,33 +188,27 @@ def playlist_of(port: int, package_id: str) -> bytes:
     return data
 
 
-def store_reads(port: int) -> dict[str, int]:
+def store_reads(port: int, crowded: str, played: str) -> dict[str, int]:
     """How often the store is read for a crowd on one cold segment, and for a cold play of a whole rendition."""
-    playlist_of(port, "b" * 16)
-    while "segue_storage_reads_in_progress 0\n" not in metrics_of(port):  # what was read ahead is counted when it ends
-        time.sleep(0.1)
+    playlist_of(port, crowded)
     before = reads_of(port)
-    crowd(port, repeat(f"{base_of('b' * 16)}/7.mp4", CROWD), CROWD)
+    crowd(port, repeat(f"{base_of(crowded)}/7.mp4", CROWD), CROWD)
     after_crowd = reads_of(port)
-    crowd(port, (f"{base_of('b' * 16)}/{index}.mp4" for index in range(SEGMENTS)), 1)
+    playlist_of(port, played)
+    crowd(port, (f"{base_of(played)}/{part}.mp4" for part in ("init", *range(SEGMENTS))), 1)
     return {
         "crowd": CROWD,
         "reads_for_the_crowd": after_crowd - before,
         "cold_play_segments": SEGMENTS,
-        "reads_for_the_cold_play": reads_of(port) - before,
+        "reads_for_the_cold_play": reads_of(port) - after_crowd,
     }
 
 
 def reads_of(port: int) -> int:
-    """The store reads that an origin has counted so far."""
+    """The store reads that an origin has counted so far, once all have ended: then they are counted."""
+    settle(port)
     found = re.findall(r"^segue_storage_reads_total\{.*\} (\d+)$", metrics_of(port), re.MULTILINE)
     return sum(int(value) for value in found)
-
-
-def metrics_of(port: int) -> str:
-    """What an origin tells of itself."""
-    told: bytes = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
-    return told.decode()
 
 
 def versions() -> dict[str, str]:
@@ -249,7 +226,8 @@ def report(rounds: int) -> dict[str, object]:
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not on PATH: apt-get install wrk")
     began = time.monotonic()
-    package_ids = ["b" * 16, *(f"{'d' * 15}{letter}" for letter in "abcdefghij"[:COLD_PACKAGES])]
+    letters = string.ascii_lowercase[: COLD_PACKAGES + UNPREPARED]
+    package_ids = ["b" * 16, "c" * 16, *(f"{'d' * 15}{letter}" for letter in letters)]
     absent = {name: why for name, (_, program) in PEERS.items() if (why := missing(program))}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -269,8 +247,9 @@ def report(rounds: int) -> dict[str, object]:
             results = hot(servers, rounds)
         keys = {"AWS_ACCESS_KEY_ID": WRITER.access_key, "AWS_SECRET_ACCESS_KEY": WRITER.secret_key}
         with origin(seaweed.url(), environment=keys) as over_s3:
-            others: dict[str, object] = {"cold": cold(over_s3.port, seaweed, package_ids[1:])}
-            others["store_reads"] = store_reads(over_s3.port)
+            cold_ones, unprepared = package_ids[2 : COLD_PACKAGES + 2], package_ids[COLD_PACKAGES + 2 :]
+            others: dict[str, object] = {"cold": cold(over_s3.port, seaweed, cold_ones, unprepared)}
+            others["store_reads"] = store_reads(over_s3.port, *package_ids[:2])
         with origin(f"file:{folder / 'store'}", base_of(package_ids[0])) as fresh:
             others["held"] = {"idle": IDLE, "slow": SLOW} | held(fresh, idle=IDLE, slow=SLOW, seconds=HELD_S)
     return {
@@ -304,9 +283,10 @@ def table(made: dict[str, object]) -> Iterator[str]:
             ratio = [f"{each.get(f'{what}_ratio', float('nan')):.2f}" for what in ("per_s", "per_cpu_s")]
             rates = f"{each['per_s']:10,.0f}{ratio[0]:>10}{each['per_cpu_s']:12,.0f}{ratio[1]:>10}"
             yield f"  {name:22}{rates}{each['p50_ms']:9.2f}{each['p99_ms']:9.2f}"
-    for word in ("start", "later"):
+    for word in ("start", "later", "next", "unprepared"):
         ours, direct, ratio = (cold_one[f"{word}_{name}"] for name in ("origin_ms", "direct_ms", "ratio"))
-        yield f"cold, first byte ({word}): {ours} ms, direct {direct} ms, ratio {ratio}"
+        quartile = cold_one[f"{word}_ratio_p25"]
+        yield f"cold, first byte ({word}): {ours} ms, direct {direct} ms, ratio {ratio} (of p25: {quartile})"
     yield f"store reads: {reads['reads_for_the_crowd']} for a crowd, {reads['reads_for_the_cold_play']} for a cold play"
     yield f"held: {held_one['idle_and_slow_mb']} MB with {IDLE} idle connections and {SLOW} slow readers"
     yield from (f"not measured: {name}: {why}" for name, why in absent.items())

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 from benchmarks.bench_package import _tree
 from benchmarks.origin_servers import Server, cores
@@ -87,6 +88,18 @@ def first_byte_s(port: int, request: bytes) -> float:
         while left > 0:
             left -= len(client.recv(1 << 18))
         return took
+
+
+def metrics_of(port: int) -> str:
+    """What an origin tells of itself."""
+    told: bytes = urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
+    return told.decode()
+
+
+def settle(port: int) -> None:
+    """Wait until an origin reads nothing from its store."""
+    while "segue_storage_reads_in_progress 0\n" not in metrics_of(port):
+        time.sleep(0.02)
 
 
 def crowd(port: int, paths: Iterator[str], connections: int) -> None:

@@ -3,9 +3,10 @@
 import logging
 import sqlite3
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from catalog.rules import shuffled
 from catalog.schema import CATALOG, Schema
@@ -27,6 +28,27 @@ class Database(SqliteFile):
         self._journal = "PRAGMA journal_mode = OFF" if scratch else "PRAGMA journal_mode = WAL"
         self._schema = schema
         super().__init__(path)
+
+    def select_beside(
+        self, tables: Mapping[str, tuple[str, Iterable[Sequence[object]]]], query: str, values: Sequence[object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """All rows of a query that has these tables besides, each with its columns and its rows, and only for itself:
+        nobody else sees them, and nothing is written to the file."""
+        with self._lock, self._errors():
+            db = self._connection()
+            try:
+                for name, (columns, rows) in tables.items():
+                    db.execute(f"CREATE TEMP TABLE {name} ({columns}) WITHOUT ROWID")
+                    db.execute("BEGIN")
+                    marks = ", ".join("?" * len(columns.split(",")))
+                    db.executemany(f"INSERT OR REPLACE INTO temp.{name} VALUES ({marks})", rows)
+                    db.execute("COMMIT")
+                return db.execute(query, values).fetchall()
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                for name in tables:
+                    db.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     def replace_by(self, other: "Database") -> None:
         """Become a copy of the other in one step: whoever reads sees the old or the new, in this process or another."""

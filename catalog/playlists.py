@@ -160,10 +160,18 @@ class Playlists:
         query = f"SELECT {_ENTRY} FROM playlist_entries WHERE playlist_id = ? ORDER BY position LIMIT ? OFFSET ?"
         return [_entry(found) for found in self._database.select(query, (playlist_id, limit, offset))]
 
-    def change(self, playlist_id: str, owner: str, what: PlaylistChange, *, version: int | None = None) -> int:
-        """Change names, rules, and whether it is public; its new version. What has entries gets no rules, and what has
-        rules keeps some."""
-        with self._changing(playlist_id, owner, version) as (db, row):
+    def change(
+        self,
+        playlist_id: str,
+        owner: str,
+        what: PlaylistChange,
+        *,
+        entries: Sequence[EntryRow] | None = None,
+        version: int | None = None,
+    ) -> int:
+        """Change names, rules, whether it is public, and have these entries instead of all that there are; its new
+        version. What has entries gets no rules, and what has rules keeps some."""
+        with self._changing(playlist_id, owner, version, ordered=entries is not None) as (db, row):
             rules = row.rules if what.rules is None else what.rules
             if bool(rules) is not bool(row.rules):
                 raise PlaylistRefused("a playlist has either rules or entries", subject=playlist_id)
@@ -174,13 +182,9 @@ class Playlists:
             db.execute(
                 "UPDATE playlists SET name = ?, comment = ?, public = ?, rules = ? WHERE playlist_id = ?", values
             )
-        return row.version + 1
-
-    def replace(self, playlist_id: str, owner: str, entries: Sequence[EntryRow], *, version: int | None = None) -> int:
-        """Have these entries instead of all that there are; its new version."""
-        with self._changing(playlist_id, owner, version, ordered=True) as (db, row):
-            db.execute("DELETE FROM playlist_entries WHERE playlist_id = ?", (playlist_id,))
-            _insert(db, playlist_id, entries, before=None)
+            if entries is not None:
+                db.execute("DELETE FROM playlist_entries WHERE playlist_id = ?", (playlist_id,))
+                _insert(db, playlist_id, entries, before=None)
         return row.version + 1
 
     def add(

@@ -5,6 +5,7 @@ only for listeners who agreed. An event that is there already changes nothing, s
 is not known whether it arrived.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -82,16 +83,8 @@ class Play:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What became of a batch: how many of its events are new, and how many were there. Nothing, without consent."""
-
-    new: int = 0
-    known: int = 0
-    consent: bool = True
-
-
 KEPT = ("consents", "play_events", "heard")  # the rows of the last two go with the consent
+_AGREED = "SELECT listener_id FROM consents WHERE listener_id IN (SELECT value FROM json_each(?))"
 _EVENT = attrgetter(*(field.name for field in fields(PlayRow)))
 _ADD_EVENT = f"INSERT OR IGNORE INTO play_events VALUES ({', '.join('?' * len(fields(PlayRow)))})"
 _OF_PLAY = """SELECT max(listened), max(skipped) FROM play_events
@@ -116,14 +109,17 @@ class Plays:
         self._database = database
         database.migrate(PLAYS)
 
-    def add(self, rows: Sequence[PlayRow]) -> Added:
-        """Keep the events of one listener, or none if it did not agree. They are on the disk when this returns."""
-        return self.add_all([rows])[0]
-
-    def add_all(self, batches: Sequence[Sequence[PlayRow]]) -> list[Added]:
-        """Keep batches, each of one listener, all or none of them, in one write to the disk."""
+    def add(self, rows: Sequence[PlayRow]) -> frozenset[str]:
+        """Keep events, all or none; they are on the disk when this returns. Those of listeners who did not agree are
+        thrown away: whose that was."""
+        asked = frozenset(row.listener_id for row in rows)
         with self._database.writing() as db:
-            return [_add(db, batch) for batch in batches]
+            agreed = {found[0] for found in db.execute(_AGREED, (json.dumps(list(asked)),))}
+            kept = [row for row in rows if row.listener_id in agreed]
+            db.executemany(_ADD_EVENT, [_EVENT(row) for row in kept if not (row.listened or row.skipped)])
+            heard = _add_heard(db, [row for row in kept if row.listened or row.skipped])
+            db.executemany(_ADD_HEARD, heard)
+        return asked - agreed
 
     def consented_at_ms(self, listener_id: str) -> int | None:
         """When a listener agreed; None if it did not."""
@@ -205,20 +201,6 @@ def _play(
     play_id: str, track_id: str, began_ms: int, last_ms: int, played_ms: int, listened: int, skipped: int, source: str
 ) -> Play:
     return Play(play_id, track_id, began_ms, last_ms, played_ms, bool(listened), bool(skipped), source)
-
-
-def _add(db: Connection, rows: Sequence[PlayRow]) -> Added:
-    if not rows:
-        return Added()
-    (listener_id,) = {row.listener_id for row in rows}
-    if db.execute("SELECT 1 FROM consents WHERE listener_id = ?", (listener_id,)).fetchone() is None:
-        return Added(consent=False)
-    before = db.total_changes
-    db.executemany(_ADD_EVENT, [_EVENT(row) for row in rows if not (row.listened or row.skipped)])
-    heard = _add_heard(db, [row for row in rows if row.listened or row.skipped])
-    new = db.total_changes - before
-    db.executemany(_ADD_HEARD, heard)
-    return Added(new=new, known=len(rows) - new)
 
 
 def _add_heard(db: Connection, rows: Sequence[PlayRow]) -> list[tuple[str, str, int, int, int]]:

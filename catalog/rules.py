@@ -1,7 +1,7 @@
 """Rules that choose tracks: what they are made of, the fields that they know, and the SQL that they become. Pure.
 
 What a rule says reaches SQLite as a parameter only; the words of a query come from the tables here. Plays and
-favourites lie in another database and belong to one listener: they are handed over as a parameter, too.
+favourites lie in another database and belong to one listener: they are handed over as tables of one query.
 """
 
 import hashlib
@@ -87,11 +87,10 @@ FIELDS: Mapping[str, Field] = {
     "loved": Field(Kind.FLAG, "(loved.at_ms IS NOT NULL)", "loved"),
     "dateloved": Field(Kind.DATE, "loved.at_ms", "loved"),
 }
-# What is handed over, as rows in JSON: [track_id, …].
+# What is handed over, with an index: tracks times plays would be hours for a large catalog.
 _HANDED = {
-    "heard": "SELECT json_extract(value, '$[0]') AS track_id, json_extract(value, '$[1]') AS listens, "
-    "json_extract(value, '$[2]') AS last_ms FROM json_each(?)",
-    "loved": "SELECT json_extract(value, '$[0]') AS track_id, json_extract(value, '$[1]') AS at_ms FROM json_each(?)",
+    "heard": "track_id TEXT PRIMARY KEY, listens INTEGER, last_ms INTEGER",
+    "loved": "track_id TEXT PRIMARY KEY, at_ms INTEGER",
 }
 
 Value = str | float | bool | tuple[float, float]
@@ -156,9 +155,15 @@ class Known:
 
 
 class Selecting(Protocol):
-    """A database that answers queries."""
+    """A database that answers queries with tables of their own."""
 
-    def select(self, query: str, values: Sequence[object] = (), /) -> list[tuple[Any, ...]]: ...
+    def select_beside(
+        self,
+        tables: Mapping[str, tuple[str, Iterable[Sequence[object]]]],
+        query: str,
+        values: Sequence[object] = (),
+        /,
+    ) -> list[tuple[Any, ...]]: ...
 
 
 def tracks_by_rules(database: Selecting, rules: Rules, known: Known, *, most: int) -> list[str]:
@@ -167,17 +172,16 @@ def tracks_by_rules(database: Selecting, rules: Rules, known: Known, *, most: in
     The same rules, catalog, `known` and day give the same order, of random ones too. Raises CatalogError.
     """
     query = _Query(known)
+    rows = {"heard": known.heard, "loved": known.loved}
+    beside = {name: (_HANDED[name], rows[name]) for name in sorted(rules.tables())}
     source = query.source(rules)
     limit = most if rules.limit is None else min(rules.limit, most)
     if rules.limit is None and rules.limit_percent is not None:
-        matching: int = database.select(f"{query.handed()} SELECT count(*) {source}", query.values)[0][0]
+        matching: int = database.select_beside(beside, f"SELECT count(*) {source}", query.values)[0][0]
         limit = min(max(1, matching * rules.limit_percent // 100), most)
     order = query.order(rules)
-    rows = database.select(
-        f"{query.handed()} SELECT t.track_id {source} ORDER BY {order} LIMIT ? OFFSET ?",
-        (*query.values, limit, rules.offset),
-    )
-    return [row[0] for row in rows]
+    chosen = f"SELECT t.track_id {source} ORDER BY {order} LIMIT ? OFFSET ?"
+    return [row[0] for row in database.select_beside(beside, chosen, (*query.values, limit, rules.offset))]
 
 
 def shuffled(seed: str, track_id: str) -> bytes:
@@ -191,20 +195,13 @@ class _Query:
     def __init__(self, known: Known) -> None:
         self.values: list[object] = []
         self._known = known
-        self._tables: list[str] = []
-
-    def handed(self) -> str:
-        """What stands before the query."""
-        tables = ", ".join(f"{name} AS MATERIALIZED ({_HANDED[name]})" for name in self._tables)
-        return f"WITH {tables}" if tables else ""
 
     def source(self, rules: Rules) -> str:
         """FROM and WHERE."""
-        self._tables = sorted(rules.tables())
-        rows = {"heard": self._known.heard, "loved": self._known.loved}
-        self.values += [json.dumps(list(rows[name])) for name in self._tables]
-        joined = "".join(f" LEFT JOIN {name} ON {name}.track_id = t.track_id" for name in self._tables)
-        return f"FROM tracks AS t{joined} WHERE t.package_id IS NOT NULL AND {self._group(rules.where)}"
+        joined = "".join(
+            f" LEFT JOIN temp.{name} AS {name} ON {name}.track_id = t.track_id" for name in sorted(rules.tables())
+        )
+        return f"FROM main.tracks AS t{joined} WHERE t.package_id IS NOT NULL AND {self._group(rules.where)}"
 
     def order(self, rules: Rules) -> str:
         """ORDER BY; equal ones by artist, album and number."""

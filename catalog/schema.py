@@ -7,10 +7,11 @@ ledger). So there are no migrations; another SCHEMA_VERSION means an empty catal
 import math
 from dataclasses import dataclass, fields
 
+from catalog.feature_rows import FEATURES_TABLE
 from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 GENRES_SEPARATOR = "\n"  # in the column
 _NUMBER_MAX = 999_999
@@ -114,6 +115,8 @@ TABLES = (
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_of_album ON tracks (album_id, sort_key) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_of_artist ON tracks (artist_id, album_id) WHERE package_id IS NOT NULL",
+    FEATURES_TABLE,
+    "CREATE TABLE noted (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE sources (
         path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL, recording_id TEXT NOT NULL,
         track_id TEXT NOT NULL, judge TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, hint TEXT NOT NULL

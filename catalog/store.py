@@ -1,18 +1,25 @@
 """The catalog: an SQLite index of the tracks in a store."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from catalog.database import Opened
+from catalog.feature_rows import FEATURE_COLUMNS, UPSERT_FEATURES, feature_values, features_in
 from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow, album_artist_of, sort_key
 from model.album import album_id_of, artist_id_of
+from model.features import FEATURES, Features
 
 ITERATE_ROWS = 500  # rows held at a time while iterating
 
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM tracks"
 _WRITTEN = (*COLUMNS, "sort_key", "album_id", "artist_id")
 _UPSERT = f"INSERT OR REPLACE INTO tracks ({', '.join(_WRITTEN)}) VALUES ({', '.join('?' * len(_WRITTEN))})"
+
+
+_FEATURES = f"SELECT f.track_id, {', '.join(f'f.{each}' for each in FEATURE_COLUMNS)} FROM features f"
+_FEATURES_NOTED = "features"
+NO_FEATURES: Mapping[str, Features] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +45,20 @@ class Catalog(Opened):
         """Forget a track; no error if it is unknown."""
         self.apply([], [track_id])
 
-    def apply(self, rows: Iterable[TrackRow], removed: Iterable[str]) -> None:
-        """Write rows and forget tracks, all in one transaction."""
+    def apply(
+        self, rows: Iterable[TrackRow], removed: Iterable[str], features: Mapping[str, Features] = NO_FEATURES
+    ) -> None:
+        """Write rows, and features by track id, and forget tracks, all in one transaction."""
         upserts = [_values(row) for row in rows]
         removals = [(track_id,) for track_id in removed]
-        if not (upserts or removals):
+        heard = [feature_values(*each) for each in features.items()]
+        if not (upserts or removals or heard):
             return
         with self._database.writing() as db:
             db.executemany(_UPSERT, upserts)
+            db.executemany(UPSERT_FEATURES, heard)
             db.executemany("DELETE FROM tracks WHERE track_id = ?", removals)
+            db.executemany("DELETE FROM features WHERE track_id = ?", removals)
 
     def get(self, track_id: str) -> TrackRow | None:
         """The row of a track, live or not."""
@@ -90,6 +102,45 @@ class Catalog(Opened):
         bounds = (after,) if through is None else (after, through)
         found = self._database.select(query + ("" if through is None else " AND track_id <= ?"), bounds)
         return {track_id: PointerVersions(ingest, current) for track_id, ingest, current in found}
+
+    def features_of(self, track_ids: Collection[str]) -> dict[str, Features]:
+        """The features of those of some tracks that have them, live or not; none of another version than ours."""
+        marks = ", ".join("?" * len(track_ids))
+        return dict(self._features(f"WHERE f.track_id IN ({marks}) AND f.format = ?", (*track_ids, FEATURES)))
+
+    def live_features(self) -> Iterator[tuple[str, Features]]:
+        """Every live track that has features, by track id, a few at a time; a writer may go on meanwhile."""
+        after = ""
+        where = (
+            "JOIN tracks t USING (track_id) WHERE f.track_id > ? AND f.format = ? AND t.package_id IS NOT NULL "
+            "ORDER BY f.track_id LIMIT ?"
+        )
+        while found := self._features(where, (after, FEATURES, ITERATE_ROWS)):
+            yield from found
+            after = found[-1][0]
+
+    def without_features(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """Live tracks whose id is greater than `after` that have no features of our version, and their recordings."""
+        query = (
+            "SELECT t.track_id, t.recording_id FROM tracks t LEFT JOIN features f "
+            "ON f.track_id = t.track_id AND f.format = ? "
+            "WHERE t.track_id > ? AND t.package_id IS NOT NULL AND f.track_id IS NULL ORDER BY t.track_id LIMIT ?"
+        )
+        return [(track_id, recording) for track_id, recording in self._database.select(query, (FEATURES, after, limit))]
+
+    def features_noted(self) -> str | None:
+        """Of which mark of new features we took note last."""
+        found = self._database.select("SELECT value FROM noted WHERE name = ?", (_FEATURES_NOTED,))
+        return str(found[0][0]) if found else None
+
+    def note_features(self, mark: str) -> None:
+        """All features that were there when this mark was written are known now."""
+        with self._database.writing() as db:
+            db.execute("INSERT OR REPLACE INTO noted VALUES (?, ?)", (_FEATURES_NOTED, mark))
+
+    def _features(self, where: str, values: Sequence[object]) -> list[tuple[str, Features]]:
+        found = self._database.select(f"{_FEATURES} {where}", values)
+        return [(track_id, features_in(rest)) for track_id, *rest in found]
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[TrackRow]:
         return [row_of(found) for found in self._database.select(query, values)]

@@ -7,12 +7,12 @@ are does not matter. All tracks are listed less often: that finds what nobody to
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 
 from catalog.search_postings import Postings
 from catalog.store import Catalog
-from discovery.search_follow import Follower
+from discovery.search_follow import Follower, nothing_counted
 from discovery.sync import Changed, sync, sync_named, unheard
 from model.errors import PipelineError
 from storage.base import ObjectStore
@@ -22,6 +22,8 @@ from storage.keys import Change
 log = logging.getLogger(__name__)
 
 LIST_ALL_EVERY = 10  # looks at what was told
+RANK_EVERY_S = 600.0
+RANK_REST = 100  # times as long as a look at popularity, and filling the index, take
 
 
 class Following:
@@ -37,9 +39,13 @@ class Following:
         postings: Callable[[], Postings],
         opened: Callable[[Postings], None],
         synced: Callable[[], None],
+        popularity: Callable[[], Mapping[str, float]] = nothing_counted,
+        rank_every_s: float = RANK_EVERY_S,
     ) -> None:
         """Listing all tracks takes at most one part in `rest` of the time. `postings` opens the search index, again and
-        again until it can, and `opened` is told when it did. `synced` is called whenever all tracks were listed."""
+        again until it can, and `opened` is told when it did. `synced` is called whenever all tracks were listed.
+        `popularity` is looked at every `rank_every_s`, or less often where that takes long; 0: only when the index is
+        filled."""
         self._store = store
         self._catalog = catalog
         self._interval_s = interval_s
@@ -47,6 +53,8 @@ class Following:
         self._postings = postings
         self._opened = opened
         self._synced = synced
+        self._popularity = popularity
+        self._rank_every_s = rank_every_s
         self._logged: set[object] = set()
         self._follower: Follower | None = None
         self._since_ms = now_ms()  # what was told before is in the first listing
@@ -58,7 +66,7 @@ class Following:
         """In step at the beginning, as far as all can be had, and following until the end."""
         with ExitStack() as closing:
             await self.all_once(closing)
-            tasks = [asyncio.create_task(each) for each in (self._all(closing), self._told())]
+            tasks = [asyncio.create_task(each) for each in (self._all(closing), self._told(), self._ranks())]
             try:
                 yield
             finally:
@@ -78,6 +86,15 @@ class Following:
         while True:
             await asyncio.sleep(self._interval_s)
             await attempted("changes not looked at", self.told_once)
+
+    async def _ranks(self) -> None:
+        took_s = 0.0
+        while self._rank_every_s:
+            await asyncio.sleep(max(self._rank_every_s, RANK_REST * took_s))
+            started_s = time.monotonic()
+            if self._follower:
+                await self._follower.rank()
+            took_s = time.monotonic() - started_s
 
     async def all_once(self, closing: ExitStack) -> None:
         """The catalog as the store is, and the index as the catalog is, as far as both can be had."""
@@ -110,7 +127,7 @@ class Following:
             return
         postings = await asyncio.to_thread(self._postings)
         closing.callback(postings.close)
-        self._follower = Follower(self._catalog, postings)
+        self._follower = Follower(self._catalog, postings, self._popularity)
         self._opened(postings)
 
 

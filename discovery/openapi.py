@@ -1,5 +1,6 @@
-"""The OpenAPI 3.1 document of the API, made from its operations: what a request is checked with is what it says. Pure."""
+"""The OpenAPI 3.1 document of the API, made from what its operations check requests with. Pure."""
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -126,10 +127,7 @@ def _in_query(parameter: Parameter) -> dict[str, Any]:
 
 
 def _name(operation: Operation) -> str:
-    words = operation.path.removeprefix("/api/v1/").translate(str.maketrans("", "", "{}"))
-    return f"{operation.method.lower()}_" + "_".join(
-        words.replace("/", " ").replace(".", " ").replace("-", " ").split()
-    )
+    return "_".join([operation.method.lower(), *re.findall(r"\w+", operation.path.removeprefix("/api/v1/"))])
 
 
 def _first_sentence(kind: type[RequestError]) -> str:

@@ -26,12 +26,14 @@ from typing import Any, NoReturn, TypeVar
 
 from catalog.schema import TrackRow
 from catalog.store import Catalog, PointerVersions
+from discovery.sync_features import catch_up, read_features
 from model.errors import PipelineError, RecordMalformed, StorageUnavailable
+from model.features import Features
 from model.package import Current, Package
 from model.records import from_json
 from model.track import Track
 from storage.base import ObjectEntry, ObjectStore
-from storage.keys import TRACKS, TrackPointer, current_key, package_key, pointer_in, track_key
+from storage.keys import FEATURES_MARK, TRACKS, TrackPointer, current_key, package_key, pointer_in, track_key
 
 log = logging.getLogger(__name__)
 
@@ -88,13 +90,17 @@ async def sync(
     total = SyncReport()
     logged = set() if logged is None else logged
     after = ""
-    async for batch in _batches(store):
+    marks: list[str] = []
+    async for batch in _batches(store, marks):
         through = max(batch)
         known = await asyncio.to_thread(catalog.versions_between, after, through)
         total += await _compare(store, catalog, batch, known, changed, logged, newer)
         after = through
     known = await asyncio.to_thread(catalog.versions_between, after, None)
-    return total + await _compare(store, catalog, {}, known, changed, logged, newer)
+    total += await _compare(store, catalog, {}, known, changed, logged, newer)
+    for mark in marks:
+        await catch_up(store, catalog, mark)
+    return total
 
 
 async def sync_named(
@@ -132,11 +138,13 @@ def _with(known: PointerVersions, pointer: TrackPointer, entry: ObjectEntry) -> 
     )
 
 
-async def _batches(store: ObjectStore) -> AsyncIterator[dict[str, PointerVersions]]:
-    """What is found of all tracks, in the order of the track ids, some tracks at a time."""
+async def _batches(store: ObjectStore, marks: list[str]) -> AsyncIterator[dict[str, PointerVersions]]:
+    """What is found of all tracks, in the order of the track ids, some tracks at a time; marks of new features, too."""
     batch: dict[str, PointerVersions] = {}
     async for entry in store.walk(TRACKS):
         pointer = pointer_in(entry.key)
+        if entry.key == FEATURES_MARK:
+            marks.append(entry.version)
         if pointer is None:
             continue
         if pointer.track_id not in batch and len(batch) == BATCH_TRACKS:
@@ -160,10 +168,11 @@ async def _compare(
     found = {track_id: versions for track_id, versions in found.items() if versions.ingest}
     changed = {track_id: versions for track_id, versions in found.items() if known.get(track_id) != versions}
     gate = asyncio.Semaphore(READS)
-    read = [row for row in await _together([_row(store, *each, gate, logged) for each in changed.items()]) if row]
-    rows = [row for row in read if row.track_id not in newer]
+    read = [each for each in await _together([_row(store, *each, gate, logged) for each in changed.items()]) if each]
+    rows = [row for row, _ in read if row.track_id not in newer]
+    features = {row.track_id: heard for row, heard in read if heard and row.track_id not in newer}
     vanished = {track_id for track_id in known.keys() - found.keys() if track_id not in newer}
-    await asyncio.to_thread(catalog.apply, rows, vanished)
+    await asyncio.to_thread(catalog.apply, rows, vanished, features)
     if rows or vanished:
         await told(rows, vanished)
     return SyncReport(seen=len(found), updated=len(rows), removed=len(vanished), failed=len(changed) - len(read))
@@ -180,12 +189,13 @@ async def _together(calls: Iterable[Coroutine[Any, Any, Result]]) -> list[Result
 
 async def _row(
     store: ObjectStore, track_id: str, versions: PointerVersions, gate: asyncio.Semaphore, logged: set[object]
-) -> TrackRow | None:
+) -> tuple[TrackRow, Features | None] | None:
     try:
         async with gate:
             track = await _track(store, track_id)
             live = await _live(store, track) if versions.current else None
-        return _row_of(track, versions, live)
+            features = await read_features(store, track.recording_id) if live else None
+        return _row_of(track, versions, live), features
     except StorageUnavailable:
         raise  # not this track's fault, and the next ones would fare no better
     except PipelineError as error:

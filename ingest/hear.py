@@ -6,6 +6,7 @@ from avtool.output import Probe
 from catalog.ledger import CoverRow, Refusal, SourceRow, SourceStamp
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import probe_source
+from ingest.features import keep_features
 from ingest.history import judge, refused_before
 from ingest.listen import Limits, listen
 from ingest.metadata.art import Art
@@ -106,7 +107,7 @@ async def _listened(work: Ingest, source: Source, probe: Probe) -> Analysis:
     if seconds > work.settings.duration_s_max:
         hint = f"at most {work.settings.duration_s_max / 3600:.0f} hours; cut it into tracks"
         raise SourceTooLong("the track is too long", subject=source.name, hint=hint)
-    analysis = await listen(
+    listened = await listen(
         work.tool,
         source,
         probe,
@@ -114,6 +115,8 @@ async def _listened(work: Ingest, source: Source, probe: Probe) -> Analysis:
         limits=Limits(timeout_s=time_limit(work, seconds), duration_s_max=work.settings.duration_s_max),
         on_seconds=progress(work, source, Stage.MEASURE, probe.duration_s or 0.0),
     )
+    analysis = listened.analysis
+    await keep_features(work.store, analysis.recording_id, listened.sound, analysis.loudness)
     key = analysis_key(analysis.recording_id)
     await work.store.put(key, to_json(analysis), media_type="application/json", cache_control=IMMUTABLE)
     return analysis

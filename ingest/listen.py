@@ -1,4 +1,4 @@
-"""One decode of a source tells everything about its sound: which recording it is, and what the meter heard."""
+"""One decode of a source tells everything about its sound: which recording it is, how loud, what it is like."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from avtool.output import Probe
 from ingest.checks.refusals import check_length, refusal
 from ingest.scan import Source
 from meter.meter import METER, Meter, Metering
+from meter.sound import Hearing, Sound
 from model.analysis import Analysis
 from model.errors import SourceDamaged, SourceTooLong, ToolFailed
 from model.track import recording_id_of
@@ -24,6 +25,14 @@ class Limits:
     duration_s_max: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listened:
+    """What one source sounds like. `sound` is None if nobody made sense of it."""
+
+    analysis: Analysis
+    sound: Sound | None
+
+
 async def listen(
     tool: Ffmpeg,
     source: Source,
@@ -32,7 +41,7 @@ async def listen(
     declared_samples: int | None,
     limits: Limits,
     on_seconds: Callable[[float], None],
-) -> Analysis:
+) -> Listened:
     """Decode a source to its end, at its own rate, into the meter.
 
     Raises SourceDamaged for what breaks off or holds samples that are no numbers, SourceTooShort, SourceTooLong,
@@ -40,7 +49,11 @@ async def listen(
     """
     channels = min(probe.channels, 2)
     meter = Meter(
-        sample_rate_hz=probe.sample_rate_hz, channels=channels, weights=(2.0,) if channels == 1 else None, signs=True
+        sample_rate_hz=probe.sample_rate_hz,
+        channels=channels,
+        weights=(2.0,) if channels == 1 else None,
+        signs=True,
+        hearing=Hearing(probe.sample_rate_hz),
     )
     try:
         decoded = await decode(
@@ -63,7 +76,8 @@ async def listen(
         hint = "export it again; a plug-in wrote NaN or infinity"
         message = f"some samples are no numbers ({heard.not_finite})"
         raise SourceDamaged(message, subject=source.name, hint=hint)
-    return _analysis(_recording_id(probe, heard, decoded.packet_sha256), probe, heard)
+    analysis = _analysis(_recording_id(probe, heard, decoded.packet_sha256), probe, heard)
+    return Listened(analysis=analysis, sound=heard.sound)
 
 
 def exact(probe: Probe) -> bool:

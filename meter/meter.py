@@ -12,6 +12,7 @@ from meter import gating
 from meter.batches import BATCH, Batches
 from meter.energy import Energies
 from meter.inspection import Inspection
+from meter.sound import Hears, Sound
 from meter.true_peak import LargestTruePeak, TruePeaks
 from model.analysis import Signs
 from model.loudness import LoudnessReport
@@ -26,6 +27,8 @@ _WEIGHTS = {
     6: (1.0, 1.0, 1.0, 0.0, _SURROUND, _SURROUND),
 }
 
+_SENSELESS = (ArithmeticError, LookupError, ValueError)  # what is heard beside is worth no track
+
 # Jobs run side by side, one to a core: threads inside a product would only wait for each other.
 threadpool_limits(limits=1, user_api="blas")
 
@@ -37,6 +40,7 @@ class Metering:
     `energies` has the K-weighted mean square of every whole 100 ms, channels weighted and summed; `peaks` the linear
     true peak of every 100 ms, a last shorter one too. Both have six significant digits. `sha256` is that of the bytes
     taken. `not_finite` counts samples that are NaN, infinite or beyond all sound (`batches.SAMPLE_MAX`), measured as 0.
+    `sound` is what was heard beside, None if nobody listened or made sense of it.
     """
 
     samples: int
@@ -46,21 +50,30 @@ class Metering:
     signs: Signs | None
     sha256: str
     not_finite: int
+    sound: Sound | None = None
 
 
 class Meter:
     """Measures a stream as it comes. Its memory grows by the two numbers of every 100 ms alone."""
 
     def __init__(
-        self, *, sample_rate_hz: int, channels: int, weights: Sequence[float] | None = None, signs: bool = False
+        self,
+        *,
+        sample_rate_hz: int,
+        channels: int,
+        weights: Sequence[float] | None = None,
+        signs: bool = False,
+        hearing: Hears | None = None,
     ) -> None:
         """`weights` are the channels' shares in loudness: by default those of mono, stereo, 5.0 and 5.1 (FL FR FC ...).
 
-        A mono source that will play from two channels has a weight of 2. `signs` asks for what else can be seen.
+        A mono source that will play from two channels has a weight of 2. `signs` asks for what else can be seen;
+        `hearing` listens along.
         """
         self._energies = Energies(sample_rate_hz, weights=_weights(sample_rate_hz, channels, weights), batch=BATCH)
         self._peaks = TruePeaks(sample_rate_hz, channels=channels, batch=BATCH)
         self._inspection = Inspection(sample_rate_hz, channels=channels) if signs else None
+        self._hearing = hearing
         self._digest = hashlib.sha256()
         self._batches = Batches(channels, self._hear)
 
@@ -89,6 +102,7 @@ class Meter:
             signs=self._inspection.signs() if self._inspection else None,
             sha256=self._digest.hexdigest(),
             not_finite=self._batches.not_finite,
+            sound=self._sound(),
         )
 
     def _hear(self, samples: NDArray[np.float32], count: int, largest: float) -> None:
@@ -96,6 +110,17 @@ class Meter:
         self._energies.take(samples, count)
         if self._inspection and count:
             self._inspection.take(samples[:, :count], largest)
+        if self._hearing and count:
+            try:
+                self._hearing.take(samples[:, :count])
+            except _SENSELESS:
+                self._hearing = None
+
+    def _sound(self) -> Sound | None:
+        try:
+            return self._hearing.end() if self._hearing else None
+        except _SENSELESS:
+            return None
 
 
 class LoudnessMeter:

@@ -405,7 +405,7 @@ class Conflict(RequestError):
 
 
 class RateLimited(RequestError):
-    """The client asked more often than it may; `retry_after_s` from now it may again."""
+    """The client asked more often than it may. `retry_after_s` from now it may again."""
 
     code = "rate-limited"
     http_status = 429
@@ -414,6 +414,24 @@ class RateLimited(RequestError):
     def __init__(self, message: str, *, subject: str = "", hint: str = "", retry_after_s: float = 0.0) -> None:
         super().__init__(message, subject=subject, hint=hint)
         self.retry_after_s = retry_after_s
+
+
+class ModelError(PipelineError):
+    """What recommendations are made from cannot be used; the popular is recommended, or what was before."""
+
+    code = "model-error"
+
+
+class ModelMalformed(ModelError):
+    """The files of a model are damaged, or not those of a model."""
+
+    code = "model-malformed"
+
+
+class PlaysTooFew(ModelError):
+    """There are not enough plays to learn from."""
+
+    code = "plays-too-few"
 
 
 class EngineError(PipelineError):

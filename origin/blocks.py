@@ -1,8 +1,9 @@
-"""A track file as the origin reads it: pieces (init section, index, each segment) in blocks of neighbours.
+"""A track file as the origin reads it: pieces (init section, index, each segment), and which of them in one read.
 
-One read of the store brings what is left of a block, so a cold play of a rendition costs a few reads, not one a
-segment. The first block is small, for many listeners leave early; the rest is two blocks, or more where two would be
-too large. The split depends on the file and the settings alone. Pure.
+Who comes without having played what lies before waits for one piece, and many of them leave: that piece alone is read,
+for stores answer sooner when they are asked for less. Who plays on is read ahead for, in blocks of neighbours, so that
+a cold play of a rendition costs a few reads, not one a segment. The split into blocks depends on the file and the
+settings alone. Pure.
 """
 
 from bisect import bisect_right
@@ -12,8 +13,8 @@ from model.segment import SegmentedRendition
 from storage.base import ByteRange
 
 INIT_PART = 0  # and segment n is part n + 1
-FIRST_BLOCK_BYTES = 1 << 20  # half a minute at 256 kbit/s
-SPLIT_BYTES = 8 << 20  # a rest of at most this is one block
+FIRST_READ_BYTES = 64 << 10  # small pieces are not worth a read each: a play begins with three of them
+FIRST_BLOCK_BYTES = 1 << 20  # at least; half a minute at 256 kbit/s
 
 
 def part_range(rendition: SegmentedRendition, number: int) -> ByteRange | None:
@@ -37,6 +38,26 @@ def piece_at(rendition: SegmentedRendition, at: int) -> ByteRange:
     return ByteRange(segment.offset_bytes, segment.offset_bytes + segment.size_bytes)
 
 
+def piece_before(rendition: SegmentedRendition, piece: ByteRange) -> ByteRange | None:
+    """The piece that ends where this one begins; None before the first."""
+    return piece_at(rendition, piece.start - 1) if piece.start else None
+
+
+def piece_after(rendition: SegmentedRendition, piece: ByteRange) -> ByteRange | None:
+    """The piece that begins where this one ends; None after the last."""
+    return piece_at(rendition, piece.end) if piece.end < rendition.size_bytes else None
+
+
+def first_pieces(rendition: SegmentedRendition, at: int) -> list[ByteRange]:
+    """The piece that holds byte `at` of the track file, and those that begin soon after it."""
+    pieces = [piece_at(rendition, at)]
+    while (following := piece_after(rendition, pieces[-1])) is not None:
+        if following.start >= pieces[0].start + FIRST_READ_BYTES:
+            break
+        pieces.append(following)
+    return pieces
+
+
 def rest_of_block(rendition: SegmentedRendition, at: int, *, bytes_max: int) -> list[ByteRange]:
     """The pieces from the one that holds byte `at` to the end of its block; at least that one.
 
@@ -45,8 +66,7 @@ def rest_of_block(rendition: SegmentedRendition, at: int, *, bytes_max: int) -> 
     size = rendition.size_bytes
     pieces = [piece_at(rendition, at)]
     block = _block_of(pieces[0].start, size, bytes_max)
-    while pieces[-1].end < size:
-        following = piece_at(rendition, pieces[-1].end)
+    while (following := piece_after(rendition, pieces[-1])) is not None:
         if _block_of(following.start, size, bytes_max) != block:
             break
         pieces.append(following)
@@ -54,10 +74,15 @@ def rest_of_block(rendition: SegmentedRendition, at: int, *, bytes_max: int) -> 
 
 
 def _block_of(start: int, size: int, bytes_max: int) -> int:
-    """The number of the block that a piece with this start belongs to."""
+    """The number of the block that a piece with this start belongs to.
+
+    Two blocks, the first a third, for many listeners leave early. Where two are too small, a short one and then as many
+    of one size as it takes.
+    """
     first = min(FIRST_BLOCK_BYTES, bytes_max)
+    if size <= 2 * bytes_max:
+        first = max(first, size // 3, size - bytes_max)
     rest = size - first
     if start < first or rest <= 0:
         return 0
-    count = 1 if rest <= min(SPLIT_BYTES, bytes_max) else max(2, -(-rest // bytes_max))
-    return 1 + (start - first) * count // rest
+    return 1 + (start - first) * -(-rest // bytes_max) // rest

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from model.errors import Overloaded, StorageError, StorageUnavailable
+from model.errors import ObjectNotFound, Overloaded, StorageError, StorageUnavailable
 from model.segment import SegmentedRendition
-from origin.blocks import piece_at, rest_of_block
+from origin.blocks import first_pieces, piece_after, piece_at, piece_before, rest_of_block
 from origin.cache_status import Tier, Trace
 from origin.coming import Coming
 from origin.disk_cache import DiskCache, piece_name
@@ -34,7 +34,8 @@ class TrackFile:
 class MediaTiers:
     """Pieces of track files, kept by weight in memory and, where there is one, on disk.
 
-    A read of the store brings the rest of a block. It goes on when its first reader leaves; readers of any of its
+    A read of the store brings what was asked for, or to who plays on the rest of a block; the next block is asked for
+    when a listener gets to the last piece before it. A read goes on when its first reader leaves; readers of any of its
     pieces follow it, each from the first byte that has come. Raises what the store raises, TimeoutError when the store
     gives nothing for `store_deadline_s` or a block takes longer than `store_block_s`, and Overloaded beyond
     `fetches_max` reads or `waiters_max` who wait for a first byte.
@@ -62,6 +63,7 @@ class MediaTiers:
             return None
         self._metrics.cache_asked(Cache.MEDIA, hit=True)
         trace.hit(Tier.MEMORY)
+        self._read_ahead(file, piece)
         return data if end - start == len(data) else data[start - piece.start : end - piece.start]
 
     def held_piece(self, file: TrackFile, piece: ByteRange) -> Callable[[], bytes | None]:
@@ -82,6 +84,7 @@ class MediaTiers:
             if data is not None:
                 if at == start:
                     trace.hit(Tier.MEMORY)
+                self._read_ahead(file, piece)
                 yield data[at - piece.start : stop - piece.start]
             else:
                 async with aclosing(self._follow(file, at, stop, trace if at == start else Trace())) as chunks:
@@ -97,13 +100,15 @@ class MediaTiers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, file: TrackFile, start: int, end: int, trace: Trace) -> AsyncGenerator[bytes, None]:
-        coming = self._coming.get((file.key, piece_at(file.rendition, start).start))
+        piece = piece_at(file.rendition, start)
+        coming = self._coming.get((file.key, piece.start))
         collapsed = coming is not None
         if coming is None:
             self._reads.refuse_missing(file.key, trace)
-            coming = self._begin(file, start)
+            coming = self._begin(file, piece)
         else:
             self._metrics.coalesced()
+            self._read_ahead(file, piece)
         if coming.tier is None:
             trace.asked(collapsed=collapsed)
         async with aclosing(coming.follow(start, end)) as chunks:
@@ -127,11 +132,25 @@ class MediaTiers:
             elif from_disk:  # what the disk had was damaged
                 trace.asked()
 
-    def _begin(self, file: TrackFile, at: int) -> Coming:
-        """Begin to fill the piece at `at`, and those after it as far as they are in its block and nobody has them."""
+    def _read_ahead(self, file: TrackFile, piece: ByteRange) -> None:
+        """Begin with what follows a piece that a listener has got to, if it is a play, and nobody has what follows."""
+        following = piece_after(file.rendition, piece)
+        if following is None or not self._plays_on(file, piece) or self._is_near(file, following):
+            return
+        if self._on_disk(file, following) or self._memory.went_unused((file.key, following.start)):
+            return
+        with suppress(ObjectNotFound, Overloaded):  # whoever wants it will hear of it
+            self._reads.refuse_missing(file.key, Trace())
+            self._begin(file, following)
+
+    def _begin(self, file: TrackFile, first: ByteRange) -> Coming:
+        """Begin to fill a piece, and those after it as far as they are worth it and nobody has them."""
         if len(self._tasks) >= self._settings.fetches_max:
             raise Overloaded("too many reads of the store", subject="fetches")
-        pieces = rest_of_block(file.rendition, at, bytes_max=self._settings.read_ahead_bytes)
+        if self._plays_on(file, first):
+            pieces = rest_of_block(file.rendition, first.start, bytes_max=self._settings.read_ahead_bytes)
+        else:
+            pieces = first_pieces(file.rendition, first.start)
         on_disk = self._on_disk(file, pieces[0])
         if on_disk or self._memory.went_unused((file.key, pieces[0].start)):
             del pieces[1:]  # what is read ahead now would not be there when it is wanted
@@ -146,6 +165,11 @@ class MediaTiers:
         self._tasks.add(task)
         task.add_done_callback(partial(self._filled, file, new))
         return new[0]
+
+    def _plays_on(self, file: TrackFile, piece: ByteRange) -> bool:
+        """Whether somebody has come to this piece from the one before: then that is still here."""
+        before = piece_before(file.rendition, piece)
+        return before is not None and self._is_near(file, before)
 
     def _is_near(self, file: TrackFile, piece: ByteRange) -> bool:
         name = (file.key, piece.start)

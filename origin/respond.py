@@ -22,6 +22,12 @@ log = logging.getLogger(__name__)
 _REFUSALS = {412: "precondition-failed", 416: "range-not-satisfiable"}
 
 
+class _Streamed(web.StreamResponse):
+    """An answer whose head goes out with the first bytes of its body, in one packet, not in one of its own before."""
+
+    _send_headers_immediately = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Representation:
     """What a URL shows to this client: how it compares, what it is, and under which keys a CDN may purge it."""
@@ -80,7 +86,7 @@ async def send_stream(
         return _replayable(request, whole, replay)
     async with aclosing(read(decision.start, decision.end)) as blocks:
         first = await anext(blocks)  # before the head goes out: a store that fails still gets its status
-        response = web.StreamResponse(status=decision.status, headers=_headers(request, shown, decision))
+        response = _Streamed(status=decision.status, headers=_headers(request, shown, decision))
         await response.prepare(request)
         await _write_all(request, response, first, blocks)
     return response

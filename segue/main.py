@@ -13,7 +13,8 @@ from segue.logs import set_up
 from segue.output import Output
 
 _NAMES = (
-    "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "listener",
+    "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "features",
+    "listener",
     "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 tracks/<track_id>/track.json                                the ingest report: tags, loudness, which recording; replaced
 tracks/<track_id>/current.json                              names the live package; the one pointer players follow
+tracks/features.json                                        written anew when features were made of known recordings
 changes/<ms>-<track_id>                                     says that a track changed at this moment; gone after an hour
 art/<art_id>/<side>.jpg                                     cover art in three sizes; this and all below never changes:
 recordings/<recording_id>/analysis.json                     what the meter heard
@@ -26,6 +27,7 @@ TRACKS = "tracks/"
 RECORDINGS = "recordings/"
 ART = "art/"
 CHANGES = "changes/"
+FEATURES_MARK = TRACKS + "features.json"  # a listing of the tracks shows it
 KEY_BYTES_MAX = 1024  # S3's limit on a key
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _CURRENT = re.compile(r"tracks/([^/]+)/current\.json")

@@ -1,7 +1,7 @@
 """Objects in a bucket of any S3-compatible service, through the MinIO SDK.
 
 The SDK blocks, so it runs in threads of this store's own, each with a connection of its own: one hop per operation.
-`read` and `open` do without it and without threads (storage.s3_reads); it signs for them.
+`read` and `open` do without it and without threads (storage.s3_reads).
 A `head` or a `read` is one request (a `read` of an object that something else wrote is two, the first time: its hash
 has to be read from its bytes); a `put` is one up to `part_bytes` (16 MiB), beyond that two more than it has parts; a
 `walk` is one per 1,000 objects.
@@ -23,7 +23,6 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
-from minio.credentials.credentials import Credentials
 from minio.datatypes import Object
 
 from model.errors import ObjectNotFound, StorageError, StorageUnavailable, UsageError
@@ -78,7 +77,7 @@ class S3Store:
         self._reads = SignedReads(
             _base(self._client, address),
             region=address.region,
-            credentials=Credentials(credentials.access_key, credentials.secret_key),
+            credentials=credentials,
             limits=self._limits,
         )
         self._breaker = Breaker(self._limits.failures_in_a_row_max)

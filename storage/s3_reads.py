@@ -1,6 +1,6 @@
 """Reads of an S3 service: signed GETs by an asynchronous HTTP client, with no thread and no hop between.
 
-The signature is the SDK's. Why not the SDK's own reads: docs/decisions/0020-signed-reads.md.
+Why not the SDK's own reads: docs/decisions/0020-signed-reads.md.
 """
 
 import hashlib
@@ -12,19 +12,17 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import aiohttp
-from minio.credentials.credentials import Credentials
-from minio.signer import sign_v4_s3
-from minio.time import to_amz_date
 
 from model.errors import RangeNotSatisfiable, StorageError, StorageUnavailable
+from storage.address import S3Credentials
 from storage.base import ByteRange
 from storage.s3_errors import HTTP_ERRORS, answered_error, storage_error
 from storage.s3_limits import S3Limits
+from storage.s3_signature import Signer
 
 SHA256_HEADER = "x-amz-meta-sha256"
 BUFFER_BYTES = 128 << 10
 _ERROR_BODY_BYTES_MAX = 16 << 10
-_NO_BODY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -81,10 +79,10 @@ class Answer:
 class SignedReads:
     """GETs of the objects whose URLs begin with `base`, on at most `limits.connections` connections of its own."""
 
-    def __init__(self, base: str, *, region: str, credentials: Credentials, limits: S3Limits) -> None:
+    def __init__(self, base: str, *, region: str, credentials: S3Credentials, limits: S3Limits) -> None:
         self._base = base
-        self._region = region
-        self._credentials = credentials
+        self._host, self._path = urlsplit(base).netloc, urlsplit(base).path
+        self._signer = Signer(credentials, region=region)
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -92,9 +90,9 @@ class SignedReads:
     async def get(self, key: str, name: str, byte_range: ByteRange | None) -> Answer:
         """The answer for the object `name`, its body still to come. One request; errors are about `key`."""
         headers = {} if byte_range is None else {"Range": f"bytes={byte_range.start}-{byte_range.end - 1}"}
-        url = self._base + name
+        headers |= self._signer.headers(self._host, self._path + name, datetime.now(UTC))
         try:
-            response = await self._opened().get(url, headers=self._signed(url) | headers, allow_redirects=False)
+            response = await self._opened().get(self._base + name, headers=headers, allow_redirects=False)
         except HTTP_ERRORS as error:
             raise storage_error(error, key) from error
         try:
@@ -130,25 +128,6 @@ class SignedReads:
                 read_bufsize=BUFFER_BYTES,
             )
         return self._session
-
-    def _signed(self, url: str) -> dict[str, str]:
-        parts = urlsplit(url)
-        now = datetime.now(UTC)
-        headers: dict[str, str | list[str] | tuple[str]] = {
-            "Host": parts.netloc,
-            "x-amz-content-sha256": _NO_BODY_SHA256,
-            "x-amz-date": to_amz_date(now),
-        }
-        sign_v4_s3(
-            method="GET",
-            url=parts,
-            region=self._region,
-            headers=headers,
-            credentials=self._credentials,
-            content_sha256=_NO_BODY_SHA256,
-            date=now,
-        )
-        return {name: str(value) for name, value in headers.items()}
 
 
 def stored_hash(headers: Mapping[str, str]) -> str:

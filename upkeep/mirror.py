@@ -9,7 +9,7 @@ goes on where it was.
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from model.package import Current
 from model.track import Track
 from storage.base import ObjectEntry, ObjectInfo, ObjectStore
 from storage.changes import signal
-from storage.keys import ART, RECORDINGS, TRACKS, pointer_in, recording_prefix
+from storage.keys import ART, FEATURES_MARK, RECORDINGS, TRACKS, pointer_in, recording_prefix
 from upkeep.groups import Group
 from upkeep.live import of_recording, pointing
 from upkeep.reporting import SILENT, Report
@@ -88,6 +88,7 @@ async def mirror(
                 await _copy_below(work, prefix)
             for live in (False, True):
                 await _copy_pointers(work, live=live)
+            await _copy_mark(work)
             if delete and not work.done.failed:
                 for prefix in (TRACKS, ART, RECORDINGS):
                     await _delete_below(work, prefix)
@@ -251,6 +252,16 @@ async def _bring(work: Mirror, record: Current | Track) -> None:
         except ObjectNotFound:
             prefix = recording_prefix(group.owner) if group.owner else group.prefix
             await _copy_owned(work, [each async for each in _pairs(work, prefix)])
+
+
+async def _copy_mark(work: Mirror) -> None:
+    """Catalogs of the target look for new features, too: all of them are there now."""
+    with suppress(ObjectNotFound):
+        here = await work.source.head(FEATURES_MARK)
+        with suppress(ObjectNotFound):
+            if _told(await work.target.head(FEATURES_MARK)) == _told(here):
+                return
+        await _copy(work, FEATURES_MARK)
 
 
 async def _delete_below(work: Mirror, prefix: str) -> None:

@@ -7,11 +7,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from model.errors import ObjectNotFound, RecordMalformed, StorageUnavailable
+from model.features import Features
 from model.package import Current, Package
 from model.records import from_json
 from model.track import Mezzanine, Track
 from storage.base import ObjectEntry, ObjectStore
-from storage.keys import ART, RECORDINGS, TRACKS, mezzanine_key, package_key, pointer_in
+from storage.keys import ART, RECORDINGS, TRACKS, features_key, mezzanine_key, package_key, pointer_in
 from upkeep.groups import Group, group_of
 from upkeep.reporting import SILENT, Report
 from upkeep.together import batches, by_owner, together
@@ -23,6 +24,7 @@ _HINTS = {
     "package": "if it is live, `segue verify --deep --repair` makes it again; else `segue gc` removes it in time",
     "mezzanine": "no copy is in this store: delete the object, then publish the source again, or mirror another store",
     "art": "delete the object, then publish the source again, or mirror another store",
+    "features": "delete the object, then `segue features` makes it again",
     "": "publish the source again, or mirror another store",
 }
 
@@ -128,11 +130,13 @@ async def _read(store: ObjectStore, key: str) -> tuple[str, str, bytes]:
 def _trouble(key: str, data: bytes) -> str:
     """What is wrong with a record."""
     group, pointer = group_of(key), pointer_in(key)
-    kind: type[Track] | type[Current] | type[Mezzanine] | type[Package]
+    kind: type[Track] | type[Current] | type[Mezzanine] | type[Package] | type[Features]
     if pointer:
         kind = Current if pointer.live else Track
     elif group and key == group.record:
         kind = Mezzanine if group.kind == "mezzanine" else Package
+    elif key == features_key(key.split("/")[1]):
+        kind = Features
     else:
         return ""
     try:
@@ -144,4 +148,5 @@ def _trouble(key: str, data: bytes) -> str:
 
 def _damage(key: str, message: str) -> Damage:
     group = group_of(key)
-    return Damage(key=key, message=message, how_to_fix=_HINTS[group.kind if group else ""])
+    kind = group.kind if group else "features" if key.endswith("/features.json") else ""
+    return Damage(key=key, message=message, how_to_fix=_HINTS[kind])

@@ -55,19 +55,17 @@ class Listening:
         self._clock = clock
 
     async def take(self, listener_id: str, sent: object) -> Json:
-        """Keep a batch of play events; what was kept, what was there already, and what was refused, and why.
+        """Keep a batch of play events; how many were kept, now or before, and which were refused, and why.
 
         Raises EventInvalid if it is no batch, ConsentMissing, ListeningUnavailable, CatalogError.
         """
         batch = read_batch(sent)
         tracks = await self._tracks({event.track_id for _, event in batch.events})
         rows, refused = self._checked(listener_id, batch, tracks)
-        added = await self.writer.add(rows) if rows else None
-        if not (added.consent if added else await self._has_consent(listener_id)):
+        if not await (self.writer.add(rows) if rows else self._has_consent(listener_id)):
             raise ConsentMissing("the listener did not agree", hint="PUT /api/v1/consent says that it does")
         return {
-            "stored": added.new if added else 0,
-            "known": added.known if added else 0,
+            "kept": len(rows),
             "refused": [_told(each) for each in sorted(refused, key=lambda each: each.index)],
         }
 

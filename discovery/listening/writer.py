@@ -4,13 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
-from catalog.plays import Added, PlayRow, Plays
+from catalog.plays import PlayRow, Plays
 from model.errors import ListeningUnavailable, PipelineError
 
 EVENTS_AT_ONCE = 1_000  # in one write
 EVENTS_WAITING_MAX = 10_000
 
-Waiting = tuple[Sequence[PlayRow], asyncio.Future[Added]]
+Waiting = tuple[Sequence[PlayRow], asyncio.Future[bool]]
 
 
 class PlayWriter:
@@ -22,12 +22,14 @@ class PlayWriter:
         self._events = 0  # taken and not yet written
         self._task: asyncio.Task[None] | None = None
 
-    async def add(self, rows: Sequence[PlayRow]) -> Added:
-        """Keep the events of one listener; they are on the disk when this returns. Cancelled, they may be kept all the
-        same. Raises ListeningUnavailable if too many wait, CatalogError if they could not be written."""
+    async def add(self, rows: Sequence[PlayRow]) -> bool:
+        """Keep the events of one listener; they are on the disk when this returns. False, and nothing is kept, if the
+        listener did not agree. Cancelled, they may be kept all the same.
+
+        Raises ListeningUnavailable if too many wait, CatalogError if they could not be written."""
         if self._events + len(rows) > EVENTS_WAITING_MAX:
             raise ListeningUnavailable("too many play events at once", hint="send the batch again in a while")
-        done: asyncio.Future[Added] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, done))
         self._events += len(rows)
         if self._task is None or self._task.done():
@@ -43,10 +45,10 @@ class PlayWriter:
         while self._waiting:
             taken = self._take()
             try:
-                added = await asyncio.to_thread(self._plays.add_all, [rows for rows, _ in taken])
-                for (_, done), each in zip(taken, added, strict=True):
+                refused = await asyncio.to_thread(self._plays.add, [row for rows, _ in taken for row in rows])
+                for rows, done in taken:
                     if not done.done():  # whoever waited may have gone
-                        done.set_result(each)
+                        done.set_result(not any(row.listener_id in refused for row in rows))
             except PipelineError as error:
                 for _, done in taken:
                     if not done.done():

@@ -15,7 +15,8 @@ from discovery.playlists.nsp import RulePlaylist, read_rules
 from model.errors import PlaylistRefused, PlaylistUnknown
 from model.track import derived_id
 
-FRESH_S = 10.0  # as long as what rules chose is good: they may go through all of a catalog
+FRESH_S = 10.0  # as long as what rules chose is good at least: they may go through all of a catalog
+REST = 100.0  # and so many times as long as it took: some 4 s for a million tracks
 CHOSEN_MAX = 256  # rule playlists whose tracks are kept so
 WITHIN_MAX = 20  # playlists that one is made from
 _ROWS = 500  # that are asked for at a time
@@ -78,7 +79,7 @@ class Library:
     catalog: Catalog
     playlists: Playlists
     listening: Listening = field(default_factory=NothingHeard)
-    clock_s: Callable[[], float] = time.time
+    clock_s: Callable[[], float] = time.time  # since 1970
     _chosen: dict[tuple[str, int], tuple[float, list[str]]] = field(default_factory=dict)
 
     def track_choice(self, playlist_id: str, reader: str | None = None) -> TrackChoice:
@@ -148,12 +149,12 @@ class Library:
     def _by_rules(self, row: PlaylistRow) -> list[str]:
         key, now_s = (row.playlist_id, row.version), self.clock_s()
         kept = self._chosen.get(key)
-        if kept is not None and 0 <= now_s - kept[0] < FRESH_S:
+        if kept is not None and now_s < kept[0]:
             return kept[1]
         chosen = self._work_out(row, now_s, {})
         while len(self._chosen) >= CHOSEN_MAX:
             self._chosen.pop(next(iter(self._chosen)), None)
-        self._chosen[key] = (now_s, chosen)
+        self._chosen[key] = (now_s + max(FRESH_S, REST * (self.clock_s() - now_s)), chosen)
         return chosen
 
     def _work_out(self, row: PlaylistRow, now_s: float, within: dict[str, list[str] | None]) -> list[str]:

@@ -10,6 +10,7 @@ from catalog.playlists import EntryRow, PlaylistChange, PlaylistRow, Playlists
 from discovery.playlists.entries import clean_lines
 from discovery.playlists.formats import FORMATS
 from discovery.playlists.library import Library, Shown, playlist_name
+from discovery.playlists.listening import KeptListening
 from discovery.playlists.nsp import RulePlaylist, read_nsp
 from discovery.sync import sync
 from model.errors import UsageError
@@ -96,7 +97,7 @@ async def _opened(config: Config) -> AsyncIterator[Library]:
         if config["store"]:
             async with opened_store(config) as store:
                 await sync(store, catalog)
-        yield Library(catalog=catalog, playlists=Playlists(database))
+        yield Library(catalog=catalog, playlists=Playlists(database), listening=KeptListening(database))
 
 
 def _list(task: Task) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
+from model.album import album_id_of
 from storage.filesystem import FilesystemStore
 from tests.integration.origin.published import publish
 from tests.support.command import command, environment
@@ -22,11 +23,13 @@ STOP_TIMEOUT_S = 35
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """Where it listens, what it says of itself, the listeners, and what it wrote on stderr."""
+    """Where it listens, what it says of itself, the listeners, ids of what there is by the names that paths have for
+    them, and what it wrote on stderr."""
 
     url: str
     document: dict[str, Any]
     listeners: Listeners
+    known: dict[str, str]
     log: Path
 
 
@@ -34,7 +37,7 @@ class Api:
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Served without rate limits: they have tests of their own."""
     folder = tmp_path_factory.mktemp("api")
-    asyncio.run(_published(folder / "store"))
+    track_id = asyncio.run(_published(folder / "store"))
     log, listeners = folder / "log", folder / "listeners.sqlite3"
     arguments = command(
         "serve", "--store", f"file:{folder / 'store'}", "--port", "0", "--listeners", listeners, "--rate-limit", "0",
@@ -55,16 +58,18 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
                 url = json.loads(said.readline())["url"].rstrip("/")
                 with urllib.request.urlopen(f"{url}/api/v1/openapi.json", timeout=60) as answer:
                     document = json.load(answer)
-                yield Api(url=url, document=document, listeners=Listeners(database), log=log)
+                known = {"track_id": track_id, "album_id": album_id_of("Somebody", "Album")}
+                yield Api(url=url, document=document, listeners=Listeners(database), known=known, log=log)
             finally:
                 process.terminate()
                 process.wait(STOP_TIMEOUT_S)
 
 
-async def _published(folder: Path) -> None:
+async def _published(folder: Path) -> str:
     store = FilesystemStore(folder)
     try:
         for name in ("one", "two", "three"):
-            await publish(store, name, segments=1)
+            made = await publish(store, name, segments=1)
+        return made.track_id
     finally:
         await store.close()

@@ -1,5 +1,6 @@
 """The search index follows the catalog: by what a sync tells, and by comparison when something was missed."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from catalog.search_sqlite import SqlitePostings
 from catalog.store import Catalog
 from discovery.search import RULES, SearchIndex
 from discovery.search_follow import COMPARED_ROWS, Follower, compare
+from model.errors import CatalogError
 from model.track import derived_id, recording_id_of
 
 
@@ -103,3 +105,48 @@ def test_names_that_no_database_takes_are_cleaned(catalog: Catalog, postings: Sq
     catalog.apply([_row(1, "Yellow\0Sub")], [])
     compare(catalog, postings)
     assert [each.title for each in SearchIndex(postings).search("sub").tracks] == ["Yellow Sub"]
+
+
+async def test_what_is_popular_comes_first(catalog: Catalog, postings: SqlitePostings) -> None:
+    """When the index is filled; and when other tracks became popular, without a restart, while changes go on."""
+    popularity = {"t000007": 3.0, "t000003": 5.0, "gone": 9.0}
+    catalog.apply([_row(number, f"Song {number}") for number in range(9)], [])
+    follower = Follower(catalog, postings, lambda: dict(popularity))
+    await follower.catch_up()
+    assert _first(postings, "so") == ["t000003", "t000007", "t000000"]
+    assert not await follower.rank()  # nothing is different
+    popularity["t000005"] = 4.0
+    changed = asyncio.ensure_future(follower.rank())
+    catalog.apply([_row(20, "Song 20")], [])
+    await follower.changed([_row(20, "Song 20")], [])
+    assert await changed
+    assert _first(postings, "so") == ["t000003", "t000005", "t000007"]
+    assert "t000020" in _found(postings, "song 20") and postings.count() == 10
+    popularity.clear()
+    assert await follower.rank()
+    assert _first(postings, "so") == ["t000000", "t000001", "t000002"]
+
+
+async def test_counts_that_cannot_be_read_leave_the_index_as_it_is(
+    catalog: Catalog, postings: SqlitePostings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the next time tries again."""
+    catalog.apply([_row(1, "Yellow")], [])
+    counts: list[dict[str, float]] = [{}]
+
+    def popularity() -> dict[str, float]:
+        if not counts:
+            raise CatalogError("made to fail")
+        return counts.pop()
+
+    follower = Follower(catalog, postings, popularity)
+    await follower.catch_up()
+    assert not await follower.rank()
+    assert [record.message for record in caplog.records] == ["search index not ranked"]
+    assert _found(postings, "yellow") == ["t000001"]
+    counts.append({"t000001": 1.0})
+    assert await follower.rank()
+
+
+def _first(postings: SqlitePostings, text: str) -> list[str]:
+    return [found.track_id for found in SearchIndex(postings).search(text, limit=3).tracks]

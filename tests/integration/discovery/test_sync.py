@@ -13,6 +13,7 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sync import BATCH_TRACKS, SyncReport, sync
 from model.errors import StorageUnavailable
+from model.features import Features
 from model.loudness import Gain, LoudnessMode, LoudnessReport
 from model.package import Current, Package
 from model.records import to_json
@@ -21,8 +22,9 @@ from model.segment import Segment, SegmentedRendition
 from model.track import Mezzanine, SourceInfo, Track, TrackTags, derived_id, recording_id_of, track_id_of
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, package_key, track_key
+from storage.keys import FEATURES_MARK, current_key, features_key, package_key, track_key
 from tests.support.faulty_store import FaultyStore
+from tests.unit.model.test_features import SOME
 
 SHA256 = "ab" * 32
 LOUD = LoudnessReport(integrated_lufs=-20.0)
@@ -140,7 +142,7 @@ async def test_what_did_not_change_is_not_read(store: FaultyStore, catalog: Cata
     await _ingest(store, _track(4, title="Renamed"))
     store.calls.clear()
     assert await sync(store, catalog) == SyncReport(seen=5, updated=2)
-    assert dict(store.counts) == {"walk": 1, "read": 6}
+    assert dict(store.counts) == {"walk": 1, "read": 8}  # of each: two pointers, the package, and features
     again, renamed = catalog.get(_id(3)), catalog.get(_id(4))
     assert again and renamed
     assert (again.title, again.package_id) == ("Song", _package(3, recipe="2").package_id)
@@ -263,3 +265,60 @@ async def test_an_outage_stops_the_sync_and_the_next_one_goes_on(
         await sync(failing, catalog)
     assert catalog.get(_id(0))
     assert await sync(store, catalog) == SyncReport(seen=2, updated=1)
+
+
+async def _hear(store: ObjectStore, n: int, **changes: object) -> Features:
+    features = replace(SOME, recording_id=_recording_id(n), **changes)  # type: ignore[arg-type]  # of many types
+    await _put(store, features_key(_recording_id(n)), features)
+    return features
+
+
+async def test_features_come_with_the_live_track(store: FaultyStore, catalog: Catalog) -> None:
+    """And go with it; those of another version, of another recording, or that cannot be read are none."""
+    features = await _hear(store, 1)
+    await _hear(store, 2, format="features 0")
+    await _hear(store, 3)
+    await _put(store, features_key(_recording_id(4)), b"{")
+    for n in (1, 2, 4):
+        await _ingest(store, _track(n))
+        await _publish(store, n)
+    await _ingest(store, _track(3))
+    assert (await sync(store, catalog)).updated == 4
+    assert catalog.features_of([_id(n) for n in range(5)]) == {_id(1): features}
+    assert list(catalog.live_features()) == [(_id(1), features)]
+    await store.delete(track_key(_id(1)))
+    await sync(store, catalog)
+    assert catalog.features_of([_id(1)]) == {}
+
+
+async def test_features_made_later_are_found_by_their_mark(store: FaultyStore, catalog: Catalog) -> None:
+    """Once for each mark, and only for tracks without any; nothing is looked for while there is no new mark."""
+    for n in range(40):
+        await _ingest(store, _track(n))
+        await _publish(store, n)
+    first = await _hear(store, 0)
+    await sync(store, catalog)
+    later = {_id(n): await _hear(store, n, energy=0.25) for n in range(1, 40)}
+    store.calls.clear()
+    await sync(store, catalog)
+    assert store.calls == [("walk", "tracks/")]
+    await _put(store, FEATURES_MARK, b"1")
+    await sync(store, catalog)
+    assert store.counts["read"] == 39
+    assert dict(catalog.live_features()) == {_id(0): first, **later}
+    store.calls.clear()
+    await sync(store, catalog)
+    assert store.calls == [("walk", "tracks/")]
+
+
+async def test_a_look_for_features_that_fails_is_done_again(store: FaultyStore, catalog: Catalog) -> None:
+    """The mark is noted when all were looked at."""
+    await _ingest(store, _track(1))
+    await _publish(store, 1)
+    await sync(store, catalog)
+    features = await _hear(store, 1)
+    await _put(store, FEATURES_MARK, b"1")
+    with pytest.raises(StorageUnavailable):
+        await sync(FaultyStore(store, kind="read", fail_at=1), catalog)
+    await sync(store, catalog)
+    assert catalog.features_of([_id(1)]) == {_id(1): features}

@@ -8,9 +8,12 @@ import m3u8
 import pytest
 from blockbuster import BlockingError
 
+from model.errors import StorageUnavailable
+from origin.blocks import rest_of_block
 from origin.health import HealthState
 from origin.metrics_table import COALESCED_WAITS, DISCONNECTS
 from origin.state import METRICS
+from storage.base import ByteRange
 from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish, put
@@ -62,10 +65,10 @@ async def test_the_first_client_may_leave(origin: Running, track: Published, sto
 
 
 async def test_a_cold_play_of_a_rendition_is_few_reads(start: Start, store: WatchedStore) -> None:
-    """Four minutes, segment by segment: two reads of 8 MB, three of 26 MB of FLAC, not forty-two; and each byte once.
-    With the record of the package that is four at most."""
+    """Four minutes, segment by segment: three reads, not forty-two, of 8 MB or 26 MB of FLAC; and each byte once. With
+    the record of the package that is four."""
     track = await publish(store, "long", segments=42)
-    for rendition_id, reads in (("aac-256", 2), ("flac", 3)):
+    for rendition_id, reads in (("aac-256", 3), ("flac", 3)):
         store.reads.clear()
         store.bytes_read = 0
         async with start() as origin:
@@ -94,12 +97,55 @@ async def test_a_dash_player_shares_what_an_hls_player_read(origin: Running, sto
 
 
 async def test_who_jumps_back_reads_only_what_is_missing(origin: Running, store: WatchedStore) -> None:
-    """A play from the middle, then from the start: the second read ends where the first began."""
+    """A play from the middle, then from the start: each byte is read once, and the reads meet."""
     track = await publish(store, "jumped")
     await _get(origin.client, f"{track.package_base}/aac-256/4.mp4")
     await _play(origin, track, "aac-256", 8)
-    late, early = [wanted for wanted in store.ranges if wanted is not None]
-    assert early.start == 0 and early.end == late.start
+    ranges = sorted((wanted.start, wanted.end) for wanted in store.ranges if wanted is not None)
+    assert [start for start, _ in ranges] == [0, *(end for _, end in ranges[:-1])]
+    assert ranges[-1][1] == len(track.media["aac-256"])
+
+
+async def test_who_jumps_waits_for_one_segment(origin: Running, store: WatchedStore) -> None:
+    """It is read alone, for a store answers sooner when it is asked for less; the next one brings what follows."""
+    track = await publish(store, "alone")
+    for number in (4, 5):
+        await _get(origin.client, f"{track.package_base}/aac-256/{number}.mp4")
+    start, middle = _place(track, 4)
+    assert store.ranges[1:] == [ByteRange(start, middle), ByteRange(middle, len(track.media["aac-256"]))]
+
+
+async def test_a_play_finds_the_next_block_on_its_way(start: Start, store: WatchedStore) -> None:
+    """It is asked for when a listener gets to the last segment before it; not for one who only came to that segment."""
+    track = await publish(store, "ahead")
+    rendition = track.package.rendition("aac-256")
+    assert rendition is not None
+    async with start(read_ahead_bytes=400_000) as origin:
+        for number in (3, 4):
+            await _get(origin.client, f"{track.package_base}/aac-256/{number}.mp4")
+        _, at = _place(track, 4)
+        *_, last = rest_of_block(rendition, at - 1, bytes_max=400_000)
+        number = next(n for n in range(8) if _place(track, n)[1] == last.end)
+        assert 4 <= number < 7
+        await _get(origin.client, f"{track.package_base}/aac-256/{number}.mp4")
+        await until(lambda: store.ranges[-1] is not None and store.ranges[-1].start == last.end)
+
+
+async def test_reading_ahead_fails_unheard(start: Start, store: WatchedStore) -> None:
+    """The listener who has not got there yet gets what is held; the next one hears of it."""
+    track = await publish(store, "unheard")
+    async with start(read_ahead_bytes=1) as origin:
+        for number in (3, 4):
+            await _get(origin.client, f"{track.package_base}/aac-256/{number}.mp4")
+        store.error = StorageUnavailable("down")
+        before = store.reads.total()
+        expected = (200, track.segment_of("aac-256", 4))
+        assert await _get(origin.client, f"{track.package_base}/aac-256/4.mp4") == expected
+        await until(lambda: store.reads.total() == before + 1)
+        assert (await _get(origin.client, f"{track.package_base}/aac-256/5.mp4"))[0] == 503
+        store.error = None
+        expected = (200, track.segment_of("aac-256", 5))
+        assert await _get(origin.client, f"{track.package_base}/aac-256/5.mp4") == expected
 
 
 async def test_a_second_play_asks_for_nothing(origin: Running, track: Published, store: WatchedStore) -> None:
@@ -169,6 +215,14 @@ async def test_a_publish_is_seen_in_time(start: Start, store: WatchedStore) -> N
         await asyncio.sleep(1.0)
         status, second = await _get(origin.client, url)
         assert status == 200 and second != first
+
+
+def _place(track: Published, number: int) -> tuple[int, int]:
+    """Where a segment of `aac-256` begins and ends in its track file."""
+    rendition = track.package.rendition("aac-256")
+    assert rendition is not None
+    segment = rendition.segments[number]
+    return segment.offset_bytes, segment.offset_bytes + segment.size_bytes
 
 
 async def _first_media(origin: Running, track: Published) -> list[tuple[str, bytes]]:

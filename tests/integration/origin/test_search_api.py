@@ -15,6 +15,7 @@ from catalog.store import Catalog
 from discovery.search_web import WAITING_MAX
 from discovery.web import DiscoverySettings, add_routes
 from model.records import to_json
+from storage.changes import signal
 from storage.filesystem import FilesystemStore
 from storage.keys import current_key, track_key
 from tests.integration.origin.conftest import Running, Start
@@ -96,15 +97,18 @@ async def test_groups_and_filters_narrow_down(finding: Finding, store: WatchedSt
 
 
 async def test_a_publish_is_found_within_a_second(finding: Finding, store: WatchedStore) -> None:
-    """With the settings as they are, from the moment the pointer is written; a new name and a removal, too. The least
-    of the three counts: on a busy machine anything may take a second."""
+    """With the settings as they are, from the moment that it is told; a new name and a removal, too. The least of the
+    three counts: on a busy machine anything may take a second."""
     async with finding() as origin:
         track = await publish(store, "late")
+        await signal(store, track.track_id)
         took_s = [await _seconds_until(origin, "late", found=True)]
         renamed = replace(track.track, tags=replace(track.track.tags, title="Renamed"))
         await put(store, track_key(track.track_id), to_json(renamed))
+        await signal(store, track.track_id)
         took_s.append(await _seconds_until(origin, "renamed", found=True))
         await store.delete(current_key(track.track_id))
+        await signal(store, track.track_id)
         took_s.append(await _seconds_until(origin, "renamed", found=False))
         assert min(took_s) < 1.0
 

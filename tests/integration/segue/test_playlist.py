@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from catalog.favourites import Favourites
 from catalog.ledger import Ledger, SourceRow, place_of
 from catalog.listener_database import ListenerDatabase
+from catalog.plays import PlayRow, Plays
 from catalog.store import Catalog
 from discovery.playlists.formats import read_playlist
 from segue.commands.playlist import ACTIONS
@@ -106,6 +108,27 @@ def test_rules_choose_from_the_catalog(run: Run, tmp_path: Path) -> None:
     assert said == {"name": "Short ones", "all": [{"lt": {"duration": 310}}], "sort": "-duration"}
     listed = read_playlist((tmp_path / "out" / "Short ones.xspf").read_bytes())
     assert [entry.title for entry in listed.entries] == ["Jóga", "Hunter"]
+
+
+def test_rules_ask_what_a_listener_loves_and_hears(run: Run, tmp_path: Path) -> None:
+    """From the tables of plays and favourites; another listener has a playlist of its own by the same rules."""
+    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database:
+        Favourites(database).add(ANN, HUNTER, at_ms=1_000)
+        plays = Plays(database)
+        plays.consent(ANN, at_ms=0)
+        plays.add([_listen(ANN, JOGA)])
+    rules = tmp_path / "mine.nsp"
+    rules.write_text('{"any": [{"is": {"loved": true}}, {"gt": {"playcount": 0}}], "sort": "-dateloved"}')
+    for listener, wanted in ((ANN, ["Hunter", "Jóga"]), (BOB, [])):
+        made = run("create", "n", "--rules", str(rules), listener=listener)[1][0]
+        assert _entries(run, made["playlist_id"], listener) == wanted
+
+
+def _listen(listener_id: str, track_id: str) -> PlayRow:
+    return PlayRow(
+        listener_id=listener_id, event_id="e", play_id="p", track_id=track_id, kind="complete", at_ms=1_000,
+        position_ms=1_000, played_ms=1_000, source="", reason="", listened=True, skipped=False,
+    )  # fmt: skip
 
 
 def test_a_folder_of_files_comes_in(run: Run, tmp_path: Path, catalog: Path) -> None:

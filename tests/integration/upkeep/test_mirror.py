@@ -14,7 +14,7 @@ from scripts.s3_server import S3Server
 from storage.base import ObjectStore
 from storage.changes import changes_since, signal
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, package_key, track_file_key
+from storage.keys import FEATURES_MARK, current_key, features_key, package_key, track_file_key
 from storage.s3 import S3Store
 from tests.integration.origin.published import Published, publish, put
 from tests.integration.upkeep.conftest import contents
@@ -168,5 +168,19 @@ async def test_an_empty_source_empties_nothing(tmp_path: Path) -> None:
     await publish(target, "one", segments=1)
     with pytest.raises(UsageError):
         await run(source, target, delete=True)
+    await source.close()
+    await target.close()
+
+
+async def test_features_made_later_are_noticed_in_the_copy(tmp_path: Path) -> None:
+    """The mark that has catalogs look for them comes along, after them; once."""
+    source, target = FilesystemStore(tmp_path / "source"), FilesystemStore(tmp_path / "target")
+    made = await publish(source, segments=1)
+    await run(source, target)
+    await put(source, features_key(made.package.recording_id), b"{}")
+    await put(source, FEATURES_MARK, b"1")
+    assert (await run(source, target))[0].copied == 2
+    assert (await target.read(FEATURES_MARK)).data == b"1"
+    assert (await run(source, target))[0].copied == 0
     await source.close()
     await target.close()

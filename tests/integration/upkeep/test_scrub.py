@@ -12,9 +12,10 @@ from model.records import to_json
 from scripts.s3_server import S3Server
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
-from storage.keys import art_key, current_key, mezzanine_key, mezzanine_record_key, package_key, track_key
+from storage.keys import art_key, current_key, features_key, mezzanine_key, mezzanine_record_key, package_key, track_key
 from storage.s3 import S3Store
 from tests.integration.origin.published import Published, publish, put
+from tests.unit.model.test_features import SOME
 from upkeep.scrub import Damage, scrub
 
 
@@ -42,12 +43,15 @@ def _keys(each: Published) -> dict[str, str]:
         "art": art_key(each.track.art_id, 640),
         "report": track_key(each.track_id),
         "pointer": current_key(each.track_id),
+        "features": features_key(recording_id),
     }
 
 
 async def sound(store: ObjectStore, name: str = "one") -> Published:
     """A track whose mezzanine record names the hash that its file has."""
     made = await publish(store, name, segments=1)
+    features = replace(SOME, recording_id=made.package.recording_id)
+    await put(store, features_key(features.recording_id), to_json(features))
     flac = made.package.rendition("flac")
     assert flac is not None
     mezzanine = replace(made.track.mezzanine, sha256=flac.sha256)
@@ -62,7 +66,9 @@ async def test_a_sound_store_has_no_damage(store: ObjectStore) -> None:
     assert await damages(store) == []
 
 
-@pytest.mark.parametrize("what", ["track file", "playlist", "package", "mezzanine", "art", "report", "pointer"])
+@pytest.mark.parametrize(
+    "what", ["track file", "playlist", "package", "mezzanine", "art", "report", "pointer", "features"]
+)
 async def test_one_bit_is_found_wherever_it_is(tmp_path: Path, what: str) -> None:
     """By its key, with what to do; and nothing else is told."""
     store = FilesystemStore(tmp_path)
@@ -71,6 +77,15 @@ async def test_one_bit_is_found_wherever_it_is(tmp_path: Path, what: str) -> Non
     found = await damages(store)
     assert [each.key for each in found] == [key]
     assert found[0].how_to_fix
+    await store.close()
+
+
+async def test_features_that_are_none_are_found(tmp_path: Path) -> None:
+    """Whole, but no record of features."""
+    store = FilesystemStore(tmp_path)
+    key = _keys(await sound(store))["features"]
+    await put(store, key, b"{}")
+    assert [(each.key, "segue features" in each.how_to_fix) for each in await damages(store)] == [(key, True)]
     await store.close()
 
 

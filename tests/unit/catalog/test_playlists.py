@@ -154,7 +154,8 @@ def test_a_move_in_the_longest_playlist_writes_few_rows(kept: Playlists, databas
 def test_entries_are_replaced_and_keep_no_old_id(kept: Playlists) -> None:
     """An id that somebody still has in mind is not another entry's."""
     made = kept.create(ANN, name="n", entries=_tracks("a", "b"))
-    assert kept.replace(made.playlist_id, ANN, _tracks("c")) == 2
+    assert kept.change(made.playlist_id, ANN, PlaylistChange(name="m"), entries=_tracks("c")) == 2
+    assert kept.get(made.playlist_id, ANN).name == "m"
     assert [(entry.entry_id, entry.track_id) for entry in kept.entries(made.playlist_id)] == [(3, "c")]
 
 
@@ -165,7 +166,7 @@ def test_an_old_version_changes_nothing(kept: Playlists) -> None:
     assert kept.change(known, by, PlaylistChange(name="m"), version=1) == 2
     for change in (
         lambda: kept.change(known, by, PlaylistChange(name="o"), version=1),
-        lambda: kept.replace(known, by, [], version=1),
+        lambda: kept.change(known, by, PlaylistChange(), entries=[], version=1),
         lambda: kept.add(known, by, _tracks("c"), version=1),
         lambda: kept.remove(known, by, [1], version=1),
         lambda: kept.move(known, by, 1, before=None, version=1),
@@ -217,6 +218,7 @@ def test_what_cannot_be_done_changes_nothing(kept: Playlists) -> None:
         lambda: kept.change(known, ANN, PlaylistChange(rules="{}")),
         lambda: kept.change(ruled.playlist_id, ANN, PlaylistChange(rules="")),
         lambda: kept.add(ruled.playlist_id, ANN, _tracks("c")),
+        lambda: kept.change(ruled.playlist_id, ANN, PlaylistChange(), entries=[]),
         lambda: kept.invite(known, ANN, "nobody"),
         lambda: kept.create("nobody", name="n"),
     ):

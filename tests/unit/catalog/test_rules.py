@@ -1,7 +1,6 @@
 """Rules choose what they say, whatever is in their values: SQL held against the same rules in plain Python."""
 
 import random
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -26,6 +25,7 @@ from catalog.rules import (
 )
 from catalog.schema import TrackRow
 from catalog.store import Catalog
+from model.errors import CatalogError
 from tests.unit.catalog.test_schema import ROW
 
 NOW_MS = 20_000 * DAY_MS + 12_345
@@ -190,7 +190,7 @@ def test_no_text_of_a_rule_is_in_the_query(where: Group) -> None:
     asked: list[tuple[str, int]] = []
 
     class Asked:
-        def select(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
+        def select_beside(self, _: Any, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
             asked.append((query, len(values)))
             return []
 
@@ -246,12 +246,36 @@ def test_how_many(catalog: Catalog, limit: int, percent: int, offset: int, most:
     assert tracks_by_rules(catalog.database, rules, KNOWN, most=most) == every[offset : offset + count]
 
 
+def test_many_plays_are_looked_up_and_not_gone_through(catalog: Catalog) -> None:
+    """Tracks times plays would be hours for a large catalog."""
+    plans: list[str] = []
+
+    class Planned:
+        def select_beside(self, tables: Any, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
+            found = catalog.database.select_beside(tables, f"EXPLAIN QUERY PLAN {query}", values)
+            plans.extend(row[3] for row in found)
+            return []
+
+    where = Group(True, (Condition(Operator.GT, "playcount", 1), Condition(Operator.IS, "loved", True)))
+    tracks_by_rules(Planned(), Rules(where=where), KNOWN, most=MOST)
+    assert sum("SEARCH" in step and ("heard" in step or "loved" in step) for step in plans) == 2, plans
+
+
+def test_what_is_handed_over_is_gone_afterwards(catalog: Catalog) -> None:
+    """After an answer, and after an error."""
+    table = {"beside": ("a TEXT PRIMARY KEY, b", [("x", 1), ("y", 2)])}
+    for _ in range(2):
+        assert catalog.database.select_beside(table, "SELECT b FROM beside WHERE a = ?", ("y",)) == [(2,)]
+        with pytest.raises(CatalogError):
+            catalog.database.select_beside(table, "SELECT nothing FROM beside")
+        with pytest.raises(CatalogError):
+            catalog.database.select_beside({"beside": ("a TEXT PRIMARY KEY", [(object(),)])}, "SELECT 1")
+        with pytest.raises(CatalogError):
+            catalog.database.select("SELECT * FROM beside")
+    assert catalog.count(live_only=False) == len(ROWS)
+
+
 def test_nothing_matches_is_no_error(catalog: Catalog) -> None:
     """A part of nothing is nothing."""
     where = Group(True, (Condition(Operator.IS, "title", "nobody"),))
     assert tracks_by_rules(catalog.database, Rules(where=where, limit_percent=50), KNOWN, most=MOST) == []
-
-
-def test_sqlite_here_has_what_the_queries_need() -> None:
-    """MATERIALIZED came with 3.35."""
-    assert sqlite3.sqlite_version_info >= (3, 35)

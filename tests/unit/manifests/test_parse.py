@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 
 from manifests.parse import BYTES_MAX, LINES_MAX, parse, parse_media, parse_multivariant
 from manifests.playlist import (
+    DATE_MS_MAX,
     DECIMAL_INTEGER_MAX,
     FORBIDDEN,
     AudioGroup,
+    DateRange,
     InitMap,
     Key,
     KeyMethod,
@@ -51,8 +53,20 @@ codec_entries = quoted.map(lambda text: text.replace(",", "").strip()).filter(bo
 numbers = st.integers(1, DECIMAL_INTEGER_MAX)
 byte_ranges = st.builds(PlaylistByteRange, length_bytes=numbers, offset_bytes=st.integers(0, DECIMAL_INTEGER_MAX))
 keys = st.builds(Key, method=st.sampled_from(KeyMethod), uri=uris, iv=st.none() | st.binary(min_size=16, max_size=16))
+date_ranges = st.builds(
+    DateRange,
+    range_id=quoted.filter(bool),
+    start_ms=st.integers(0, DATE_MS_MAX),
+    duration_us=st.none() | st.integers(0, 10**15),
+    class_name=quoted,
+    texts=st.dictionaries(st.from_regex(r"X-[A-Z0-9-]{1,8}", fullmatch=True), quoted, max_size=3).map(
+        lambda found: tuple(found.items())
+    ),
+)
 media_playlists = st.builds(
     MediaPlaylist,
+    date_ms=st.integers(0, DATE_MS_MAX),
+    date_ranges=st.lists(date_ranges, max_size=3).map(tuple),
     version=numbers,
     target_duration_s=numbers,
     segments=st.lists(
@@ -146,6 +160,8 @@ tags = st.sampled_from(
         "EXT-X-MEDIA-SEQUENCE:1",
         "EXT-X-INDEPENDENT-SEGMENTS",
         "EXT-X-PROGRAM-DATE-TIME:2026",
+        "EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z",
+        'EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00.000Z",DURATION=1.5,X-A="b",X-B=7',
         'EXT-X-MAP:BYTERANGE="5",URI="b"',
         "EXTM3U",
     ]
@@ -273,6 +289,12 @@ GROUP = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="b"'
         (multivariant("#EXT-X-STREAM-INF:BANDWIDTH=1,SCORE=-1", "a.m3u8"), 2, "SCORE is no decimal number"),
         (multivariant('#EXT-X-STREAM-INF:BANDWIDTH=1,SCORE="1"', "a.m3u8"), 2, "SCORE is quoted"),
         (media(GROUP, ONE), 3, "out of place"),
+        (media("#EXT-X-PROGRAM-DATE-TIME:yesterday", ONE), 3, "is no date"),
+        (media("#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00", ONE), 3, "is no date"),
+        (media(ONE, "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z", ONE), 5, "after the first segment"),
+        (media('#EXT-X-DATERANGE:ID="a"', ONE), 3, "without START-DATE"),
+        (media('#EXT-X-DATERANGE:ID="a",START-DATE="1"', ONE), 3, "is no date"),
+        (media('#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00Z"', ONE), 5, "need EXT-X-PROGRAM-DATE-TIME"),
         (multivariant(STREAM, '#EXT-X-DEFINE:NAME="a",VALUE="b"'), 4, "unsupported tag EXT-X-DEFINE"),
     ],
 )

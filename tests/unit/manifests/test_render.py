@@ -7,6 +7,7 @@ from hypothesis import given
 from manifests.build import media_playlist, multivariant, segment_playlist
 from manifests.playlist import (
     AudioGroup,
+    DateRange,
     InitMap,
     Key,
     KeyMethod,
@@ -46,7 +47,15 @@ def test_a_media_playlist_with_everything() -> None:
         playlist_type=PlaylistType.VOD,
         independent_segments=True,
         ended=True,
-    )
+        date_ms=1_767_225_600_007,
+        date_ranges=(
+            DateRange(
+                range_id="0", start_ms=1_767_225_600_000, duration_us=2_090_667, class_name="org.segue.track",
+                texts=(("X-TITLE", "Song"), ("X-ART", "../a.jpg")),
+            ),
+            DateRange(range_id="1", start_ms=0),
+        ),
+    )  # fmt: skip
     assert render(playlist).decode() == (
         "#EXTM3U\n"
         "#EXT-X-VERSION:6\n"
@@ -55,6 +64,10 @@ def test_a_media_playlist_with_everything() -> None:
         "#EXT-X-MEDIA-SEQUENCE:3\n"
         "#EXT-X-PLAYLIST-TYPE:VOD\n"
         '#EXT-X-MAP:URI="a.mp4",BYTERANGE="700@0"\n'
+        '#EXT-X-DATERANGE:ID="0",CLASS="org.segue.track",START-DATE="2026-01-01T00:00:00.000Z",DURATION=2.090667,'
+        'X-TITLE="Song",X-ART="../a.jpg"\n'
+        '#EXT-X-DATERANGE:ID="1",START-DATE="1970-01-01T00:00:00.000Z"\n'
+        "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.007Z\n"
         "#EXTINF:0.960000,\n"
         "#EXT-X-BYTERANGE:10@800\n"
         "a.mp4\n"

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from model.loudness import LoudnessReport
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
-from origin.blocks import FIRST_BLOCK_BYTES, part_range, piece_at, rest_of_block
+from origin.blocks import (
+    FIRST_BLOCK_BYTES,
+    FIRST_READ_BYTES,
+    first_pieces,
+    part_range,
+    piece_after,
+    piece_at,
+    piece_before,
+    rest_of_block,
+)
 from storage.base import ByteRange
 
 INIT_BYTES = 700
@@ -61,6 +70,21 @@ def test_pieces_tile_the_file(sizes: list[int], index: int, data: st.DataObject)
         assert part is not None and piece_at(rendition, part.start) == part
 
 
+@given(sizes=st.lists(st.integers(1, 90_000), min_size=1, max_size=30), data=st.data())
+def test_the_first_read_is_short(sizes: list[int], data: st.DataObject) -> None:
+    """The piece that was asked for, and those after it that begin soon; each the neighbour of the one before."""
+    rendition = _rendition(sizes)
+    at = data.draw(st.integers(0, rendition.size_bytes - 1))
+    pieces = first_pieces(rendition, at)
+    assert pieces[0] == piece_at(rendition, at)
+    assert [piece_after(rendition, piece) for piece in pieces[:-1]] == pieces[1:]
+    assert [piece_before(rendition, piece) for piece in pieces[1:]] == pieces[:-1]
+    assert pieces[-1].start < pieces[0].start + FIRST_READ_BYTES
+    following = piece_after(rendition, pieces[-1])
+    assert (pieces[-1].end == rendition.size_bytes) if following is None else following.start == pieces[-1].end
+    assert following is None or following.start >= pieces[0].start + FIRST_READ_BYTES
+
+
 @given(
     sizes=st.lists(st.integers(1, 400_000), min_size=1, max_size=60),
     bytes_max=st.integers(1, 8 * MIB),
@@ -79,18 +103,18 @@ def test_blocks_tile_the_pieces(sizes: list[int], bytes_max: int, data: st.DataO
 
 
 @pytest.mark.parametrize(
-    ("segments", "segment_bytes", "blocks"),
+    ("segments", "segment_bytes", "blocks", "first_bytes"),
     [
-        (8, 96_000, 1),  # half a minute
-        (42, 194_000, 2),  # four minutes at 256 kbit/s: 8 MB
-        (240, 96_000, 3),  # 24 minutes at 128 kbit/s: 23 MB
-        (42, 607_000, 3),  # four minutes of FLAC: 25 MB
-        (180, 194_000, 4),  # 18 minutes at 256 kbit/s, 35 MB, pass what two blocks hold
-        (1776, 243_000, 27),  # three hours at 320 kbit/s: 432 MB
+        (8, 96_000, 1, FIRST_BLOCK_BYTES),  # half a minute
+        (42, 194_000, 2, 3 * MIB),  # four minutes at 256 kbit/s: 8 MB
+        (240, 96_000, 2, 8 * MIB),  # 24 minutes at 128 kbit/s: 23 MB
+        (42, 607_000, 2, 9 * MIB),  # four minutes of FLAC: 25 MB
+        (180, 194_000, 4, FIRST_BLOCK_BYTES),  # 18 minutes at 256 kbit/s, 35 MB, pass what two blocks hold
+        (1776, 243_000, 27, FIRST_BLOCK_BYTES),  # three hours at 320 kbit/s: 432 MB
     ],
 )
-def test_a_rendition_is_few_blocks(segments: int, segment_bytes: int, blocks: int) -> None:
-    """As docs/decisions/0021-tiers.md says; the first is small."""
+def test_a_rendition_is_few_blocks(segments: int, segment_bytes: int, blocks: int, first_bytes: int) -> None:
+    """As docs/decisions/0035-a-short-first-read.md says: two, the first a third; or a short one, and more."""
     found = _blocks(_rendition([segment_bytes] * segments), 16 * MIB)
     assert len(found) == blocks
-    assert found[0][-1].start < FIRST_BLOCK_BYTES
+    assert found[0][-1].start < first_bytes

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from origin.cache_policy import ResourceClass, caching, caching_of_error, resource_class, surrogate_keys
 
 TRACK = "/tracks/abcdefghijklmnop2345"
+ALBUM = "/albums/abcdefghijklmnop2345"
 RECORDING = "/recordings/abcdefghijklmnop2345"
 PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
 
@@ -29,6 +30,19 @@ PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
         (f"{PACKAGE}/aac-64/init.mp4", ResourceClass.MEDIA),
         (f"{PACKAGE}/aac-64/12.mp4", ResourceClass.MEDIA),
         (f"{PACKAGE}/aac-64/12.exe", ResourceClass.OTHER),
+        (f"{ALBUM}/index.m3u8", ResourceClass.MULTIVARIANT),
+        (f"{ALBUM}/opus.m3u8", ResourceClass.MULTIVARIANT),
+        (f"{ALBUM}/qrstuvwxyz234567/aac-64.m3u8", ResourceClass.PLAYLIST),
+        (f"{ALBUM}/qrstuvwxyz234567/x/aac-64.m3u8", ResourceClass.OTHER),
+        (f"{ALBUM}/index.mp4", ResourceClass.OTHER),
+        ("/playlists/abcdefghijklmnop2345/index.m3u8", ResourceClass.MULTIVARIANT),
+        ("/playlists/abcdefghijklmnop2345/qrstuvwxyz234567/aac-64.m3u8", ResourceClass.PLAYLIST),
+        ("/stations/library/index.m3u8", ResourceClass.MULTIVARIANT),
+        ("/stations/library/aac-64.m3u8", ResourceClass.LIVE),
+        ("/stations/library/x/aac-64.m3u8", ResourceClass.OTHER),
+        ("/joined/init/aac-1024.mp4", ResourceClass.MEDIA),
+        ("/joined/0/abcdefghijklmnop2345/qrstuvwxyz234567/aac-64/0-45.mp4", ResourceClass.MEDIA),
+        ("/joined/0/x.m3u8", ResourceClass.OTHER),
         ("/api/v1/tracks", ResourceClass.API),
         ("/healthz", ResourceClass.OPERATIONS),
         ("/metrics", ResourceClass.OPERATIONS),

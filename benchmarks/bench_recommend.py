@@ -1,0 +1,247 @@
+"""Recommendations on real listening data: what ours are worth beside the models that they are made of.
+
+Two protocols. `next`: of each listener the last item is hidden and has to be found among all that it has not had, as in
+the papers (only data in the order of time). `fifth`: a random fifth of each listener's items is hidden; three times.
+Settings of every other model are chosen on a part of the training data that was hidden in the same way, never on what
+is tested; ours has what the product has. Figures are means with the standard deviation over seeds.
+
+CPU is that of one request, with all that a list takes. Data: see benchmarks/listening_data.py.
+
+    nice python -m benchmarks.bench_recommend FOLDER [--markdown] > result.json
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.listening_data import counts, sequences
+from discovery.recommend.judge import Recommend, Split, hold_out, judge, leave_last, unheard_best
+from discovery.recommend.model import Model
+from discovery.recommend.plays import Plays, Row, rows_joined
+from discovery.recommend.scorers import Popular, Scorer
+from discovery.recommend.train import TrainSettings, train
+from discovery.recommend.train_factors import als, ials
+from discovery.recommend.train_neighbours import cosine, ease, rp3beta
+
+SEEDS = (0, 1, 2)
+FIFTH, VALIDATION = 0.2, 0.15
+NEW_LISTENERS, NEW_ROW_LEAST = 200, 15
+GIVEN = (0, 1, 2, 3, 5, 10)  # items that a new listener has played
+P99_MS_MAX = 10.0
+FIGURES = ("ndcg10", "ndcg10_error", "hit10", "recall20", "coverage10", "novelty", "popularity")
+
+Maker = Callable[..., Scorer]
+Grid = Mapping[str, Sequence[float]]
+
+
+def popular(plays: Plays, *, seed: int = 0) -> Scorer:
+    """Popularity."""
+    del seed
+    return Popular(plays.popularity)
+
+
+def _seedless(make: Callable[..., Scorer]) -> Maker:
+    def made(plays: Plays, *, seed: int = 0, **settings: float) -> Scorer:
+        del seed
+        return make(plays, kept=len(plays.tracks), **settings)
+
+    return made
+
+
+def _models(*, in_time: bool) -> dict[str, tuple[Maker, Grid]]:
+    """Each model with the settings that it may choose from. Where the order of time is known, older plays may count
+    for less."""
+    half_lives: Grid = {"half_life": (0, 20)} if in_time else {}
+    return {
+        "popularity": (popular, {}),
+        "item cosine": (_seedless(cosine), half_lives),
+        "RP3beta": (_seedless(rp3beta), {"alpha": (0.6, 1.0), "beta": (0.4, 0.6), **half_lives}),
+        "EASE": (_seedless(ease), {"ridge": (50, 200, 800), **half_lives}),
+        "ALS (implicit)": (als, {"regularisation": (10, 30, 50, 100)}),
+        "iALS": (ials, {"ridge": (0.01, 0.03), "unseen": (0.05, 0.1)}),
+    }
+
+
+def _ours(plays: Plays, *, seed: int = 0) -> Model:
+    return train(plays, TrainSettings(seed=seed), {})
+
+
+def _listing(model: Model) -> Recommend:
+    return lambda row, limit: model.recommended(row, limit)
+
+
+def chosen(make: Maker, grid: Grid, validation: Split) -> dict[str, float]:
+    """The settings with the best nDCG@10 on what was hidden for that."""
+    tried = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    if len(tried) == 1:
+        return tried[0]
+    worth = [judge(unheard_best(make(validation.plays, **each)), validation).ndcg10 for each in tried]
+    return tried[int(np.argmax(worth))]
+
+
+def compared(tests: Sequence[Split], validation: Split, *, in_time: bool) -> Iterator[dict[str, object]]:
+    """A row of figures for each model, over the splits; ours at the end."""
+    for name, (make, grid) in _models(in_time=in_time).items():
+        settings = chosen(make, grid, validation)
+        makers = [_partial(make, settings, seed) for seed in SEEDS]
+        yield {"model": name, "settings": settings} | _figures(makers, tests, unheard_best)
+    makers = [_partial(_ours, {}, seed) for seed in SEEDS]
+    yield {"model": "ours", "settings": {}} | _figures(makers, tests, _listing)
+
+
+def _partial(make: Maker, settings: Mapping[str, float], seed: int) -> Callable[[Plays], Scorer]:
+    return lambda plays: make(plays, seed=seed, **settings)
+
+
+def _figures(
+    makers: Sequence[Callable[[Plays], Scorer]], tests: Sequence[Split], listing: Callable[..., Recommend]
+) -> dict[str, object]:
+    found, trained_s = [], []
+    spent_ms: list[float] = []
+    for make, test in zip(makers, tests, strict=True):
+        started = time.process_time()
+        model = make(test.plays)
+        trained_s.append(time.process_time() - started)
+        found.append(asdict(judge(_timed(listing(model), spent_ms), test)))
+    figures: dict[str, object] = {
+        name: [round(statistics.mean(each[name] for each in found), 4), _deviation([each[name] for each in found])]
+        for name in FIGURES
+    }
+    spent_ms.sort()
+    return figures | {
+        "train_cpu_s": round(statistics.mean(trained_s), 2),
+        "p50_ms": round(spent_ms[len(spent_ms) // 2], 2),
+        "p99_ms": round(spent_ms[int(len(spent_ms) * 0.99)], 2),
+        "model_mb": round(_bytes(model) / 1e6, 1),
+    }
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return round(statistics.stdev(values), 4) if len(values) > 1 else 0.0
+
+
+def _timed(recommend: Recommend, spent_ms: list[float]) -> Recommend:
+    def timed(row: Row, limit: int) -> Sequence[int]:
+        started = time.thread_time_ns()
+        items = recommend(row, limit)
+        spent_ms.append((time.thread_time_ns() - started) / 1e6)
+        return items
+
+    return timed
+
+
+def _bytes(part: object) -> int:
+    """Of the arrays in it."""
+    if isinstance(part, np.ndarray):
+        return part.nbytes
+    if isinstance(part, tuple):
+        return sum(map(_bytes, part))
+    names = getattr(part, "__dataclass_fields__", ())
+    return sum(_bytes(getattr(part, name)) for name in names)
+
+
+def newcomers(plays: Plays, seed: int) -> Iterator[dict[str, object]]:
+    """nDCG@10 for listeners whom no model was trained with, after their first plays."""
+    luck = np.random.default_rng(seed)
+    rows = list(plays.rows())
+    picked = luck.permutation(len(rows))[:NEW_LISTENERS].tolist()
+    known = rows_joined([row for place, row in enumerate(rows) if place not in set(picked)], plays.tracks)
+    model = _ours(known)
+    makers = {"popularity": unheard_best(Popular(known.popularity)), "EASE": unheard_best(ease(known)),
+              "iALS": unheard_best(ials(known)), "ours": _listing(model)}  # fmt: skip
+    mixed = [luck.permutation(rows[place].items) for place in picked if len(rows[place].items) >= NEW_ROW_LEAST]
+    for given in GIVEN:
+        first = [Row(items[:given], np.ones(given, dtype=np.float32)) for items in mixed]
+        # A list is measured by how the trained listeners play: the newcomers are no part of the counts.
+        split = Split(rows_joined(first, plays.tracks), tuple(items[given:] for items in mixed))
+        usable = {name: make for name, make in makers.items() if given or name in ("popularity", "ours")}
+        yield {"given": given} | {name: round(judge(make, split).ndcg10, 4) for name, make in usable.items()}
+
+
+def at_least_the_best(rows: Sequence[Mapping[str, object]]) -> bool:
+    """Whether ours is at least the best of the others, within one standard error of a mean over listeners."""
+    *others, ours = rows
+    return all(_mean(ours, "ndcg10") >= _mean(each, "ndcg10") - _mean(each, "ndcg10_error") for each in others)
+
+
+def _mean(row: Mapping[str, object], name: str) -> float:
+    pair = row[name]
+    assert isinstance(pair, list)
+    return float(pair[0])
+
+
+def measured(plays: Plays, *, in_time: bool) -> dict[str, object]:
+    """All tables of one set of data."""
+    tests = [hold_out(plays, FIFTH, seed) for seed in SEEDS]
+    tables = {"fifth": list(compared(tests, hold_out(tests[0].plays, VALIDATION, 0), in_time=False))}
+    if in_time:
+        test = leave_last(plays)
+        tables["next"] = list(compared([test] * len(SEEDS), leave_last(test.plays), in_time=True))
+    ours = [rows[-1] for rows in tables.values()]
+    return {
+        "listeners": plays.listeners,
+        "items": len(plays.tracks),
+        "plays": len(plays.items),
+        **tables,
+        "newcomers": list(newcomers(plays, 0)),
+        "held": {
+            **{f"{name}_at_least_the_best": at_least_the_best(rows) for name, rows in tables.items()},
+            "p99_ms": all(float(str(each["p99_ms"])) <= P99_MS_MAX for each in ours),
+        },
+    }
+
+
+def markdown(rows: Sequence[Mapping[str, object]]) -> str:
+    """A table of figures as the documents have it."""
+    names = (*FIGURES, "train_cpu_s", "p99_ms", "model_mb")
+    lines = [f"| model | {' | '.join(names)} | settings |", "| --- " * (len(names) + 2) + "|"]
+    for row in rows:
+        cells = [f"{each[0]} ± {each[1]}" if isinstance(each := row[name], list) else str(each) for name in names]
+        settings = row["settings"]
+        assert isinstance(settings, dict)
+        said = ", ".join(f"{key} {value}" for key, value in settings.items())
+        lines.append(f"| {row['model']} | {' | '.join(cells)} | {said} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the result as JSON, and with --markdown tables on stderr."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("folder", type=Path, nargs="?", help="where the data are")
+    options.add_argument("--markdown", action="store_true", help="tables, on stderr")
+    asked = options.parse_args()
+    found = {} if asked.folder is None else {"sequences": sequences(asked.folder), "counts": counts(asked.folder)}
+    load_before = os.getloadavg()[0]
+    result: dict[str, object] = {"benchmark": "recommend"}
+    for name, plays in found.items():
+        if plays is not None:
+            figures = measured(plays, in_time=name == "sequences")
+            result[name] = figures
+            for table in ("next", "fifth"):
+                if asked.markdown and isinstance(rows := figures.get(table), list):
+                    print(f"{name}, {table}\n{markdown(rows)}\n", file=sys.stderr)
+    if len(result) == 1:
+        result["missing"] = "FOLDER with listening data; --help says which"
+    result["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+    result["machine"] = {
+        "cpus": os.cpu_count(),
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "load": [round(load_before, 1), round(os.getloadavg()[0], 1)],
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

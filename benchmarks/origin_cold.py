@@ -1,0 +1,89 @@
+"""The cold part of benchmarks.bench_origin: time to first byte of what no cache of the origin has, beside the store's.
+
+Each sample of ours has one of the store's beside it: a signed GET of the same place in the track file of another
+package, so that what the store itself keeps helps neither. They take turns in being first, and before each all reads of
+the store have ended.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from statistics import median, quantiles
+from urllib.parse import urlsplit
+
+from benchmarks.origin_load import first_byte_s, settle
+from model.segment import SegmentedRendition
+from scripts.s3_server import BUCKET, S3Server
+
+LATER = (60, 120, 180)  # segments that a listener jumps to
+
+
+class Cold:
+    """Times first bytes of packages that lie on an S3 server, by way of the origin at `port` and straight.
+
+    `base_of` gives the path of a package's rendition.
+    """
+
+    def __init__(
+        self, port: int, seaweed: S3Server, rendition: SegmentedRendition, base_of: Callable[[str], str]
+    ) -> None:
+        self._port = port
+        self._seaweed = seaweed
+        self._rendition = rendition
+        self._base_of = base_of
+        self._ours: dict[str, list[float]] = {}
+        self._straight: dict[str, list[float]] = {}
+
+    def listen(self, package_id: str, beside: str, *, first: bool) -> None:
+        """As a listener does: playlist first; then the first segment, and jumps with the segment after each. The store
+        is asked for the same of the package `beside`; `first` says who begins."""
+        self._origin_s(f"{self._base_of(package_id)}.m3u8")
+        for number in (0, *LATER):
+            word = "later" if number else "start"
+            steps = [(self._ours, self._segment_s, package_id), (self._straight, self._straight_s, beside)]
+            for times, way, wanted in steps if first else reversed(steps):
+                settle(self._port)
+                times.setdefault(word, []).append(way(wanted, number))
+                if number:
+                    times.setdefault("next", []).append(way(wanted, number + 1))
+
+    def listen_unprepared(self, package_id: str, beside: str) -> None:
+        """The first segment when not even the record of its package was read, beside both read from the store."""
+        settle(self._port)
+        record_s = self._get_s(f"{self._base_of(beside).rpartition('/')[0]}/package.json")
+        self._straight.setdefault("unprepared", []).append(record_s + self._straight_s(beside, 0))
+        self._ours.setdefault("unprepared", []).append(self._segment_s(package_id, 0))
+
+    def figures(self) -> dict[str, float]:
+        """By kind of sample: medians in milliseconds and their ratio; and the lower quartiles and theirs, which a busy
+        machine disturbs less."""
+        figures: dict[str, float] = {}
+        for word, ours in self._ours.items():
+            straight = self._straight[word]
+            figures |= {f"{word}_samples": len(ours)}
+            for name, of in (("", median), ("_p25", _lower_quartile)):
+                origin_ms, direct_ms = 1000 * of(ours), 1000 * of(straight)
+                figures |= {f"{word}_origin_ms{name}": round(origin_ms, 2)}
+                figures |= {f"{word}_direct_ms{name}": round(direct_ms, 2)}
+                figures |= {f"{word}_ratio{name}": round(origin_ms / direct_ms, 3)}
+        return figures
+
+    def _segment_s(self, package_id: str, number: int) -> float:
+        return self._origin_s(f"{self._base_of(package_id)}/{number}.mp4")
+
+    def _origin_s(self, path: str) -> float:
+        return first_byte_s(self._port, f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+
+    def _straight_s(self, package_id: str, number: int) -> float:
+        segment = self._rendition.segments[number]
+        end = segment.offset_bytes + segment.size_bytes - 1
+        return self._get_s(f"{self._base_of(package_id)}.mp4", f"Range: bytes={segment.offset_bytes}-{end}\r\n")
+
+    def _get_s(self, path: str, header: str = "") -> float:
+        key = path.strip("/")
+        signed = urlsplit(self._seaweed.client().presigned_get_object(BUCKET, key, expires=timedelta(hours=1)))
+        asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n{header}\r\n"
+        return first_byte_s(int(self._seaweed.endpoint.rpartition(":")[2]), asked.encode())
+
+
+def _lower_quartile(times: list[float]) -> float:
+    return quantiles(times, n=4)[0]

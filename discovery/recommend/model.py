@@ -1,0 +1,117 @@
+"""A trained model: what it takes to recommend tracks, and nothing of who played them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from discovery.recommend.choose import Shelf, chosen, head_of
+from discovery.recommend.content import Content
+from discovery.recommend.plays import ROW_MAX, Floats, Indices, Row, row_of
+from discovery.recommend.scorers import Factors, Neighbours, standard
+
+NEIGHBOURS_SAY = 0.5  # where factors have 1
+CONTENT_SHARE = 0.5  # of the say on an item with few listeners
+CONTENT_LISTENERS = 10  # so many are few; with more, the share of content falls
+FAMILIAR_HEAD = 0.1  # how much more of the head a list may have than the listener's own plays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What is known of each track that was played or whose sound is known. Its items are the indices of `tracks`.
+
+    `artists` are indices of `artist_names`. Tables of `neighbours` have equal parts of one say.
+    """
+
+    tracks: Sequence[str]
+    artists: Indices
+    artist_names: Sequence[str]
+    popularity: Floats
+    listeners: Indices
+    neighbours: tuple[Neighbours, ...]
+    factors: Factors | None
+    content: Content | None
+
+    @cached_property
+    def items(self) -> Mapping[str, int]:
+        """The item of each track."""
+        return {track: item for item, track in enumerate(self.tracks)}
+
+    @cached_property
+    def artist_items(self) -> Mapping[str, Indices]:
+        """The items of each artist."""
+        order = np.argsort(self.artists, kind="stable").astype(np.int32)
+        bounds = np.searchsorted(self.artists[order], np.arange(len(self.artist_names) + 1))
+        return {name: order[bounds[at] : bounds[at + 1]] for at, name in enumerate(self.artist_names)}
+
+    @cached_property
+    def shelf(self) -> Shelf:
+        """What lists are chosen by."""
+        return Shelf(artists=self.artists, head=head_of(self.popularity))
+
+    @cached_property
+    def _content_share(self) -> Floats:
+        if self.content is None:
+            return np.zeros(len(self.tracks), dtype=np.float32)
+        falling = CONTENT_LISTENERS / np.maximum(self.listeners, CONTENT_LISTENERS)
+        return (CONTENT_SHARE * falling * self.content.known).astype(np.float32)
+
+    def row(self, played: Iterable[tuple[str, int]]) -> Row:
+        """The row of these tracks and their listens, the last played first; those that the model has."""
+        known = [(self.items[track], listens) for track, listens in played if track in self.items and listens > 0]
+        latest = known[:ROW_MAX][::-1]
+        return row_of([item for item, _ in latest], [listens for _, listens in latest])
+
+    def scores(self, row: Row) -> Floats:
+        """How well each item suits a row; how popular it is, if the row is empty."""
+        if not len(row.items):
+            return standard(self.popularity)
+        by_plays = np.zeros(len(self.tracks), dtype=np.float32)
+        for part in self.neighbours:
+            by_plays += standard(part.scores(row)) / np.float32(len(self.neighbours) / NEIGHBOURS_SAY)
+        folded = None if self.factors is None else self.factors.folded(row)
+        if self.factors is not None and folded is not None:
+            by_plays += standard(self.factors.vectors @ folded)
+        if self.content is None:
+            return by_plays
+        by_sound = standard(self.content.profile(row))
+        if folded is not None:
+            by_sound = standard(by_sound + standard(self.content.predicted(folded)))
+        return (1 - self._content_share) * standard(by_plays) + self._content_share * by_sound
+
+    def likeness(self, item: int) -> Floats:
+        """How alike each item is to this one."""
+        return self.scores(row_of([item]))
+
+    def recommended(self, row: Row, limit: int, *, seen: bool = False, artist_max: int = 0) -> list[int]:
+        """The best for a row, the best first; what is in it only if `seen`.
+
+        How much of the head a list may have follows from how much of it the row has: who plays what everybody plays is
+        given more of it. An empty row gets the popular.
+        """
+        without = () if seen else row.items.tolist()
+        return chosen(
+            self.scores(row),
+            limit,
+            self.shelf,
+            without=without,
+            artist_max=artist_max,
+            head_max=self.head_max(row, limit),
+        )
+
+    def head_max(self, row: Row, limit: int) -> int | None:
+        """How many of the head a list for a row may have; None if any."""
+        if not len(row.items):
+            return None
+        own = float(self.shelf.head[row.items].mean())
+        return min(limit, int(np.ceil((own + FAMILIAR_HEAD) * limit)))
+
+    def reasons(self, row: Row, item: int, limit: int) -> list[int]:
+        """Which items of a row speak most for this one, at most `limit`, the strongest first."""
+        said = np.zeros(len(row.items), dtype=np.float32)
+        for part in self.neighbours:
+            each = part.said(row, item)
+            said += each / np.maximum(np.abs(each).max(initial=0.0), np.float32(1e-9))
+        best = np.argsort(-said, kind="stable")[:limit]
+        return [int(row.items[place]) for place in best if said[place] > 0]

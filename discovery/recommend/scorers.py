@@ -1,0 +1,130 @@
+"""Models, each behind two questions: how well does each item suit this row, and which are like this item."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from discovery.recommend.plays import Floats, Indices, Row, row_of
+
+
+class Scorer(Protocol):
+    """A model. Scores compare items for one row, the larger the better; between two rows they say nothing."""
+
+    def scores(self, row: Row) -> Floats:
+        """A number for each item."""
+        ...
+
+    def likeness(self, item: int) -> Floats:
+        """How alike each item is to this one."""
+        ...
+
+
+def standard(scores: Floats) -> Floats:
+    """The same with mean 0 and deviation 1, so that scores of several models can be added; zeros if all are equal."""
+    deviation = float(scores.std())
+    if deviation <= 1e-12:
+        return np.zeros_like(scores)
+    return np.asarray((scores - scores.mean()) / np.float32(deviation), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Popular:
+    """What everybody plays."""
+
+    popularity: Floats
+
+    def scores(self, row: Row) -> Floats:
+        """The same for every row."""
+        del row
+        return self.popularity
+
+    def likeness(self, item: int) -> Floats:
+        """The same for every item."""
+        del item
+        return self.popularity
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """How much having played one item speaks for another: a sparse matrix. Item i speaks for `targets[starts[i]:
+    starts[i + 1]]`, which ascend, with `weights`. `half_life` is that of `Row.strengths`."""
+
+    starts: NDArray[np.int64]
+    targets: Indices
+    weights: Floats
+    half_life: float = 0.0
+
+    def scores(self, row: Row) -> Floats:
+        """The sum of what the row's items say."""
+        if not len(row.items):
+            return np.zeros(len(self.starts) - 1, dtype=np.float32)
+        strengths = row.strengths(self.half_life)
+        pieces = [slice(self.starts[item], self.starts[item + 1]) for item in row.items]
+        said = np.concatenate([self.weights[each] * by for each, by in zip(pieces, strengths, strict=True)])
+        targets = np.concatenate([self.targets[each] for each in pieces])
+        return np.bincount(targets, said, minlength=len(self.starts) - 1).astype(np.float32)
+
+    def likeness(self, item: int) -> Floats:
+        """What this item says alone."""
+        return self.scores(row_of([item]))
+
+    def said(self, row: Row, target: int) -> Floats:
+        """What each of the row's items says for this one: why it is recommended."""
+        found = np.zeros(len(row.items), dtype=np.float32)
+        for place, item in enumerate(row.items):
+            first, last = int(self.starts[item]), int(self.starts[item + 1])
+            at = first + int(np.searchsorted(self.targets[first:last], target))
+            if at < last and self.targets[at] == target:
+                found[place] = self.weights[at]
+        return np.asarray(found * row.strengths(self.half_life))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factors:
+    """A vector for each item, by least squares; a row's vector is found when it is asked about (fold-in).
+
+    `gram` is the sum of the vectors' outer products, times the weight that items have which were not played. A row of
+    n items is held back by `ridge` + n * `ridge_each`: without, a listener's few plays would say too much.
+    """
+
+    vectors: Floats
+    gram: Floats
+    ridge: float
+    ridge_each: float
+
+    def folded(self, row: Row) -> Floats:
+        """The vector of a row."""
+        held = self.ridge + self.ridge_each * len(row.items)
+        own, strengths = self.vectors[row.items], row.strengths()
+        matrix = self.gram + (own.T * strengths) @ own + held * np.eye(self.gram.shape[0], dtype=np.float32)
+        return np.asarray(np.linalg.solve(matrix, own.T @ strengths), dtype=np.float32)
+
+    def scores(self, row: Row) -> Floats:
+        """How far each item lies in the direction of the row."""
+        return np.asarray(self.vectors @ self.folded(row))
+
+    def likeness(self, item: int) -> Floats:
+        """The cosine of the angle between the two vectors."""
+        lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors)), 1e-12)
+        return np.asarray((self.vectors @ self.vectors[item]) / (lengths * lengths[item]))
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """Several models, each standardised, with their weights."""
+
+    parts: tuple[tuple[Scorer, float], ...]
+
+    def scores(self, row: Row) -> Floats:
+        """Their weighted sum."""
+        return self._sum([(part.scores(row), weight) for part, weight in self.parts])
+
+    def likeness(self, item: int) -> Floats:
+        """Their weighted sum."""
+        return self._sum([(part.likeness(item), weight) for part, weight in self.parts])
+
+    def _sum(self, scored: list[tuple[Floats, float]]) -> Floats:
+        weighted = [np.float32(weight) * standard(scores) for scores, weight in scored]
+        return np.asarray(np.sum(weighted, axis=0, dtype=np.float32))
