@@ -6,8 +6,12 @@ from typing import Any
 
 from aiohttp import web
 
+from catalog.app_passwords import AppPasswords
+from catalog.favourites import Favourites
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
+from catalog.playlists import Playlists
+from catalog.plays import Plays
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from discovery.accounts import Accounts
@@ -16,10 +20,14 @@ from discovery.frame import Frame
 from discovery.library import Library
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
+from discovery.playlists.library import Library as PlaylistLibrary
 from discovery.rates import Rates
 from discovery.search import SearchIndex
 from discovery.search_open import open_postings
 from discovery.search_web import Searching
+from discovery.subsonic.door import Door
+from discovery.subsonic.web import Parts, Subsonic
+from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
 
@@ -56,13 +64,16 @@ def add_routes(
     listeners: ListenerDatabase,
     store: ObjectStore,
     settings: DiscoverySettings,
+    keys: KeyRing = NO_KEYS,
+    signed: Callable[[str], str] = str,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
-    `synced` is called whenever a sync succeeded.
+    `synced` is called whenever a sync succeeded. `keys` are what app passwords come from; `signed` makes a path of the
+    origin one that a listener may follow for a while.
     """
     searching = Searching(catalog)
 
@@ -84,7 +95,8 @@ def add_routes(
 
     app.cleanup_ctx.append(following)
     accounts = Listeners(listeners)
-    frame = Frame(accounts, Rates(settings.rate_factor), proxies=settings.proxies)
+    rates = Rates(settings.rate_factor)
+    frame = Frame(accounts, rates, proxies=settings.proxies)
     served = (
         *Library(catalog).served,
         *searching.served,
@@ -96,3 +108,15 @@ def add_routes(
         return document
 
     frame.add(app, (*served, Served(DOCUMENT, described)))
+    parts = Parts(
+        catalog=catalog,
+        store=store,
+        index=lambda: searching.index,
+        door=Door(accounts, AppPasswords(listeners), keys),
+        favourites=Favourites(listeners),
+        plays=Plays(listeners),
+        library=PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners)),
+        rates=rates,
+        signed=signed,
+    )
+    Subsonic(parts).add_routes(app)

@@ -14,7 +14,7 @@ from segue.output import Output
 
 _NAMES = (
     "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "features",
-    "listener",
+    "listener", "device",
     "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
 )  # fmt: skip
 

@@ -102,7 +102,7 @@ class Own:
         entries = self._entries(asked.many("songId"))
         playlist_id = asked.text("playlistId", "")
         if playlist_id:
-            self._library.playlists.replace(self._readable(playlist_id).playlist_id, self._listener_id, entries)
+            self._library.playlists.change(playlist_id, self._listener_id, PlaylistChange(), entries=entries)
             return self._whole(browse, self._readable(playlist_id))
         name = playlist_name(asked.text("name"))
         return self._whole(browse, self._library.playlists.create(self._listener_id, name=name, entries=entries))
@@ -112,17 +112,16 @@ class Own:
         row = self._readable(asked.text("playlistId"))
         added = self._entries(asked.many("songIdToAdd"))
         removed = set(asked.numbers("songIndexToRemove", most=_TIME_MAX))
-        playlists = self._library.playlists
-        if removed or added:
-            kept = [each for n, each in enumerate(playlists.entries(row.playlist_id)) if n not in removed]
-            playlists.replace(row.playlist_id, self._listener_id, [*kept, *added], version=row.version)
         change = PlaylistChange(
             name=playlist_name(asked.text("name")) if "name" in asked.values else None,
             comment=asked.text("comment") if "comment" in asked.values else None,
             public=asked.flag("public", default=False) if "public" in asked.values else None,
         )
-        if change != PlaylistChange():
-            playlists.change(row.playlist_id, self._listener_id, change)
+        entries = None
+        if removed or added:
+            old = self._library.playlists.entries(row.playlist_id)
+            entries = [*(each for n, each in enumerate(old) if n not in removed), *added]
+        self._library.playlists.change(row.playlist_id, self._listener_id, change, entries=entries, version=row.version)
         return {}
 
     def delete_playlist(self, browse: Browse, asked: Asked) -> Element:

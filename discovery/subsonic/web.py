@@ -7,6 +7,7 @@ what has bytes (songs, covers, playlists) is a redirect to where the origin keep
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from aiohttp import web
 
@@ -31,6 +32,7 @@ from storage.base import ObjectStore
 _PRIVATE = {"Cache-Control": "private, no-store", "CDN-Cache-Control": "no-store"}
 _FORM = "application/x-www-form-urlencoded"
 _SIDE_MAX = 10_000
+_VERSION = version("segue")
 _EXTENSIONS: Mapping[str, Sequence[int]] = {"apiKeyAuthentication": [1], "formPost": [1]}
 
 
@@ -80,7 +82,6 @@ class Parts:
     library: Library
     rates: Rates
     signed: Callable[[str], str]
-    version: str
 
 
 class Subsonic:
@@ -108,11 +109,11 @@ class Subsonic:
         try:
             answer = await self._answer(request.match_info["endpoint"].removesuffix(".view"), asked)
         except Refused as refused:
-            answer = failed(refused.code, str(refused), server_version=self._parts.version)
+            answer = failed(refused.code, str(refused), server_version=_VERSION)
         except PlaylistUnknown:
-            answer = failed(Code.NOT_FOUND, "no playlist of yours", server_version=self._parts.version)
+            answer = failed(Code.NOT_FOUND, "no playlist of yours", server_version=_VERSION)
         except (PlaylistChanged, PlaylistRefused) as error:
-            answer = failed(Code.GENERIC, error.message, server_version=self._parts.version)
+            answer = failed(Code.GENERIC, error.message, server_version=_VERSION)
         if isinstance(answer, str):
             # A form must not be sent again to where the bytes are: 303 makes a GET of it.
             status = 302 if request.method == "GET" else 303
@@ -145,7 +146,7 @@ class Subsonic:
         )
 
     def _ok(self, body: Element) -> Element:
-        return succeeded(body, server_version=self._parts.version)
+        return succeeded(body, server_version=_VERSION)
 
     async def _cover(self, browse: Browse, asked: Asked) -> str:
         art_id = await asyncio.to_thread(browse.art_of, asked.text("id"))

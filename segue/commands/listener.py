@@ -1,4 +1,5 @@
-"""`segue listener`: accounts of listeners: add one, list them, remove one with all it made, give it a new key."""
+"""`segue listener`: accounts of listeners: add one, list them, remove one with all it made, give it a new key, or app
+passwords for players that only know names and passwords."""
 
 import argparse
 

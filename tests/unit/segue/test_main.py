@@ -25,7 +25,7 @@ def test_the_commands_are_these() -> None:
     """Stable from the first release on."""
     names = [
         "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "features",
-        "listener",
+        "listener", "device",
         "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
     ]  # fmt: skip
     assert list(COMMANDS) == names
