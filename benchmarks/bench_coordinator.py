@@ -1,12 +1,14 @@
 """What a batch on a Dask cluster costs its coordinator, and what a second worker is worth.
 
-    python -m benchmarks.bench_coordinator [--steps N] > coordinator.json
+    python -m benchmarks.bench_coordinator [--steps N] [--seconds S] > coordinator.json
 
 A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
-the engine and its window: CPU and memory of the coordinator, which is this process; memory at a tenth of the steps and
-at the end, for it must not grow with their number. `two workers`: steps that take a fifth of a second each, by one
-worker and by two; an efficiency of 1 is twice as fast. Steps that wait tell what the engine costs; steps that compute
-mean little while others use the machine, so its load is told.
+the engine and its window, as many as fit the seconds: CPU of the coordinator, which is this process, and its memory
+from time to time, for it must not grow with their number. `two workers`: steps that take a fifth of a second each, by
+one worker and by two, each worker of one slot and held to a core of its own. An efficiency of 1 by the clock is twice
+as fast. Where other programs use the cores the clock tells of them, so there are two figures that do not: how much of
+the time the slots of the workers had a step (`busy`), and how much of their CPU went into steps (`useful`); the
+efficiency of two by work is that of both, against one.
 """
 
 import argparse
@@ -14,7 +16,6 @@ import asyncio
 import json
 import os
 import platform
-import resource
 import socket
 import subprocess
 import sys
@@ -22,18 +23,23 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from model.events import Unobserved
 from segue.config import load
+from segue.engine import dask_module
 
 STEPS = 5_000
 TIMED = 40
 STEP_S = 0.2
 WINDOW = 64
+PARTS = 100  # after each the clock and the memory are looked at
 READY_S = 60
+
+psutil: Any = import_module("psutil")  # comes with Dask, and has no types
 
 
 async def nothing(number: int) -> int:
@@ -42,25 +48,43 @@ async def nothing(number: int) -> int:
 
 
 async def wait(seconds: float) -> float:
-    """Use so many seconds of time, and no CPU."""
+    """Use so many seconds of time, and no CPU. How long it took, as of all steps."""
+    began_s = time.monotonic()
     await asyncio.sleep(seconds)
-    return seconds
+    return time.monotonic() - began_s
 
 
 async def compute(seconds: float) -> float:
     """Use so many seconds of CPU."""
-    began_s = time.thread_time()
-    while time.thread_time() - began_s < seconds:
+    began_s, began_cpu_s = time.monotonic(), time.thread_time()
+    while time.thread_time() - began_cpu_s < seconds:
         pass
-    return seconds
+    return time.monotonic() - began_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A scheduler and its workers."""
+
+    address: str
+    workers: list[Any]
+
+    def cpu_s(self) -> float:
+        """CPU of all workers so far, with the processes that do their steps."""
+        return sum(
+            sum(process.cpu_times()[:2])
+            for worker in self.workers
+            for process in (worker, *worker.children(recursive=True))
+        )
 
 
 @contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[str]:
-    """The address of a scheduler with so many workers of one slot; all ended afterwards."""
+def cluster(folder: Path, workers: int) -> Iterator[Running]:
+    """A scheduler with so many workers of one slot, each held to one core; all ended afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    cores = sorted(os.sched_getaffinity(0))
     commands = [["scheduler"], *[["worker", "--jobs", "1"]] * workers]
     with (folder / "log.txt").open("ab") as log:
         running = [
@@ -69,55 +93,68 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
             )
             for words in commands
         ]
+        for number, process in enumerate(running[1:]):
+            os.sched_setaffinity(process.pid, {cores[number % len(cores)]})
         try:
-            yield address
+            yield Running(address=address, workers=[psutil.Process(process.pid) for process in running[1:]])
         finally:
             for process in reversed(running):
                 process.terminate()
             for process in running:
-                process.wait(30)
+                process.wait(READY_S)
 
 
-async def through(engine: Any, step: Any, values: list[Any]) -> None:
-    """All steps, as many at a time as a batch has under way."""
+async def through(engine: Any, step: Any, values: list[Any]) -> list[Any]:
+    """All steps, as many at a time as a batch has under way; what they gave, in no order."""
     waiting = iter(values)
+    found: list[Any] = []
 
     async def some() -> None:
-        for value in waiting:
-            await engine.submit(step, value)
+        found.extend([await engine.submit(step, value) for value in waiting])
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WINDOW):
             group.create_task(some())
+    return found
 
 
-async def coordinated(module: Any, folder: Path, address: str, steps: int) -> dict[str, float]:
+async def coordinated(module: Any, folder: Path, address: str, steps: int, seconds: float) -> dict[str, Any]:
     """Cost of steps that do nothing."""
+    me, done, mib = psutil.Process(), 0, {}
     async with connected(module, folder, address, workers=1) as engine:
         await through(engine, nothing, list(range(WINDOW)))
         began_s, began_cpu_s = time.monotonic(), time.process_time()
-        await through(engine, nothing, list(range(steps // 10)))
-        early_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        await through(engine, nothing, list(range(steps - steps // 10)))
-        late_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        while done < steps and time.monotonic() - began_s < seconds:
+            some = min(steps - done, max(steps // PARTS, 1))
+            await through(engine, nothing, list(range(some)))
+            done += some
+            mib[done] = round(me.memory_info().rss / (1 << 20), 1)
         return {
-            "steps": steps,
-            "cpu_ms per step": round((time.process_time() - began_cpu_s) / steps * 1e3, 3),
-            "wall_ms per step": round((time.monotonic() - began_s) / steps * 1e3, 3),
-            "peak_mib at a tenth": round(early_kib / 1024, 1),
-            "peak_mib": round(late_kib / 1024, 1),
+            "steps": done,
+            "cpu_ms per step": round((time.process_time() - began_cpu_s) / done * 1e3, 3),
+            "wall_ms per step": round((time.monotonic() - began_s) / done * 1e3, 3),
+            "mib after so many steps": _thinned(mib),
         }
 
 
-async def timed(module: Any, folder: Path, address: str, workers: int) -> dict[str, float]:
-    """Seconds that the steps of each kind take."""
-    async with connected(module, folder, address, workers=workers) as engine:
+def _thinned(mib: dict[int, float]) -> dict[int, float]:
+    """About ten of them, the last among them."""
+    every = max(len(mib) // 10, 1)
+    return dict(list(reversed(mib.items()))[::every][::-1])
+
+
+async def timed(module: Any, folder: Path, running: Running) -> dict[str, dict[str, float]]:
+    """What steps of each kind take: seconds, and which part of the slots' time and of the workers' CPU."""
+    workers = len(running.workers)
+    async with connected(module, folder, running.address, workers=workers) as engine:
         taken = {}
         for step in (wait, compute):
             await through(engine, step, [0.0] * WINDOW)
-            began_s = time.monotonic()
-            await through(engine, step, [STEP_S] * TIMED)
-            taken[step.__name__] = time.monotonic() - began_s
+            began_s, began_cpu_s = time.monotonic(), running.cpu_s()
+            lasted_s = await through(engine, step, [STEP_S] * TIMED)
+            wall_s, cpu_s = time.monotonic() - began_s, running.cpu_s() - began_cpu_s
+            useful = STEP_S * TIMED / cpu_s if step is compute else 1.0
+            taken[step.__name__] = {"s": wall_s, "busy": sum(lasted_s) / wall_s / workers, "useful": useful}
         return taken
 
 
@@ -132,30 +169,32 @@ async def connected(module: Any, folder: Path, address: str, *, workers: int) ->
         yield engine
 
 
+def compared(one: dict[str, float], two: dict[str, float]) -> dict[str, float]:
+    """Two workers against one."""
+    told = {f"{name}, {key}": value for name, each in (("one", one), ("two", two)) for key, value in each.items()}
+    told["efficiency by the clock"] = one["s"] / two["s"] / 2
+    told["efficiency by work"] = two["busy"] * two["useful"] / (one["busy"] * one["useful"])
+    return {name: round(value, 3) for name, value in told.items()}
+
+
 def main() -> None:
     """Measure, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="for the steps that do nothing")
     asked = parser.parse_args()
-    module = import_module("segue.engine_dask")
+    module = dask_module("engine_dask")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with cluster(folder, 1) as address:
-            steps = asyncio.run(coordinated(module, folder, address, asked.steps))
-            one_s = asyncio.run(timed(module, folder, address, 1))
-        with cluster(folder, 2) as address:
-            two_s = asyncio.run(timed(module, folder, address, 2))
+        with cluster(folder, 1) as running:
+            steps = asyncio.run(coordinated(module, folder, running.address, asked.steps, asked.seconds))
+            one = asyncio.run(timed(module, folder, running))
+        with cluster(folder, 2) as running:
+            two = asyncio.run(timed(module, folder, running))
     report = {
         "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
         "steps": steps,
-        "two workers": {
-            kind: {
-                "one_s": round(one, 2),
-                "two_s": round(two_s[kind], 2),
-                "efficiency": round(one / two_s[kind] / 2, 2),
-            }
-            for kind, one in one_s.items()
-        },
+        "two workers": {kind: compared(one[kind], two[kind]) for kind in one},
     }
     print(json.dumps(report, indent=2))
 

@@ -71,7 +71,7 @@ def rows_of(events: list[tuple[str, dict[str, object]]]) -> list[PlayRow]:
     """The events as they are kept."""
     read: list[PlayEvent] = [read_batch({"events": [event]}).events[0][1] for _, event in events]
     pairs = zip(events, read, strict=True)
-    return [play_row(listener_id, event, event.at_ms, duration_s=DURATION_S) for (listener_id, _), event in pairs]
+    return [play_row(listener_id, event, event.at_ms, DURATION_S) for (listener_id, _), event in pairs]
 
 
 def keep(path: Path, rows: list[PlayRow], at_once: int) -> float:

@@ -29,8 +29,9 @@ from benchmarks.listening_data import counts, sequences
 from discovery.recommend.judge import Recommend, Split, hold_out, judge, leave_last, unheard_best
 from discovery.recommend.model import Model
 from discovery.recommend.plays import Plays, Row, rows_joined
+from discovery.recommend.recipe import TrainSettings
 from discovery.recommend.scorers import Popular, Scorer
-from discovery.recommend.train import TrainSettings, train
+from discovery.recommend.train import train
 from discovery.recommend.train_factors import als, ials
 from discovery.recommend.train_neighbours import cosine, ease, rp3beta
 

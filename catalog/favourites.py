@@ -29,10 +29,11 @@ class Favourites:
     """The favourites of all listeners. Every call blocks for a moment: call it through asyncio.to_thread. Safe to use
     from several threads and processes at once. Raises CatalogError."""
 
-    def __init__(self, database: ListenerDatabase) -> None:
-        """In a database that stays the caller's to close."""
+    def __init__(self, database: ListenerDatabase, *, migrate: bool = True) -> None:
+        """In a database that stays the caller's to close, and that may have its tables already."""
         self._database = database
-        database.migrate(FAVOURITES)
+        if migrate:
+            database.migrate(FAVOURITES)
 
     def add(self, listener_id: str, track_id: str, *, at_ms: int) -> bool:
         """Mark a track; one that is marked stays as it was. False if the listener has FAVOURITES_MAX others."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from sqlite3 import Connection
 
+from catalog.listener_data import overwrite
 from catalog.listener_database import ListenerDatabase, Migrations
 
 PAGE = 5_000  # rows held at a time
@@ -83,7 +84,7 @@ class Play:
     source: str
 
 
-KEPT = ("consents", "play_events", "heard")  # the rows of the last two go with the consent
+IMPORTED = "import"  # the kind of events that an operator brought from elsewhere: kept however old they are
 _AGREED = "SELECT listener_id FROM consents WHERE listener_id IN (SELECT value FROM json_each(?))"
 _EVENT = attrgetter(*(field.name for field in fields(PlayRow)))
 _ADD_EVENT = f"INSERT OR IGNORE INTO play_events VALUES ({', '.join('?' * len(fields(PlayRow)))})"
@@ -94,20 +95,21 @@ _ADD_HEARD = """INSERT INTO heard VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE S
     last_played_ms = max(last_played_ms, excluded.last_played_ms)"""
 _HISTORY = """SELECT play_id, track_id, min(at_ms), max(at_ms), max(played_ms), max(listened),
     max(skipped) AND NOT max(listened), max(source) FROM play_events WHERE listener_id = ?
-    GROUP BY play_id, track_id HAVING ? IS NULL OR min(at_ms) < ? ORDER BY min(at_ms) DESC, play_id, track_id LIMIT ?"""
-_PAGE_OF_EVENTS = """SELECT listener_id, play_id, event_id, at_ms FROM play_events
+    GROUP BY play_id, track_id ORDER BY min(at_ms) DESC, play_id, track_id LIMIT ? OFFSET ?"""
+_PAGE_OF_EVENTS = """SELECT listener_id, play_id, event_id, at_ms, kind FROM play_events
     WHERE (listener_id, play_id, event_id) > (?, ?, ?) ORDER BY listener_id, play_id, event_id LIMIT ?"""
-_DROP_EVENT = "DELETE FROM play_events WHERE listener_id = ? AND play_id = ? AND event_id = ? AND at_ms = ?"
+_DROP_EVENT = "DELETE FROM play_events WHERE listener_id = ? AND play_id = ? AND event_id = ?"
 
 
 class Plays:
     """The tables of plays. Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several
     threads and processes at once. Raises CatalogError."""
 
-    def __init__(self, database: ListenerDatabase) -> None:
-        """In a database that stays the caller's to close."""
+    def __init__(self, database: ListenerDatabase, *, migrate: bool = True) -> None:
+        """In a database that stays the caller's to close, and that may have its tables already."""
         self._database = database
-        database.migrate(PLAYS)
+        if migrate:
+            database.migrate(PLAYS)
 
     def add(self, rows: Sequence[PlayRow]) -> frozenset[str]:
         """Keep events, all or none; they are on the disk when this returns. Those of listeners who did not agree are
@@ -135,11 +137,11 @@ class Plays:
         """A listener agrees no more: all that was kept of its plays goes, counts too, and is overwritten on disk."""
         with self._database.writing() as db:
             db.execute("DELETE FROM consents WHERE listener_id = ?", (listener_id,))
-        self._database.select("PRAGMA wal_checkpoint(TRUNCATE)")  # the log has what was written before
+        overwrite(self._database)
 
-    def history(self, listener_id: str, *, limit: int, before_ms: int | None = None) -> list[Play]:
-        """The last plays of a listener, the latest first; only those that began before a moment, if one is named."""
-        found = self._database.select(_HISTORY, (listener_id, before_ms, before_ms, limit))
+    def history(self, listener_id: str, *, limit: int, offset: int = 0) -> list[Play]:
+        """The last plays of a listener, by when they began, the latest first."""
+        found = self._database.select(_HISTORY, (listener_id, limit, offset))
         return [_play(*row) for row in found]
 
     def heard(self, listener_id: str, *, limit: int = 500) -> list[Heard]:
@@ -176,25 +178,19 @@ class Plays:
         return weights
 
     def prune(self, *, before_ms: int) -> int:
-        """Drop the events before a moment, and so the plays that ended before it; how many. Counts stay. A page at a
-        time by primary key: no index has to be kept for it, and no writer waits for longer than that."""
+        """Drop the events before a moment, and so the plays that ended before it; how many. Counts stay, and so do
+        imported events: they can be told from others that come again only as long as they are there.
+
+        A page at a time by primary key: no index has to be kept for it, and no writer waits for longer than that.
+        """
         dropped, after = 0, ("", "", "")
         while page := self._database.select(_PAGE_OF_EVENTS, (*after, PAGE)):
-            old = [row for row in page if row[3] < before_ms]
+            old = [row[:3] for row in page if row[3] < before_ms and row[4] != IMPORTED]
             if old:
                 with self._database.writing() as db:
                     dropped += db.executemany(_DROP_EVENT, old).rowcount
             after = page[-1][:3]
         return dropped
-
-    def export(self, listener_id: str) -> dict[str, list[dict[str, object]]]:
-        """All that is kept of a listener's plays, by table and column."""
-        return {table: self._rows_of(table, listener_id) for table in KEPT}
-
-    def _rows_of(self, table: str, listener_id: str) -> list[dict[str, object]]:
-        columns = [row[1] for row in self._database.select(f"PRAGMA table_info({table})")]
-        rows = self._database.select(f"SELECT * FROM {table} WHERE listener_id = ?", (listener_id,))
-        return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def _play(

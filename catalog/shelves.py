@@ -150,6 +150,10 @@ class Shelves:
             values += sorted(years)
         return self._tracks(f"{' AND '.join(where)} ORDER BY random() LIMIT ?", (*values, limit))
 
+    def newest_tracks(self, limit: int) -> list[TrackRow]:
+        """The live tracks that became so last, the newest first."""
+        return self._tracks("1 ORDER BY published_s DESC, sort_key LIMIT ?", (limit,))
+
     def artists(self) -> list[ArtistShelf]:
         """Every artist of an album or a single track, by name."""
         query = f"{_ARTISTS} GROUP BY artist_id ORDER BY place"

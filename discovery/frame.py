@@ -7,6 +7,7 @@ only where a page that knows the key says so: there is no cookie, so no other si
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import quote
 
 import msgspec
 from aiohttp import hdrs, web
@@ -27,11 +28,14 @@ _REPEATS = re.compile(r"(Object contains unknown field|Invalid enum value|Invali
 class Frame:
     """What surrounds every operation."""
 
-    def __init__(self, listeners: Listeners, rates: Rates, *, proxies: int = 0) -> None:
+    def __init__(
+        self, listeners: Listeners, rates: Rates, *, proxies: int = 0, body_timeout_s: float = BODY_TIMEOUT_S
+    ) -> None:
         """Behind so many `proxies` the address of a client is what the first of them wrote into X-Forwarded-For."""
         self._listeners = listeners
         self._rates = rates
         self._proxies = proxies
+        self._body_timeout_s = body_timeout_s
 
     def add(self, app: web.Application, served: Iterable[Served]) -> None:
         """Add operations to an application; those of one path together, so that a 405 names all methods."""
@@ -53,7 +57,7 @@ class Frame:
             listener_id = await self._listener(request, operation, place)
             self._rates.take(operation.group, listener_id or place)
             query = read_all(operation.parameters, request.query)
-            body, body_type = await _body(request, operation)
+            body, body_type = await _body(request, operation, self._body_timeout_s)
             call = Call(listener_id=listener_id, path=request.match_info, query=query, body=body, body_type=body_type)
             return _answered(operation, call, await served.handle(call))
 
@@ -87,7 +91,7 @@ def address_of(request: web.BaseRequest, proxies: int) -> str:
     return request.remote or ""
 
 
-async def _body(request: web.Request, operation: Operation) -> tuple[object, str]:
+async def _body(request: web.Request, operation: Operation, timeout_s: float) -> tuple[object, str]:
     """The body, read, and its type. Raises BodyMalformed, BodyInvalid, MediaTypeRefused, and aiohttp's 408 and 413."""
     if operation.body is None:
         if request.body_exists:
@@ -99,7 +103,7 @@ async def _body(request: web.Request, operation: Operation) -> tuple[object, str
         raise MediaTypeRefused(f"must be {' or '.join(operation.body_types)}", subject=hdrs.CONTENT_TYPE)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise MediaTypeRefused("must not be compressed", subject=hdrs.CONTENT_ENCODING)
-    body = await _read(request, operation.body_bytes_max)
+    body = await _read(request, operation.body_bytes_max, timeout_s)
     if operation.body is bytes:
         return body, kind
     try:
@@ -111,10 +115,10 @@ async def _body(request: web.Request, operation: Operation) -> tuple[object, str
         raise BodyMalformed("not JSON in UTF-8") from error
 
 
-async def _read(request: web.Request, bytes_max: int) -> bytes:
+async def _read(request: web.Request, bytes_max: int, timeout_s: float) -> bytes:
     read = bytearray()
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             if (request.content_length or 0) <= bytes_max:
                 async for piece in request.content.iter_any():
                     read += piece
@@ -133,7 +137,7 @@ def _answered(operation: Operation, call: Call, answer: object) -> web.Response:
     elif isinstance(answer, Sent):
         response = web.Response(status=operation.status, body=answer.body, headers={"Content-Type": answer.media_type})
         if answer.file_name:
-            response.headers["Content-Disposition"] = f'attachment; filename="{answer.file_name}"'
+            response.headers["Content-Disposition"] = _saved_as(answer.file_name)
     else:
         body = msgspec.json.encode(answer)
         response = web.Response(status=operation.status, body=body, headers={"Content-Type": f"{JSON}; charset=utf-8"})
@@ -144,3 +148,9 @@ def _answered(operation: Operation, call: Call, answer: object) -> web.Response:
     elif operation.method != hdrs.METH_GET or not operation.kept:
         response.headers.update(_NOT_KEPT)
     return response
+
+
+def _saved_as(name: str) -> str:
+    """RFC 6266: the name for those who read UTF-8, and one that nothing can go wrong with."""
+    plain = re.sub(r"[^A-Za-z0-9 ._-]", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='', errors='replace')}"

@@ -26,6 +26,8 @@ DOCUMENT = Operation(
 _KEY = "listener"
 _SCHEMAS = "#/components/schemas/{name}"
 
+_VERSION = version("segue")  # looks into files, so not while requests wait
+
 
 class Error(msgspec.Struct, frozen=True):
     """What went wrong: a code that stays, and perhaps what is wrong with the request, and where in it."""
@@ -49,7 +51,7 @@ def openapi(operations: Iterable[Operation]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Segue",
-            "version": version("segue"),
+            "version": _VERSION,
             "summary": "tracks, albums, search and what belongs to a listener",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },

@@ -1,5 +1,6 @@
 """Query parameters of the API as a table: what each is called, what it may be, and how it is read."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,7 +86,27 @@ class Choices:
         return {"explode": False, "schema": {"type": "array", "items": items, "minItems": 1, "default": self.words}}
 
 
-Parameter = Number | Text | Choices
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """Text that a regular expression matches from end to end; empty if it is not there, so that has to match, too."""
+
+    name: str
+    pattern: str
+    help: str
+
+    def read(self, asked: Asked) -> str:
+        """Its value in a request. Raises QueryInvalid."""
+        text = _only(asked, self.name, "")
+        if not re.fullmatch(self.pattern, text):
+            raise QueryInvalid("must be as the description of the API says", subject=self.name)
+        return text
+
+    def described(self) -> Mapping[str, Any]:
+        """What OpenAPI says of it."""
+        return {"schema": {"type": "string", "pattern": f"^{self.pattern}$"}}
+
+
+Parameter = Number | Text | Choices | Matching
 
 
 def read_all(parameters: Iterable[Parameter], asked: Asked) -> Mapping[str, int | str | tuple[str, ...]]:

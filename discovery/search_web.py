@@ -5,7 +5,7 @@ names.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from msgspec import Struct, structs
@@ -13,10 +13,10 @@ from msgspec import Struct, structs
 from catalog.schema import TrackRow
 from catalog.search_postings import Filters, Found, Group
 from catalog.store import Catalog
-from discovery.operations import Call, Operation, Served
+from discovery.operations import Call, Operation, Served, Who
 from discovery.operations import Group as RateGroup
 from discovery.parameters import Choices, Number, Text
-from discovery.search import LIMIT_MAX, SUGGESTIONS_MAX, Results, SearchIndex
+from discovery.search import LIMIT_MAX, NOTHING_OWN, SUGGESTIONS_MAX, Results, SearchIndex
 from discovery.search_marks import marked
 from discovery.search_text import QUERY_CHARS_MAX, TEXT_CHARS_MAX
 from discovery.tracks import Track, art_of, track_answer
@@ -92,6 +92,7 @@ SEARCH = Operation(
         Text(name="album", chars_max=TEXT_CHARS_MAX, help="only what is on an album of this name"),
     ),
     answer=SearchAnswer,
+    who=Who.EITHER,
     group=RateGroup.SEARCH,
 )
 SUGGEST = Operation(
@@ -100,6 +101,7 @@ SUGGEST = Operation(
     summary="names to complete what a listener types",
     parameters=(_Q, Number(name="limit", default=8, least=1, most=SUGGESTIONS_MAX, help="how many")),
     answer=Suggestions,
+    who=Who.EITHER,
     group=RateGroup.SEARCH,
 )
 
@@ -109,7 +111,9 @@ Answer = TypeVar("Answer")
 class Searching:
     """The index that is searched, once it is open, by a few requests at a time."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, own: Callable[[str], Awaitable[Mapping[str, float]]]) -> None:
+        """`own` tells which tracks a listener plays, and how much."""
+        self._own = own
         self.index: SearchIndex | None = None
         self._catalog = catalog
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -121,9 +125,10 @@ class Searching:
         asked = call.query
         groups = frozenset(map(Group, asked["groups"]))
         filters = Filters(artist=asked["artist"], album=asked["album"])
+        own = await self._own_of(call)
 
         def answer(index: SearchIndex) -> SearchAnswer:
-            found = index.search(asked["q"], limit=asked["limit"], groups=groups, filters=filters)
+            found = index.search(asked["q"], limit=asked["limit"], groups=groups, filters=filters, own=own)
             shown = self._catalog.rows_of({each.track_id for each in (*found.artists, *found.albums, *found.tracks)})
             return _results(found, shown)
 
@@ -132,11 +137,17 @@ class Searching:
     async def suggest(self, call: Call) -> Suggestions:
         """The answer of SUGGEST."""
 
+        own = await self._own_of(call)
+
         def answer(index: SearchIndex) -> Suggestions:
-            found = index.suggest(call.query["q"], limit=call.query["limit"])
+            found = index.suggest(call.query["q"], limit=call.query["limit"], own=own)
             return Suggestions(suggestions=[Suggestion(text=each.text, group=Group(each.group)) for each in found])
 
         return await self._in_turn(answer)
+
+    async def _own_of(self, call: Call) -> Mapping[str, float]:
+        """What the listener plays; nothing where nobody proved to be one."""
+        return await self._own(call.listener_id) if call.listener_id else NOTHING_OWN
 
     async def _in_turn(self, work: Callable[[SearchIndex], Answer]) -> Answer:
         if self.index is None:

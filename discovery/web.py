@@ -2,29 +2,33 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from catalog.app_passwords import AppPasswords
-from catalog.favourites import Favourites
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
 from catalog.playlists import Playlists
-from catalog.plays import Plays
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from discovery.accounts import Accounts
-from discovery.following import Following
+from discovery.following import RANK_EVERY_S, Following
 from discovery.frame import Frame
 from discovery.library import Library
+from discovery.listening.service import Listening
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
 from discovery.playlists.library import Library as PlaylistLibrary
 from discovery.rates import Rates
+from discovery.recommend.web import Recommending
 from discovery.search import SearchIndex
 from discovery.search_open import open_postings
 from discovery.search_web import Searching
+from discovery.sequence.mixer import Mixer
+from discovery.sequence.operations import Mixes
+from discovery.sequence.pool import ContentCandidates
 from discovery.subsonic.door import Door
 from discovery.subsonic.web import Parts, Subsonic
 from protection.keys import NO_KEYS, KeyRing
@@ -38,7 +42,8 @@ class DiscoverySettings:
 
     What was told of changes is looked at every `sync_interval_s`. All tracks are listed a tenth as often, or less in a
     store that takes long to list: that takes at most one part in `sync_rest` of the time. `sign_up`: anybody may become
-    a listener. `rate_factor` and `proxies` are of `rates.py` and `frame.py`.
+    a listener. `models` is the folder of models for recommendations; None: the popular is recommended. `rate_factor`
+    and `proxies` are of `rates.py` and `frame.py`.
     """
 
     sync_interval_s: float = 0.5
@@ -47,6 +52,7 @@ class DiscoverySettings:
     sign_up: bool = True
     rate_factor: float = 1.0
     proxies: int = 0
+    models: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.sync_interval_s > 0:
@@ -75,7 +81,8 @@ def add_routes(
     `synced` is called whenever a sync succeeded. `keys` are what app passwords come from; `signed` makes a path of the
     origin one that a listener may follow for a while.
     """
-    searching = Searching(catalog)
+    listening = Listening(listeners, catalog)
+    searching = Searching(catalog, listening.own)
 
     async def following(_: web.Application) -> AsyncIterator[None]:
         def opened(postings: Postings) -> None:
@@ -89,18 +96,29 @@ def add_routes(
             postings=lambda: open_postings(settings.search_index),
             opened=opened,
             synced=synced,
+            popularity=listening.popularity,
+            rank_every_s=0.0 if settings.search_index else RANK_EVERY_S,  # one that is shared is ranked by its operator
         )
-        async with followed.running():
+        async with listening.running(), followed.running():
             yield
 
-    app.cleanup_ctx.append(following)
+    recommending = Recommending(catalog, listeners, settings.models)
+
+    async def recommending_followed(_: web.Application) -> AsyncIterator[None]:
+        async with recommending.following():
+            yield
+
+    app.cleanup_ctx.extend((following, recommending_followed))
     accounts = Listeners(listeners)
     rates = Rates(settings.rate_factor)
     frame = Frame(accounts, rates, proxies=settings.proxies)
     served = (
         *Library(catalog).served,
         *searching.served,
+        *Mixes(catalog, Mixer(ContentCandidates(catalog))).served,
+        *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
+        *listening.served,
     )
     document = openapi(each.operation for each in served)
 
@@ -113,8 +131,8 @@ def add_routes(
         store=store,
         index=lambda: searching.index,
         door=Door(accounts, AppPasswords(listeners), keys),
-        favourites=Favourites(listeners),
-        plays=Plays(listeners),
+        favourites=listening.favourites,
+        plays=listening.plays,
         library=PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners)),
         rates=rates,
         signed=signed,

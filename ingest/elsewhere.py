@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from catalog.ledger import CoverRow, SourceRow
-from ingest.hear import hear
+from ingest.hear import cover_made_of, hear
 from ingest.history import taken_before
 from ingest.metadata.art import Art
 from ingest.metadata.reader import Around
@@ -46,7 +46,7 @@ async def hear_by_engine(work: Ingest, source: Source) -> Heard:
         raise noted.result
     heard = noted.result
     if work.reader.has_sidecar and not noted.with_sidecar:
-        async with work.buckets.at_hand(source, work.settings) as here:
+        async with work.buckets.at_hand(source, work.settings, covers=True) as here:
             heard = replace(heard, around=await work.reader.read(here, sha256=heard.info.sha256))
     return heard
 
@@ -56,7 +56,7 @@ async def hear_noting(work: Ingest, source: Source, notes: Notes) -> Noted:
     place = ledger_place(source)
     await _note(work, place, notes)
     try:
-        async with work.buckets.at_hand(source, work.settings) as here:
+        async with work.buckets.at_hand(source, work.settings, covers=True) as here:
             result: Heard | SourceError = replace(await hear(work, here), source=source)
     except SourceError as error:
         result = error
@@ -77,7 +77,8 @@ async def _note(work: Ingest, place: bytes, notes: Notes) -> None:
 
 
 async def _recalled(work: Ingest, source: Source) -> Heard | None:
-    """An object that was taken as it is, without reading it again; None if a sidecar may say something new of it."""
+    """An object that was taken as it is, without reading it again; None if a sidecar may say something new of it, or if
+    there are other pictures beside it."""
     stamp = stamp_of(source)
     row = await asyncio.to_thread(work.ledger.recall, stamp)
     cover = await asyncio.to_thread(work.ledger.last_cover, stamp.path)
@@ -87,6 +88,9 @@ async def _recalled(work: Ingest, source: Source) -> Heard | None:
     track = await track_in(work.store, row.track_id)
     if analysis is None or analysis.meter != METER or track is None or track.source.sha256 != row.sha256:
         return None
-    warnings = cover.warnings if cover and cover.art_id == track.art_id else ()
+    pictures = work.reader.state_of_art(source) or ""
+    if cover is None or cover.made_of != cover_made_of(row.sha256, pictures, track.tags):
+        return None
+    warnings = cover.warnings if cover.art_id == track.art_id else ()
     around = Around(tags=track.tags, art=Art(art_id=track.art_id, pictures={}), seconds=None, warnings=warnings)
     return Heard(source=source, stamp=stamp, info=track.source, around=around, analysis=analysis)

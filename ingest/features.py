@@ -1,4 +1,4 @@
-"""Features of recordings: kept when a source is heard, or made later from a mezzanine. No track fails for want of them."""
+"""Features of recordings: kept when a source is heard, or made later from a mezzanine; no track fails for them."""
 
 import asyncio
 import logging

@@ -29,7 +29,7 @@ from model.analysis import Analysis
 from model.errors import SourceChanged, SourceError, SourceTooLong, SourceUnreadable, SourceVanished
 from model.events import Stage, StageStarted
 from model.records import to_json
-from model.track import SourceInfo, derived_id
+from model.track import SourceInfo, TrackTags, derived_id
 from storage.defaults import IMMUTABLE
 from storage.keys import analysis_key
 
@@ -90,7 +90,7 @@ async def _around(work: Ingest, source: Source, stamp: SourceStamp, sha256: str)
     if pictures is None:
         return await work.reader.read(source, sha256=sha256)
     described = await work.reader.describe(source)
-    made_of = derived_id(ART, sha256, pictures, to_json(described.tags).decode())
+    made_of = cover_made_of(sha256, pictures, described.tags)
     known = await asyncio.to_thread(work.ledger.cover, stamp.path, made_of)
     if known is not None:
         art = Art(art_id=known.art_id, pictures={})
@@ -99,6 +99,11 @@ async def _around(work: Ingest, source: Source, stamp: SourceStamp, sha256: str)
     row = CoverRow(made_of=made_of, art_id=around.art.art_id, warnings=around.warnings)
     await asyncio.to_thread(work.ledger.remember_cover, stamp.path, row)
     return around
+
+
+def cover_made_of(sha256: str, pictures: str, tags: TrackTags) -> str:
+    """The name of all that a cover is made of: these bytes, the state of the pictures beside them, these tags."""
+    return derived_id(ART, sha256, pictures, to_json(tags).decode())
 
 
 async def _listened(work: Ingest, source: Source, probe: Probe) -> Analysis:

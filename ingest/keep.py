@@ -287,7 +287,7 @@ async def _put_art(work: Ingest, heard: Heard) -> None:
             await work.store.head(art_key(art.art_id, side))
         except ObjectNotFound:
             if not art.pictures:  # the store has lost what the ledger knows
-                async with work.buckets.at_hand(heard.source, work.settings) as here:
+                async with work.buckets.at_hand(heard.source, work.settings, covers=True) as here:
                     art = (await work.reader.read(here, sha256=heard.info.sha256)).art
             key = art_key(art.art_id, side)
             await work.store.put(key, art.pictures[side], media_type="image/jpeg", cache_control=IMMUTABLE)

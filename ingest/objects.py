@@ -1,6 +1,6 @@
 """Sources in object storage: found by listing, told apart by their entity tags, copied to scratch to be worked on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from avtool.scratch import scratch_folder
+from ingest.metadata.art import ART_BYTES_MAX
+from ingest.metadata.folder_art import covers_among
+from ingest.metadata.names import is_disc_folder
 from ingest.scan import AUDIO_SUFFIXES, Source, SourceObject, changed, check_size
 from ingest.settings import IngestSettings
 from model.errors import UsageError
@@ -51,9 +54,15 @@ class Buckets:
         bucket = self.bucket(url)
         assert isinstance(address, S3Address)
         root, prefix = bucket_url(address), address.prefix
-        found = [each async for each in bucket.walk(prefix) if each.key == prefix or _is_music(each.key, prefix)]
-        stored = [SourceObject(bucket=root, key=each.key, size_bytes=each.size_bytes, etag=each.etag) for each in found]
-        sources = [source_of(each) for each in stored]
+        sources: list[Source] = []
+        pictures: dict[Path, dict[str, SourceObject]] = {}
+        async for each in bucket.walk(prefix):
+            found = source_of(SourceObject(bucket=root, key=each.key, size_bytes=each.size_bytes, etag=each.etag))
+            if each.key == prefix or _is_music(each.key, prefix):
+                sources.append(found)
+            elif covers_among([found.path.name]) and each.size_bytes <= ART_BYTES_MAX:
+                pictures.setdefault(found.path.parent, {})[found.path.name] = _stored(found)
+        sources = [replace(each, covers=_covers(each.path.parent, pictures)) for each in sources]
         return sorted(sources, key=lambda source: source.path.parts)
 
     async def now(self, found: SourceObject) -> SourceObject | None:
@@ -62,8 +71,9 @@ class Buckets:
         return replace(found, size_bytes=state.size_bytes, etag=state.etag) if state else None
 
     @asynccontextmanager
-    async def at_hand(self, source: Source, settings: IngestSettings) -> AsyncIterator[Source]:
-        """The source as a file of this machine: itself, or a copy in scratch that keeps the names of its folders.
+    async def at_hand(self, source: Source, settings: IngestSettings, *, covers: bool = False) -> AsyncIterator[Source]:
+        """The source as a file of this machine: itself, or a copy in scratch that keeps the names of its folders, with
+        `covers` those beside it too.
 
         Raises SourceChanged if it is no longer the object that was listed, SourceTooLong, StorageError for a full disk.
         """
@@ -78,6 +88,11 @@ class Buckets:
             wanted = ForeignObject(key=stored.key, size_bytes=stored.size_bytes, etag=stored.etag)
             if not await self.bucket(stored.bucket).fetch(wanted, target):
                 raise changed(source)
+            for picture in source.covers if covers else ():
+                beside = scratch.joinpath(*source_of(picture).path.parts[1:])
+                wanted = ForeignObject(key=picture.key, size_bytes=picture.size_bytes, etag=picture.etag)
+                if not await self.bucket(picture.bucket).fetch(wanted, beside):
+                    beside.unlink(missing_ok=True)  # it was replaced: the next run sees the new one
             yield replace(source, path=target, copied=True)
 
 
@@ -95,6 +110,19 @@ def object_at(place: bytes) -> SourceObject | None:
         return None
     bucket, _, key = place.decode("utf-8", "surrogateescape").partition("#")
     return SourceObject(bucket=bucket, key=key, size_bytes=0, etag="")
+
+
+def _stored(source: Source) -> SourceObject:
+    assert source.object is not None
+    return source.object
+
+
+def _covers(folder: Path, pictures: Mapping[Path, Mapping[str, SourceObject]]) -> tuple[SourceObject, ...]:
+    """As `ingest.metadata.folder_art` finds them in folders."""
+    beside = pictures.get(folder, {})
+    if not beside and is_disc_folder(folder):
+        beside = pictures.get(folder.parent, {})
+    return tuple(beside[name] for name in covers_among(beside))
 
 
 def bucket_url(address: S3Address) -> str:

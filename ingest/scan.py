@@ -59,10 +59,14 @@ class SourceObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One file to ingest, or an object: it has a `path` too, for what names tell; once `copied`, its copy is there."""
+    """One file to ingest, or an object: it has a `path` too, for what names tell; once `copied`, its copy is there.
+
+    `covers` are the pictures beside an object, the best first; those beside a file are looked for when they are needed.
+    """
 
     path: Path
     object: SourceObject | None = None
+    covers: tuple[SourceObject, ...] = ()
     copied: bool = False
 
     @property

@@ -318,12 +318,6 @@ class ListeningUnavailable(PipelineError):
     retryable = True
 
 
-class ConsentMissing(PipelineError):
-    """The listener did not agree that what it plays is kept, so nothing is."""
-
-    code = "consent-missing"
-
-
 class PlaylistUnknown(PipelineError):
     """No such playlist of a listener's, or none that this one may see."""
 
@@ -402,6 +396,13 @@ class Conflict(RequestError):
 
     code = "conflict"
     http_status = 409
+
+
+class ConsentMissing(RequestError):
+    """The listener did not agree that what it plays is kept, so nothing is."""
+
+    code = "consent-missing"
+    http_status = 403
 
 
 class RateLimited(RequestError):

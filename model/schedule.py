@@ -1,7 +1,7 @@
 """What an endless stream plays at any moment: a function of the clock and a list, with no state. Pure.
 
-Time is counted in frames of AAC from an epoch of its own. It is cut into segments of one length and these into periods,
-so the number of a segment, its place on the timeline and its period follow from the clock alone, whatever is on.
+Time is counted in frames of AAC from an epoch of its own. It is cut into segments of one length and these into slots,
+so the number of a segment, its place on the timeline and its slot follow from the clock alone, whatever is on.
 """
 
 from bisect import bisect_right
@@ -16,8 +16,8 @@ EPOCH_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z; sums of seconds since then
 FRAME = FRAME_TICKS[Codec.AAC]
 SEGMENT_FRAMES = 270  # 5.76 s: the longest under 6 s of which a whole number makes four hours
 SEGMENT_MS = 1000 * SEGMENT_FRAMES * FRAME // JOINED_RATE_HZ
-PERIOD_SEGMENTS = 2500  # four hours
-PERIOD_FRAMES = PERIOD_SEGMENTS * SEGMENT_FRAMES
+SLOT_SEGMENTS = 2500  # four hours
+SLOT_FRAMES = SLOT_SEGMENTS * SEGMENT_FRAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,6 @@ def segment_start_ms(number: int) -> int:
     return EPOCH_MS + number * SEGMENT_MS
 
 
-def period_of(number: int) -> int:
-    """The period of a segment."""
-    return number // PERIOD_SEGMENTS
+def slot_of(number: int) -> int:
+    """The slot of a segment."""
+    return number // SLOT_SEGMENTS

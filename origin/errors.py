@@ -7,7 +7,6 @@ from types import MappingProxyType
 from aiohttp import web
 
 from model.errors import (
-    ConsentMissing,
     ListeningUnavailable,
     ObjectNotFound,
     Overloaded,
@@ -29,7 +28,6 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (TrackUnknown, 404),
     (RangeNotSatisfiable, 416),
     (TokenRefused, 403),
-    (ConsentMissing, 403),
     (Overloaded, 503),
     (StorageUnavailable, 503),
     (SearchUnavailable, 503),

@@ -43,7 +43,7 @@ class TrackList:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
     """What a station plays. If it `loops`, the tracks come in this order again and again, whatever the time; else they
-    are for one period (`model.schedule`), from its beginning to its end, and again if they do not fill it."""
+    are for one slot (`model.schedule`), from its beginning to its end, and again if they do not fill it."""
 
     title: str
     tracks: tuple[ListedTrack, ...]
@@ -61,8 +61,8 @@ class TrackLists(Protocol):
         """The live tracks of a playlist that everybody may hear."""
         ...
 
-    async def station(self, station_id: str, period: int) -> Programme:
-        """What a station plays in a period. All who are asked say the same, as far as they know the same tracks."""
+    async def station(self, station_id: str, slot: int) -> Programme:
+        """What a station plays in a slot. All who are asked say the same, as far as they know the same tracks."""
         ...
 
 

@@ -28,14 +28,14 @@ from model.rendition import Codec
 from model.schedule import (
     EPOCH_MS,
     FRAME,
-    PERIOD_FRAMES,
     SEGMENT_FRAMES,
     SEGMENT_MS,
+    SLOT_FRAMES,
     Schedule,
     Slice,
     last_segment,
-    period_of,
     segment_start_ms,
+    slot_of,
 )
 from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
@@ -106,15 +106,14 @@ class Stations:
     async def multivariant(self, station_id: str, trace: Trace) -> Document:
         """The multivariant playlist of a station. Raises ObjectNotFound if it has nothing to play."""
         last, _ = self._now()
-        return (await self._playing(station_id, period_of(last), trace)).multivariant
+        return (await self._playing(station_id, slot_of(last), trace)).multivariant
 
     async def media(self, station_id: str, rendition_id: str, trace: Trace) -> tuple[Document, float]:
         """The media playlist of a rung: the latest segments; and for how many seconds it is the latest."""
         last, lasts_s = self._now()
         first = last - WINDOW_SEGMENTS + 1
         playing = {
-            period: await self._playing(station_id, period, trace)
-            for period in sorted({period_of(first), period_of(last)})
+            slot: await self._playing(station_id, slot, trace) for slot in sorted({slot_of(first), slot_of(last)})
         }
         if any(rendition_id not in each.renditions for each in playing.values()):
             raise ObjectNotFound("no such rendition", subject=f"{station_id} {rendition_id}")
@@ -136,17 +135,17 @@ class Stations:
             raise ObjectNotFound("the clock is wrong: there was nothing on the air before 2026")
         return last, (segment_start_ms(last + 1) + SEGMENT_MS - now_ms) / 1000
 
-    async def _playing(self, station_id: str, period: int, trace: Trace) -> _OnAir:
-        ask = partial(self._lists.station, station_id, period)
-        programme = await self._programmes.get(f"{station_id}/{period}", ask, trace)
+    async def _playing(self, station_id: str, slot: int, trace: Trace) -> _OnAir:
+        ask = partial(self._lists.station, station_id, slot)
+        programme = await self._programmes.get(f"{station_id}/{slot}", ask, trace)
         list_id = list_id_of(programme)
-        key = (list_id, None if programme.loops else period)
+        key = (list_id, None if programme.loops else slot)
         kept = self._on_air.get(key)
         if kept is not None:
             return kept
-        return await self._gatherer.run(("station", *key), partial(self._build, programme, list_id, period), trace)
+        return await self._gatherer.run(("station", *key), partial(self._build, programme, list_id, slot), trace)
 
-    async def _build(self, programme: Programme, list_id: str, period: int) -> _OnAir:
+    async def _build(self, programme: Programme, list_id: str, slot: int) -> _OnAir:
         tracks = programme.tracks[: self._settings.joined_tracks_max]
         members = [
             (track, package)
@@ -157,20 +156,20 @@ class Stations:
             raise ObjectNotFound("the station has nothing to play", subject=list_id)
         packages = [package for _, package in members]
         rungs, kept = rungs_of(packages, CODEC), kept_of(strips_of(packages, CODEC), endless=True)
-        base = 0 if programme.loops else period * PERIOD_FRAMES
+        base = 0 if programme.loops else slot * SLOT_FRAMES
         playlist = _multivariant(programme, rungs, members[0][0])
         made = _OnAir(
             list_id=list_id,
             tracks=tuple(track for track, _ in members),
             kept=kept,
             schedule=Schedule([each.end - each.first for each in kept], base_frame=base),
-            ends_frame=None if programme.loops else base + PERIOD_FRAMES,
+            ends_frame=None if programme.loops else base + SLOT_FRAMES,
             renditions={
                 rung.rendition_id: tuple(each.rendition.rendition_id for each in rung.renditions) for rung in rungs
             },
             multivariant=document(render(playlist), media_type=PLAYLIST_TYPE, modified_s=None),
         )
-        self._on_air.put((list_id, None if programme.loops else period), made, weight=made.weight)
+        self._on_air.put((list_id, None if programme.loops else slot), made, weight=made.weight)
         return made
 
 
@@ -200,7 +199,7 @@ def _window(numbers: range, playing: dict[int, _OnAir], rendition_id: str) -> Me
     ranges: dict[str, DateRange] = {}
     segments = []
     for number in numbers:
-        on_air = playing[period_of(number)]
+        on_air = playing[slot_of(number)]
         slices = list(on_air.schedule.slices(number * SEGMENT_FRAMES, SEGMENT_FRAMES))
         parts = [_part(on_air, each, rendition_id) for each in slices]
         uri = _ROOT + segment_path(number * SEGMENT_FRAMES * FRAME, parts)

@@ -142,6 +142,7 @@ SETTINGS = (
     Setting("store", str, "", "where everything is kept: file:PATH or s3://bucket/prefix?endpoint=URL"),
     Setting("catalog", str, "", "the local index of the store, an SQLite file (default: in the user's state folder)"),
     Setting("listeners", str, "", "the database of listeners, an SQLite file to back up (default: beside the catalog)"),
+    Setting("models", str, "", "the folder of models for recommendations (default: beside the listeners' database)"),
     Setting("search_index", str, "", "where search is indexed: file:PATH or postgresql://user@host/database"),
     Setting("sync_interval", _seconds, 0.5, "seconds between looks at what changed in the store"),
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
@@ -250,6 +251,13 @@ class Config:
         if self["listeners"]:
             return Path(self["listeners"])
         return self.catalog_path.with_name(f"{self.catalog_path.stem}-listeners.sqlite3")
+
+    @property
+    def models_path(self) -> Path:
+        """The folder of models: as configured, else one beside the listeners' database, named after it."""
+        if self["models"]:
+            return Path(self["models"])
+        return self.listeners_path.with_name(f"{self.listeners_path.stem}-models")
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:

@@ -13,8 +13,8 @@ from segue.logs import set_up
 from segue.output import Output
 
 _NAMES = (
-    "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "features",
-    "listener", "device",
+    "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "mix",
+    "recommend", "train", "show", "token", "features", "listener", "device", "events",
     "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
 )  # fmt: skip
 

@@ -6,30 +6,38 @@ from collections.abc import Iterator
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
+from discovery.playlists.library import Library
+from discovery.sequence.mixer import Mixer
+from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
-from model.errors import ObjectNotFound
+from model.errors import ObjectNotFound, PlaylistUnknown
 from model.rendition import Codec
-from model.schedule import PERIOD_SEGMENTS, SEGMENT_MS
+from model.schedule import SEGMENT_MS, SLOT_SEGMENTS
 from model.track import TRACK_ID_LENGTH, digest_of
 from origin.joined import Programme, TrackList
 
 LIBRARY = "library"  # the station that plays all there is
-_PERIOD_S = PERIOD_SEGMENTS * SEGMENT_MS / 1000
-_PICKS_MAX = 1000  # of one period
+LISTED_MAX = 1000  # tracks of a playlist that are looked up: no more are joined
+_ROWS = 500  # that are asked for at a time
+_SLOT_S = SLOT_SEGMENTS * SEGMENT_MS / 1000
+_PICKS_MAX = 1000  # of one slot
 _LOOKED_AT = 16  # tracks in the place that chance says, until one fits
-_TO_FIT = 30  # picks among which the last track of a period is chosen
+_TO_FIT = 30  # picks among which the last track of a slot is chosen
 
 
 class CatalogLists:
-    """`origin.joined.TrackLists` over a catalog.
+    """`origin.joined.TrackLists` over a catalog and the public playlists of listeners.
 
-    Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`; the latter two play their list in its
-    order, again and again.
+    Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`, which play their list in its order, again
+    and again, and the mixes that `discovery.sequence.wish` names.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, playlists: Library) -> None:
         self._catalog = catalog
+        self._playlists = playlists
         self._shelves = Shelves(catalog)
+        self._mixer = Mixer(ContentCandidates(catalog))
 
     async def album(self, album_id: str) -> TrackList:
         """The live tracks of an album, in its order."""
@@ -41,32 +49,57 @@ class CatalogLists:
 
     async def playlist(self, playlist_id: str) -> TrackList:
         """The live tracks of a playlist that everybody may hear."""
-        raise ObjectNotFound("no such playlist", subject=playlist_id)
+        try:
+            return await asyncio.to_thread(self._chosen, playlist_id)
+        except PlaylistUnknown as error:
+            raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
-    async def station(self, station_id: str, period: int) -> Programme:
-        """What a station plays in a period."""
+    async def station(self, station_id: str, slot: int) -> Programme:
+        """What a station plays in a slot."""
         if station_id == LIBRARY:
-            rows = await asyncio.to_thread(self._library, period)
+            rows = await asyncio.to_thread(self._library, slot)
             return Programme(title="Everything", tracks=tuple(map(listed, rows)), loops=False)
+        if station_id.startswith(STATION_PREFIX):
+            rows = await asyncio.to_thread(self._mix, station_id, slot)
+            return Programme(title="Mix", tracks=tuple(map(listed, rows)), loops=False)
         kind, _, name = station_id.partition("-")
         if kind not in ("album", "playlist"):
             raise ObjectNotFound("no such station", subject=station_id)
         found = await (self.album(name) if kind == "album" else self.playlist(name))
         return Programme(title=found.title, tracks=found.tracks, loops=True)
 
-    def _library(self, period: int) -> list[TrackRow]:
-        """Tracks by chance that fill a period, none of them twice nor in the period before, if there are enough."""
-        before = {row.track_id for row in _filling(self._picks(period - 1))}
-        fresh = _filling(row for row in self._picks(period) if row.track_id not in before)
-        enough = sum(row.duration_s for row in fresh) >= _PERIOD_S
-        return fresh if enough else _filling(self._picks(period))
+    def _chosen(self, playlist_id: str) -> TrackList:
+        choice = self._playlists.track_choice(playlist_id)
+        track_ids = choice.track_ids[:LISTED_MAX]
+        rows: dict[str, TrackRow] = {}
+        for at in range(0, len(track_ids), _ROWS):
+            rows |= self._catalog.rows_of(track_ids[at : at + _ROWS])
+        live = [rows[track_id] for track_id in track_ids if track_id in rows and rows[track_id].live]
+        return TrackList(title=choice.name, tracks=tuple(map(listed, live)))
 
-    def _picks(self, period: int) -> Iterator[TrackRow]:
+    def _mix(self, station_id: str, slot: int) -> list[TrackRow]:
+        """Tracks of a mix that fill a slot."""
+        try:
+            wish = wish_of(station_id)
+        except ValueError as error:
+            raise ObjectNotFound("no such station", subject=station_id) from error
+        items = self._mixer.programme(wish, slot, _SLOT_S)
+        rows = self._catalog.rows_of([each.track_id for each in items])
+        return _filling(row for each in items if (row := rows.get(each.track_id)) and row.live and _fits(row))
+
+    def _library(self, slot: int) -> list[TrackRow]:
+        """Tracks by chance that fill a slot, none of them twice nor in the slot before, if there are enough."""
+        before = {row.track_id for row in _filling(self._picks(slot - 1))}
+        fresh = _filling(row for row in self._picks(slot) if row.track_id not in before)
+        enough = sum(row.duration_s for row in fresh) >= _SLOT_S
+        return fresh if enough else _filling(self._picks(slot))
+
+    def _picks(self, slot: int) -> Iterator[TrackRow]:
         """Tracks by chance, none twice. Chance is a place among all ids, so that a track that comes or goes changes the
         picks of its own place only."""
         seen: set[str] = set()
         for number in range(_PICKS_MAX):
-            place = digest_of("station", LIBRARY, str(period), str(number), length=TRACK_ID_LENGTH)
+            place = digest_of("station", LIBRARY, str(slot), str(number), length=TRACK_ID_LENGTH)
             row = next((each for each in self._around(place) if each.track_id not in seen and _fits(each)), None)
             if row is not None:
                 seen.add(row.track_id)
@@ -96,9 +129,9 @@ def _fits(row: TrackRow) -> bool:
 
 
 def _filling(rows: Iterator[TrackRow]) -> list[TrackRow]:
-    """The first rows that fill a period. The last is, of some, the one that has the least left when it is over."""
+    """The first rows that fill a slot. The last is, of some, the one that has the least left when it is over."""
     chosen: list[TrackRow] = []
-    left_s = _PERIOD_S
+    left_s = _SLOT_S
     for row in rows:
         if row.duration_s < left_s:
             chosen.append(row)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from model.errors import PipelineError, UsageError
+from model.errors import PipelineError, RequestError
 from model.track import is_id
 
 EVENTS_MAX = 500  # in one batch
@@ -28,16 +28,18 @@ class Kind(StrEnum):
     COMPLETE = "complete"
 
 
-class EventInvalid(UsageError):
+class EventInvalid(RequestError):
     """A play event, or a batch of them, is not what it must be."""
 
     code = "event-invalid"
+    http_status = 422
 
 
-class EventTooOld(UsageError):
+class EventTooOld(RequestError):
     """A play event is older than what is kept, so it cannot be told any more whether it came before."""
 
     code = "event-too-old"
+    http_status = 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

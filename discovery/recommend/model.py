@@ -12,6 +12,7 @@ from discovery.recommend.plays import ROW_MAX, Floats, Indices, Row, row_of
 from discovery.recommend.scorers import Factors, Neighbours, standard
 
 NEIGHBOURS_SAY = 0.5  # where factors have 1
+NEIGHBOURS_ROW = 20  # for rows of so many items or more; for shorter ones it is less: there factors know better
 CONTENT_SHARE = 0.5  # of the say on an item with few listeners
 CONTENT_LISTENERS = 10  # so many are few; with more, the share of content falls
 FAMILIAR_HEAD = 0.1  # how much more of the head a list may have than the listener's own plays
@@ -68,8 +69,9 @@ class Model:
         if not len(row.items):
             return standard(self.popularity)
         by_plays = np.zeros(len(self.tracks), dtype=np.float32)
+        say = NEIGHBOURS_SAY * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0
         for part in self.neighbours:
-            by_plays += standard(part.scores(row)) / np.float32(len(self.neighbours) / NEIGHBOURS_SAY)
+            by_plays += standard(part.scores(row)) * np.float32(say / len(self.neighbours))
         folded = None if self.factors is None else self.factors.folded(row)
         if self.factors is not None and folded is not None:
             by_plays += standard(self.factors.vectors @ folded)

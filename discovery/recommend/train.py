@@ -1,58 +1,23 @@
 """From plays to a model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 
 from discovery.recommend.content import Content, content_vectors, to_factors
 from discovery.recommend.model import Model
 from discovery.recommend.plays import Floats, Indices, Plays
+from discovery.recommend.recipe import Kind, Known, TrainSettings
 from discovery.recommend.scorers import Factors, Neighbours
 from discovery.recommend.train_factors import als, ials
 from discovery.recommend.train_neighbours import EASE_LISTENERS_MAX, KEPT, cosine, ease, rp3beta
 from model.errors import PlaysTooFew
-from model.features import Features
 
 LISTENERS_LEAST = 2  # one listener's plays say nothing of what else one could like
 TRUSTED_LISTENERS = 3  # from so many on an item's factors tell what its sound is worth
 WEIGHTS_MAX = 4_000_000  # of one table, 32 MB: with very many items each keeps fewer
 KEPT_LEAST = 20
-
-
-class Kind(StrEnum):
-    """What models are made of. `blend` is what was found best (docs/recommend.md)."""
-
-    BLEND = "blend"
-    ALS = "als"
-    IALS = "ials"
-    EASE = "ease"
-    RP3BETA = "rp3beta"
-    COSINE = "cosine"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainSettings:
-    """What a model is made of, and how. `half_life` is counted in plays: see Row.strengths."""
-
-    kind: Kind = Kind.BLEND
-    factors: int = 64
-    ridge: float = 0.03  # of `ials`
-    unseen: float = 0.05  # of `ials`
-    regularisation: float = 50.0  # of `als`
-    alpha: float = 20.0  # of `als`
-    ease_ridge: float = 200.0
-    half_life: float = 20.0
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalog knows of a track."""
-
-    artist: str
-    sound: Features | None = None
 
 
 def train(plays: Plays, settings: TrainSettings, catalog: Mapping[str, Known]) -> Model:

@@ -50,6 +50,10 @@ sub vcl_recv {
     if (req.http.X-Key ~ "^/(keys/|healthz$|metrics$)") {
         return (pass);
     }
+    # Who sends a listener's key to the API may get an answer of its own. (Rate limits: segue serve --proxies 1.)
+    if (req.http.X-Key ~ "^/api/" && req.http.Authorization) {
+        return (pass);
+    }
     # One of three, so that there are three copies at most.
     if (req.http.Accept-Encoding ~ "(?i)(^|[,\s])br(?!\s*;\s*q=0(\.0*)?\s*(,|$))\s*(;|,|$)") {
         set req.http.Accept-Encoding = "br";

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from model.track import ART_SIDES, derived_id
 
+ART_BYTES_MAX = 32 << 20  # of a picture as it comes
 JPEG_BYTES_MAX = 8 << 20  # noise at 1,280 pixels a side has 2
 
 

@@ -5,9 +5,10 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ingest.metadata.art import ART_BYTES_MAX
 from ingest.metadata.folder_art import FolderArt
 from ingest.metadata.pictures import PictureRefused, pixels_of, sized
-from ingest.metadata.tags import ART_BYTES_MAX, FRONT_COVER, OTHER_PICTURE, Embedded
+from ingest.metadata.tags import FRONT_COVER, OTHER_PICTURE, Embedded
 from ingest.scan import plain_file
 
 CACHED_MAX = 8  # covers: the tracks of an album have the same

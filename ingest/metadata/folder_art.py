@@ -1,6 +1,7 @@
 """Pictures beside a source that are called like covers. Names and states only: nobody looks into them here."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ingest.metadata.names import is_disc_folder
@@ -42,8 +43,13 @@ def _covers_in(folder: Path) -> tuple[Path, ...]:
         names = os.listdir(folder)  # noqa: PTH208 - names are enough, of what may be ten thousand
     except OSError:
         return ()
+    return tuple(folder / name for name in covers_among(names))
+
+
+def covers_among(names: Iterable[str]) -> list[str]:
+    """Which of the names in a folder are those of covers, the best first."""
     found = sorted((_COVER_NAMES[name.lower()], name) for name in names if name.lower() in _COVER_NAMES)
-    return tuple(folder / name for _, name in found[:FOLDER_PICTURES_MAX])
+    return [name for _, name in found[:FOLDER_PICTURES_MAX]]
 
 
 def _state(picture: Path) -> tuple[str, int, int, int]:

@@ -109,7 +109,11 @@ class Reader:
 
         Blocking.
         """
-        return self._folder_art.state(source.path) if self._sidecar is None else None
+        if self._sidecar is not None:
+            return None
+        if source.object is not None:
+            return repr([(each.key, each.size_bytes, each.etag) for each in source.covers])
+        return self._folder_art.state(source.path)
 
     async def read(self, source: Source, *, sha256: str = "") -> Around:
         """Tags, length and cover art. Raises ToolError only if no child can be started at all."""

@@ -29,6 +29,7 @@ import mutagen.oggopus
 import mutagen.oggvorbis
 import mutagen.wavpack
 
+from ingest.metadata.art import ART_BYTES_MAX
 from ingest.metadata.chunks import Chunked, read_aiff, read_caf, read_wave
 from ingest.metadata.matroska import read_matroska
 from ingest.metadata.tag_names import ID3 as ID3_NAMES
@@ -37,7 +38,6 @@ from ingest.metadata.tag_names import VALUE_CHARACTERS_MAX, VALUES_MAX, Found, a
 from ingest.scan import plain_file
 
 _mutagen: Any = mutagen  # typed in part only
-ART_BYTES_MAX = 32 << 20
 READ_BYTES_MAX = 128 << 20  # of one file
 INFLATED_BYTES_MAX = ART_BYTES_MAX
 PICTURES_MAX = 20

@@ -1,8 +1,10 @@
-"""`segue listener`: accounts of listeners: add one, list them, remove one with all it made, give it a new key, or app
-passwords for players that only know names and passwords."""
+"""`segue listener`: accounts of listeners: add one, list them, hand over or delete all it made, give it a new key."""
 
 import argparse
+import json
+from collections.abc import Mapping
 
+from catalog.listener_data import export_listener, forget_listener
 from catalog.listeners import Listeners
 from model.errors import UsageError
 from segue.config import Config
@@ -10,15 +12,18 @@ from segue.loop import run_loop
 from segue.output import Output
 from segue.wiring import opened_listeners
 
-HELP = "accounts of listeners: add, list, remove, new key"
+HELP = "accounts of listeners: add, list, export, forget, new key"
 SETTINGS = ("store", "catalog", "listeners")
+_ACTIONS_HELP = "export: all that is kept of one; forget (or remove): delete it; key: a new one in place of the old"
 EXAMPLE = "segue listener add --name kitchen --store file:store"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, and with whom."""
-    parser.add_argument("action", choices=("add", "list", "remove", "key"), help="key: a new one in place of the old")
-    parser.add_argument("listener_id", nargs="?", default="", metavar="LISTENER_ID", help="for remove and key")
+    parser.add_argument("action", choices=("add", "list", "remove", "forget", "export", "key"), help=_ACTIONS_HELP)
+    parser.add_argument(
+        "listener_id", nargs="?", default="", metavar="LISTENER_ID", help="whom; add and list take none"
+    )
     parser.add_argument("--name", default="", help="for add: what you want to know it by")
 
 
@@ -26,9 +31,9 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Do it. A key is printed this once: what is kept of it is a hash."""
     if not (config["store"] or config["catalog"] or config["listeners"]):
         raise UsageError("whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners FILE")
-    needs_one = arguments.action in ("remove", "key")
+    needs_one = arguments.action not in ("add", "list")
     if needs_one != bool(arguments.listener_id):
-        hint = "`segue listener list` shows them" if needs_one else "only remove and key take one"
+        hint = "`segue listener list` shows them" if needs_one else "add and list take none"
         raise UsageError("no listener was named" if needs_one else "this names no listener", hint=hint)
     if arguments.name and arguments.action != "add":
         raise UsageError("--name is for add", hint="a name cannot be changed")
@@ -44,11 +49,15 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
                 _show_key(made.listener_id, key, output)
             case "list":
                 _list(listeners, output)
-            case "remove":
-                if not listeners.remove(arguments.listener_id):
+            case "remove" | "forget":
+                if not forget_listener(database, arguments.listener_id):
                     raise _unknown(arguments.listener_id)
                 output.data({"event": "removed", "listener_id": arguments.listener_id})
                 output.say(f"removed {arguments.listener_id} and all that was its own")
+            case "export":
+                if listeners.get(arguments.listener_id) is None:
+                    raise _unknown(arguments.listener_id)
+                _export(export_listener(database, arguments.listener_id), output)
             case "key":
                 new_key = listeners.new_key(arguments.listener_id)
                 if new_key is None:
@@ -61,6 +70,12 @@ def _show_key(listener_id: str, key: str, output: Output) -> None:
     output.data({"event": "key", "listener_id": listener_id, "key": key})
     output.text(f"{listener_id}  {key}")
     output.say("the key is shown this once")
+
+
+def _export(kept: Mapping[str, list[dict[str, object]]], output: Output) -> None:
+    output.data({"event": "kept", "tables": kept})
+    output.text(json.dumps(kept, ensure_ascii=False, indent=1))
+    output.say(f"{sum(map(len, kept.values()))} rows")
 
 
 def _list(listeners: Listeners, output: Output) -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog.listener_database import ListenerDatabase
+from catalog.playlists import Playlists
 from catalog.store import Catalog
+from discovery.playlists.library import Library
+from discovery.playlists.listening import KeptListening
 from discovery.search_open import check_address
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
@@ -34,7 +37,7 @@ from storage.open import S3Credentials, open_store
 HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
-    "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners",
+    "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners", "models",
     "sign_up", "rate_limit", "proxies",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
@@ -106,6 +109,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             sign_up=config["sign_up"] == "on" or (config["sign_up"] == "loopback" and _is_loopback(config["host"])),
             rate_factor=config["rate_limit"],
             proxies=config["proxies"],
+            models=config.models_path,
         ),
         listeners=config.listeners_path,
         log_level=config["log_level"],
@@ -144,6 +148,8 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
         with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
+            kept, heard = Playlists(listeners), KeptListening(listeners)
+            playlists = Library(catalog=catalog, playlists=kept, listening=heard)
             await serve(
                 serving.settings,
                 store,
@@ -160,7 +166,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                         signed=signer(serving.settings),
                         synced=expecting(app, "tracks"),
                     ),
-                    lambda app: add_joined_routes(app, CatalogLists(catalog)),
+                    lambda app: add_joined_routes(app, CatalogLists(catalog, playlists)),
                 ],
                 listener=listener,
             )

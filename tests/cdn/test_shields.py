@@ -3,6 +3,7 @@ them keep, and nothing else. What reaches the origin is counted by the origin.""
 
 import asyncio
 import gzip
+import json
 import random
 import time
 from collections import Counter
@@ -219,6 +220,20 @@ async def test_what_must_not_be_kept_passes(shielded: Shielded) -> None:
         answer = await shielded.get("/healthz")
         assert (answer.status, answer.hit) == (200, False)
         assert answer.headers.getall("Cache-Status")[-1].endswith("shield; fwd=bypass")
+
+
+async def test_a_listener_is_answered_by_the_origin(shielded: Shielded) -> None:
+    """Each by its own key, never with what is kept; nor is what a listener got kept for others. Writing passes."""
+    for _ in range(2):
+        made = json.loads((await shielded.get("/api/v1/listeners", method="POST")).body)
+        for _ in range(2):
+            mine = await shielded.get("/api/v1/listeners/me", Authorization=f"Bearer {made['key']}")
+            assert json.loads(mine.body)["listener_id"] == made["listener_id"] and not mine.hit
+        assert (await shielded.get("/api/v1/listeners/me")).status == 401
+    assert not (await shielded.get("/api/v1/tracks?limit=7", Authorization=f"Bearer {made['key']}")).hit
+    assert not (await shielded.get("/api/v1/tracks?limit=7")).hit
+    assert (await shielded.get("/api/v1/tracks?limit=7")).hit
+    assert not (await shielded.get("/api/v1/tracks?limit=7", Authorization=f"Bearer {made['key']}")).hit
 
 
 async def test_age_is_told(shielded: Shielded) -> None:

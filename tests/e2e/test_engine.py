@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
+from PIL import Image
 
+from model.track import ART_SIDES
 from scripts.s3_server import S3Server, running_server
 from tests.e2e.test_batches import song
 from tests.support.cluster import cluster
@@ -69,6 +72,37 @@ def test_sources_in_a_bucket_give_the_same_bytes_and_are_read_once(
     again = from_bucket(bucket, tmp_path, "--scratch", "/proc")  # where nothing can be copied to
     assert again.summary == {"done": 0, "skipped": 3, "failed": 0}, again.stderr
     assert objects(tmp_path / "store") == published
+
+
+def test_a_cover_beside_an_object_is_its_cover_until_it_is_replaced(bucket: S3Server, tmp_path: Path) -> None:
+    """As beside a file; what has a folder of its own does not get it. Nothing else is read again."""
+    client, places = bucket.client(), {"one": "covers/Album/CD2/1.flac", "two": "covers/2.flac"}
+    for number, key in enumerate(places.values()):
+        client.fput_object(bucket.bucket, key, str(song(tmp_path / "song.flac", seed=30 + number, title=f"T{number}")))
+
+    def covers(colour: str) -> dict[str, str]:
+        image, where = tmp_path / "Folder.PNG", bucket.url("covers")
+        Image.new("RGB", (300, 300), colour).save(image)
+        client.fput_object(bucket.bucket, "covers/Album/Folder.PNG", str(image))
+        done = segue("publish", where, *STORE, *LADDER, cwd=tmp_path, **keys_of(bucket))
+        assert done.summary["failed"] == 0, done.stderr
+        told = {name: done.outcomes[Path(key).name] for name, key in places.items()}
+        tracks = {name: json.loads(_track(tmp_path, each["track_id"])) for name, each in told.items()}
+        shown = Image.open(tmp_path / "store" / "art" / tracks["one"]["art_id"] / f"{min(ART_SIDES)}.jpg")
+        red, _, blue = cast("tuple[int, int, int]", shown.convert("RGB").getpixel((9, 9)))
+        assert (red > blue) is (colour == "red")
+        return {name: track["art_id"] for name, track in tracks.items()}
+
+    red, blue = covers("red"), covers("blue")
+    assert red["one"] != blue["one"] and red["two"] == blue["two"]
+    again = segue(
+        "publish", bucket.url("covers"), *STORE, *LADDER, "--scratch", "/proc", cwd=tmp_path, **keys_of(bucket)
+    )
+    assert again.summary == {"done": 0, "skipped": 2, "failed": 0}, again.stderr
+
+
+def _track(folder: Path, track_id: str) -> bytes:
+    return (folder / "store" / "tracks" / track_id / "track.json").read_bytes()
 
 
 def test_an_object_that_was_replaced_is_taken_anew(bucket: S3Server, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class HungEncoder:
         gate, program = folder / "hung", folder / "ffmpeg"
         gate.touch()
         real, hung = quote(get_ffmpeg_exe()), quote(str(gate))
-        wait = f"while [ -e {hung} ]; do sleep 0.05; done"
+        wait = f"while [ -e {hung} ] && kill -0 $PPID; do sleep 0.05; done"  # nothing outlives its worker
         encoding = f'case "$*" in *libopus*) {real} "$@"; ended=$?; {wait}; exit $ended;; esac'
         program.write_text(f'#!/bin/sh\n{encoding}\nexec {real} "$@"\n')
         program.chmod(0o755)

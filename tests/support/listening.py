@@ -16,7 +16,10 @@ def track_of(taste: int, number: int) -> str:
 
 def taste_of(track_id: str) -> int:
     """Whose taste it is."""
-    return {track_of(taste, number): taste for taste in range(TASTES) for number in range(TRACKS_OF_TASTE)}[track_id]
+    return _TASTE_OF[track_id]
+
+
+_TASTE_OF = {track_of(taste, number): taste for taste in range(TASTES) for number in range(TRACKS_OF_TASTE)}
 
 
 def listening(seed: int = 7) -> list[Played]:

@@ -4,9 +4,11 @@ Operations are found in the document, so whoever adds one has it tested here. Th
 """
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,8 +26,10 @@ from schemathesis.checks import (
 from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
+from discovery.rates import RATES, Rate
 from tests.integration.api.conftest import Api
 
+PAGE = Path(__file__).parents[3] / "docs/api.md"
 PARTS = 6  # the operations are dealt out to so many tests, which may run side by side
 EXAMPLES = 10  # of each operation, good ones and bad ones
 CHECKS = [
@@ -53,6 +57,24 @@ def test_the_document_is_openapi(api: Api) -> None:
     assert all("429" in each["responses"] for each in described)
 
 
+def test_the_page_has_every_operation_and_every_rate(api: Api) -> None:
+    """docs/api.md: for whom each operation is, and what each kind may."""
+    page = PAGE.read_text(encoding="utf-8")
+    described = {
+        (f"{method.upper()} {path}", _for_whom(each))
+        for path, methods in api.document["paths"].items()
+        for method, each in methods.items()
+    }
+    assert set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \| (\w+) \|", page, re.MULTILINE)) == described
+    rates = re.findall(r"^\| `([a-z-]+)`: [^|]+ \| (\d+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert {kind: Rate(int(burst), float(per_s)) for kind, burst, per_s in rates} == dict(RATES)
+
+
+def _for_whom(described: dict[str, Any]) -> str:
+    security = described.get("security")
+    return "everyone" if security is None else "either" if {} in security else "listener"
+
+
 @pytest.mark.parametrize("part", range(PARTS))
 def test_answers_are_as_the_document_says(api: Api, part: int) -> None:
     """Whatever is asked, and with whatever: no 5xx, no status, type or shape that is not described."""
@@ -69,7 +91,7 @@ def test_what_is_there_is_answered(api: Api) -> None:
     assert named
     for operation in named:
         ids = {each.name: api.known[each.name] for each in operation.path_parameters}
-        case = operation.Case(path_parameters=ids)
+        case: Case[Any] = operation.Case(path_parameters=ids)
         response = case.call(timeout=60)
         case.validate_response(response, checks=CHECKS)
         assert response.status_code == 200, operation.path

@@ -33,8 +33,8 @@ class Shelf:
         """A playlist that a test put here."""
         return _found(self.playlists, playlist_id)
 
-    async def station(self, station_id: str, period: int) -> Programme:
-        """A station that a test put here; the same in every period."""
+    async def station(self, station_id: str, slot: int) -> Programme:
+        """A station that a test put here; the same in every slot."""
         return _found(self.stations, station_id)
 
 

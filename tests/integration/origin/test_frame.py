@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
 from discovery.accounts import Accounts
-from discovery.frame import Frame
+from discovery.frame import BODY_TIMEOUT_S, Frame
 from discovery.operations import Call, Group, Operation, Sent, Served, Who
 from discovery.parameters import Number
 from discovery.rates import KEY_FAILURES, RATES, Rates
@@ -24,6 +24,7 @@ from tests.integration.origin.conftest import Running, Start, until
 
 BODY_BYTES_MAX = 3000
 ID = "a" * 20
+_PUT = f"PUT /api/v1/notes/{ID} HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n".encode()
 
 
 class Note(Struct, forbid_unknown_fields=True):
@@ -51,7 +52,7 @@ async def _nothing(call: Call) -> None:
 
 
 async def _sent(call: Call) -> Sent:
-    return Sent(body=b"# text", media_type="text/plain; charset=utf-8", file_name="notes.txt")
+    return Sent(body=b"# text", media_type="text/plain; charset=utf-8", file_name='Caf\u00e9 "1"\r\n.txt')
 
 
 async def _conflict(call: Call) -> Kept:
@@ -106,11 +107,12 @@ async def _framed(
     rates: Rates | None = None,
     proxies: int = 0,
     sign_up: bool = True,
+    body_timeout_s: float = BODY_TIMEOUT_S,
     **more: Any,
 ) -> AsyncIterator[Running]:
     def extend(app: web.Application) -> None:
         listeners = Listeners(database)
-        frame = Frame(listeners, Rates() if rates is None else rates, proxies=proxies)
+        frame = Frame(listeners, Rates() if rates is None else rates, proxies=proxies, body_timeout_s=body_timeout_s)
         frame.add(app, (*OPERATIONS, *Accounts(listeners, is_open=sign_up).served))
 
     async with start(extend, **more) as running:
@@ -293,7 +295,8 @@ async def test_other_answers_than_json(origin: Running, key: str) -> None:
     """As they are; with a name to save them by; none at all."""
     async with origin.client.get("/api/v1/text") as response:
         assert (response.status, await response.read()) == (200, b"# text")
-        assert response.headers["Content-Disposition"] == 'attachment; filename="notes.txt"'
+        named = """attachment; filename="Caf_ _1___.txt"; filename*=UTF-8''Caf%C3%A9%20%221%22%0D%0A.txt"""
+        assert response.headers["Content-Disposition"] == named
         assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
         assert response.headers["Cache-Control"] == "public, max-age=5"
     async with origin.client.delete(f"/api/v1/notes/{ID}", headers=_with(key)) as response:
@@ -402,6 +405,42 @@ async def test_where_sign_up_is_closed_nobody_makes_a_listener(
         assert (await _ask(origin, "GET", "listeners/me", headers=_with(key)))[0] == 200
 
 
+@pytest.mark.parametrize("rest", [b"ZZ\r\n", b"4\r\nbodyX", b"-1\r\n\r\n", b"4\r\nbo\r\n0\r\n\r\n"], ids=repr)
+async def test_a_body_in_broken_pieces_is_refused(origin: Running, rest: bytes) -> None:
+    """400 and the end of the connection: nobody knows what would follow."""
+    answer = await _raw(origin, _PUT + b"Transfer-Encoding: chunked\r\n\r\n" + rest)
+    assert re.match(rb"HTTP/1\.[01] 400 ", answer) and answer.count(b"HTTP/1.") == 1
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(start: Start, database: ListenerDatabase) -> None:
+    """408 and the end of the connection."""
+    async with _framed(start, database, body_timeout_s=0.2) as origin:
+        answer = await _raw(origin, _PUT + b"Content-Length: 100\r\n\r\nhalf")
+    assert answer.startswith(b"HTTP/1.1 408 ") and b"\r\nConnection: close\r\n" in answer
+    assert b'"body-too-slow"' in answer
+
+
+async def _raw(origin: Running, sent: bytes) -> bytes:
+    """All that is answered until the connection ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", origin.port)
+    try:
+        writer.write(sent)
+        return await asyncio.wait_for(reader.read(), 60)
+    finally:
+        writer.close()
+
+
+async def test_who_leaves_amid_a_body_is_no_error(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted as gone; the origin goes on."""
+    _, writer = await asyncio.open_connection("127.0.0.1", origin.port)
+    writer.write(_PUT + b"Content-Length: 100\r\n\r\nhalf")
+    await until(lambda: origin.app[METRICS].requests_in_progress == 1)
+    writer.close()
+    await until(lambda: origin.app[METRICS].requests_in_progress == 0)
+    assert (await _ask(origin, "GET", "public"))[0] == 200
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_a_body_that_comes_late_leaves_a_connection_that_is_as_good_as_any(
     start: Start, database: ListenerDatabase
 ) -> None:
@@ -410,8 +449,7 @@ async def test_a_body_that_comes_late_leaves_a_connection_that_is_as_good_as_any
         reader, writer = await asyncio.open_connection("127.0.0.1", origin.port)
         try:
             for _ in range(2):
-                head = f"PUT /api/v1/notes/{ID} HTTP/1.1\r\nHost: x\r\n"
-                writer.write(f"{head}Content-Type: text/plain\r\nContent-Length: 4\r\n\r\n".encode())
+                writer.write(_PUT + b"Content-Length: 4\r\n\r\n")
                 await until(lambda: origin.app[METRICS].requests_in_progress == 1)
                 writer.write(b"body")
                 assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")

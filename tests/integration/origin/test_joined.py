@@ -5,7 +5,8 @@ import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -16,7 +17,7 @@ from model.errors import StorageUnavailable
 from model.protection import Protection, ProtectionMethod
 from model.schedule import EPOCH_MS, SEGMENT_MS
 from origin.hot_path import HOT
-from origin.joined import Programme, TrackList
+from origin.joined import Programme, TrackList, list_id_of
 from origin.joined_handlers import add_joined_routes
 from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.settings import Auth
@@ -188,6 +189,45 @@ async def test_answers_say_who_may_keep_them(origin: Running, store: WatchedStor
     assert same.status == 304
     head, nothing = await ask(origin, segment_path, "HEAD")
     assert (head.headers["Content-Length"], nothing) == (str(len(whole)), b"")
+
+
+KEPT = {
+    "live": ("public, max-age=10, stale-while-revalidate=60, stale-if-error=86400",) * 2,
+    "for ever": (FOREVER, "max-age=31536000, immutable"),
+    "for 2 s": ("public, max-age=2", "max-age=2"),
+}
+
+
+def documented() -> list[list[str]]:
+    """The rows of the table of joined tracks in docs/http-contract.md, as cells without code marks."""
+    lines = (Path(__file__).parents[3] / "docs/http-contract.md").read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("| joined |"))
+    rows = takewhile(lambda line: line.startswith("|"), lines[at + 2 :])
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+
+
+@pytest.mark.parametrize("row", documented(), ids=lambda row: row[0])
+async def test_the_contract_is_kept(
+    origin: Running, store: WatchedStore, lists: Shelf, on_air: str, row: list[str]
+) -> None:
+    """Path, type, who may keep it how long, and the key by which a CDN forgets it; all with tags and ranges."""
+    await album_of(store, lists, RUN)
+    lists.playlists[ALBUM] = lists.albums[ALBUM]
+    package = RUN[0].package
+    ids = {
+        "album_id": ALBUM, "playlist_id": ALBUM, "station_id": STATION, "list_id": list_id_of(lists.albums[ALBUM]),
+        "recording_id": package.recording_id, "package_id": package.package_id,
+    }  # fmt: skip
+    _, path, media_type, kept, purge_key = (cell.format(**ids) for cell in row)
+    response, _ = await ask(origin, path)
+    assert (response.status, response.headers["Content-Type"]) == (200, media_type)
+    browser, cdn = KEPT[kept]
+    assert response.headers["Cache-Control"] == browser
+    assert response.headers["CDN-Cache-Control"] == (cdn.replace("public, max-age=10", "max-age=60"))
+    assert (purge_key == "none") == ("Surrogate-Key" not in response.headers)
+    assert purge_key == "none" or purge_key in response.headers["Surrogate-Key"].split()
+    assert response.headers["ETag"].startswith('"')
+    assert response.headers["Accept-Ranges"] == "bytes"
 
 
 async def test_what_was_answered_is_ready_to_be_sent_again(origin: Running, store: WatchedStore, lists: Shelf) -> None:

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from model.schedule import (
     EPOCH_MS,
     FRAME,
-    PERIOD_FRAMES,
-    PERIOD_SEGMENTS,
     SEGMENT_FRAMES,
     SEGMENT_MS,
+    SLOT_FRAMES,
+    SLOT_SEGMENTS,
     Schedule,
     last_segment,
-    period_of,
     segment_start_ms,
+    slot_of,
 )
 
 some_lengths = st.lists(st.integers(1, 900), min_size=1, max_size=8)
@@ -55,15 +55,15 @@ def test_a_schedule_has_something_to_play_from_its_base_on() -> None:
 
 
 def test_the_grid_is_whole_milliseconds_and_whole_periods() -> None:
-    """So that dates, numbers and times need no rounding, and no segment lies in two periods."""
+    """So that dates, numbers and times need no rounding, and no segment lies in two slots."""
     assert SEGMENT_MS * 48 == SEGMENT_FRAMES * FRAME
-    assert PERIOD_FRAMES * FRAME == 4 * 3600 * 48_000
-    assert PERIOD_SEGMENTS * SEGMENT_FRAMES == PERIOD_FRAMES
+    assert SLOT_FRAMES * FRAME == 4 * 3600 * 48_000
+    assert SLOT_SEGMENTS * SEGMENT_FRAMES == SLOT_FRAMES
 
 
 @given(now_ms=st.integers(EPOCH_MS + 10**6, EPOCH_MS + 10**12))
 def test_the_last_segment_is_over_and_the_next_is_not(now_ms: int) -> None:
-    """And its period is that of its beginning."""
+    """And its slot is that of its beginning."""
     last = last_segment(now_ms)
     assert segment_start_ms(last + 1) <= now_ms < segment_start_ms(last + 2)
-    assert period_of(last) == (segment_start_ms(last) - EPOCH_MS) // (4 * 3600 * 1000)
+    assert slot_of(last) == (segment_start_ms(last) - EPOCH_MS) // (4 * 3600 * 1000)

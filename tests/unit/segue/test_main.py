@@ -24,8 +24,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_commands_are_these() -> None:
     """Stable from the first release on."""
     names = [
-        "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "show", "token", "features",
-        "listener", "device",
+        "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "mix",
+        "recommend", "train", "show", "token", "features", "listener", "device", "events",
         "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
     ]  # fmt: skip
     assert list(COMMANDS) == names

@@ -4,12 +4,14 @@ python -m tests.integration.discovery.listening.taker DATABASE
 """
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 
+import msgspec
+
 from catalog.listener_database import ListenerDatabase
 from catalog.store import Catalog
+from discovery.listening.operations import Events
 from discovery.listening.service import Listening
 from tests.integration.discovery.listening.played import NOW, track_row
 
@@ -26,7 +28,7 @@ async def main(path: Path) -> None:
 
         async def take(number: int, line: str) -> None:
             async with gate:
-                await listening.take("anna", json.loads(line))
+                await listening.take("anna", msgspec.json.decode(line, type=Events))
             sys.stdout.write(f"{number:<{LINE_BYTES - 1}}\n")
             sys.stdout.flush()
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from catalog.listener_data import export_listener
 from catalog.listener_database import ListenerDatabase
 from catalog.plays import Plays
 from tests.integration.discovery.listening.played import NOW, add_listener, event, track_id
@@ -66,12 +67,12 @@ def test_killed_in_the_middle_and_sent_again(tmp_path: Path) -> None:
     path, unharmed = _made(tmp_path / "killed"), _made(tmp_path / "unharmed")
     kept = _taking(path, batches, kill_after=KEPT_BEFORE_THE_KILL)
     with ListenerDatabase(path) as database:
-        there = {str(row["event_id"]) for row in Plays(database).export("anna")["play_events"]}
+        there = {str(row["event_id"]) for row in export_listener(database, "anna")["play_events"]}
     promised = {each["event_id"] for number in kept for each in json.loads(batches[number])["events"]}
     assert promised <= there
     assert len(there) < BATCHES * EVENTS, "the process had ended before it was killed"
     for where in (path, unharmed):
         assert len(_taking(where, batches)) == BATCHES
     with ListenerDatabase(path) as one, ListenerDatabase(unharmed) as other:
-        assert Plays(one).export("anna") == Plays(other).export("anna")
-        assert len(Plays(one).export("anna")["play_events"]) == BATCHES * EVENTS
+        assert export_listener(one, "anna") == export_listener(other, "anna")
+        assert len(export_listener(one, "anna")["play_events"]) == BATCHES * EVENTS

@@ -4,7 +4,8 @@ import pytest
 
 from discovery.recommend.model import Model
 from discovery.recommend.plays import gathered
-from discovery.recommend.train import Kind, Known, TrainSettings, train
+from discovery.recommend.recipe import Kind, Known, TrainSettings
+from discovery.recommend.train import train
 from model.errors import PlaysTooFew
 from tests.support.listening import TASTES, TRACKS_OF_TASTE, listening, plays, sound_of, taste_of, track_of
 

@@ -24,7 +24,8 @@ from discovery.recommend.files import (
     write_model,
 )
 from discovery.recommend.model import Model
-from discovery.recommend.train import Known, TrainSettings, train
+from discovery.recommend.recipe import Known, TrainSettings
+from discovery.recommend.train import train
 from model.errors import ModelMalformed
 from tests.support.listening import plays, sound_of, taste_of
 

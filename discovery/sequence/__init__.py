@@ -1,0 +1,1 @@
+"""Mixes and stations: which tracks, in which order, and why."""

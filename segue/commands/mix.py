@@ -1,0 +1,84 @@
+"""`segue mix`: a playlist from tracks, artists, genres or a mood: who fits, in a pleasant order, and why."""
+
+import argparse
+import asyncio
+
+from discovery.sequence.mix import Placed
+from discovery.sequence.mixer import COUNT_MAX, Mixer
+from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.wish import MOODS, Wish, station_id_of
+from discovery.sync import sync
+from model.album import artist_id_of
+from model.errors import UsageError
+from segue.config import Config
+from segue.loop import run_loop
+from segue.output import Output
+from segue.wiring import opened_catalog, opened_store
+
+HELP = "a mix from tracks, artists, genres or a mood, in a pleasant order"
+SETTINGS = ("store", "catalog")
+EXAMPLE = "segue mix --store file:store --mood calm --count 30"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the mix is to be like."""
+    parser.add_argument("--seed-track", action="append", default=[], metavar="TRACK_ID", help="like this track")
+    parser.add_argument("--seed-artist", action="append", default=[], metavar="NAME", help="like this artist")
+    parser.add_argument("--genre", action="append", default=[], metavar="GENRE", help="of this genre")
+    parser.add_argument("--mood", choices=sorted(MOODS), help="of this energy")
+    parser.add_argument("--energy", type=float, metavar="0…1", help="of this energy, in numbers")
+    parser.add_argument("--tempo", type=int, metavar="BPM", help="about so many beats a minute, or half or double")
+    parser.add_argument("--count", type=int, default=50, metavar="N", help=f"how many tracks, at most {COUNT_MAX} [50]")
+    parser.add_argument("--variation", default="", metavar="WORDS", help="other words, another mix of the same kind")
+
+
+def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
+    """Show the mix; 1 if it is empty."""
+    return run_loop(_run(config, arguments, output))
+
+
+async def _run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
+    wish = _wish(arguments)
+    if not 1 <= arguments.count <= COUNT_MAX:
+        raise UsageError("not so many tracks", subject=str(arguments.count), hint=f"from 1 to {COUNT_MAX}")
+    async with opened_catalog(config) as catalog:
+        if config["store"]:
+            async with opened_store(config) as store:
+                await sync(store, catalog)
+        mixer = Mixer(ContentCandidates(catalog))
+        placed = await asyncio.to_thread(mixer.mix, wish, arguments.count, variation=arguments.variation)
+    for each in placed:
+        _show(each, output)
+    output.data({"event": "summary", "tracks": len(placed), "station": _station(wish)})
+    output.say(f"{len(placed)} tracks, {sum(each.item.duration_s for each in placed) / 60:.0f} minutes")
+    return 0 if placed else 1
+
+
+def _wish(arguments: argparse.Namespace) -> Wish:
+    energy = MOODS[arguments.mood] if arguments.mood and arguments.energy is None else arguments.energy
+    try:
+        return Wish(
+            track_ids=tuple(arguments.seed_track),
+            artist_ids=tuple(map(artist_id_of, arguments.seed_artist)),
+            genres=tuple(arguments.genre),
+            energy=energy,
+            tempo_bpm=arguments.tempo,
+        )
+    except ValueError as error:
+        raise UsageError(str(error), hint="`segue mix --help` says what a mix can be like") from error
+
+
+def _station(wish: Wish) -> str | None:
+    try:
+        return station_id_of(wish)
+    except ValueError:
+        return None
+
+
+def _show(placed: Placed, output: Output) -> None:
+    item = placed.item
+    reasons = [{"because": each.because, "words": each.words, "of": each.of} for each in placed.reasons]
+    names = {"title": item.title, "artist": item.artist, "album": item.album}
+    output.data({"event": "track", "track_id": item.track_id, **names, "reasons": reasons})
+    why = "; ".join(each.words for each in placed.reasons)
+    output.text(f"{item.track_id}  {' · '.join(filter(None, (item.artist, item.title)))}  ({why})")

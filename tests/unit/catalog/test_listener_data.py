@@ -1,0 +1,59 @@
+"""All that is kept of a listener is handed over, and deleted, whoever keeps it."""
+
+from pathlib import Path
+
+from catalog.favourites import Favourites
+from catalog.listener_data import export_listener, forget_listener
+from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.plays import Plays
+from tests.unit.catalog.test_plays import NOW, ROW, add_listener
+
+SHELVES = Migrations(
+    name="shelves",
+    steps=(
+        "CREATE TABLE shelves (shelf_id TEXT PRIMARY KEY, listener_id TEXT REFERENCES listeners ON DELETE CASCADE)",
+        "CREATE TABLE books (shelf_id TEXT REFERENCES shelves ON DELETE CASCADE, title TEXT)",
+        "CREATE TABLE pages (book TEXT, number INTEGER)",
+    ),
+)
+
+
+def _filled(path: Path | None) -> ListenerDatabase:
+    """Two listeners with rows in every kind of table."""
+    database = ListenerDatabase(path)
+    plays, favourites = Plays(database), Favourites(database)
+    database.migrate(SHELVES)
+    for name in ("anna", "bert"):
+        add_listener(database, name)
+        plays.consent(name, at_ms=NOW)
+        favourites.add(name, f"loved-by-{name}", at_ms=NOW)
+        with database.writing() as db:
+            db.execute("INSERT INTO shelves VALUES (?, ?)", (f"shelf-{name}", name))
+            db.execute("INSERT INTO books VALUES (?, ?)", (f"shelf-{name}", f"book-{name}"))
+            db.execute("INSERT INTO pages VALUES ('nobody', 1)")
+    plays.add([ROW])
+    return database
+
+
+def test_an_export_has_every_row_of_a_listener_and_no_other() -> None:
+    """Also of tables that only refer to what is the listener's; and nothing that proves who it is."""
+    with _filled(None) as database:
+        kept = export_listener(database, "anna")
+        assert {table for table, rows in kept.items() if rows} == {
+            "listeners", "consents", "play_events", "favourites", "shelves", "books",
+        }  # fmt: skip
+        assert kept["books"] == [{"shelf_id": "shelf-anna", "title": "book-anna"}]
+        assert kept["listeners"] == [{"listener_id": "anna", "name": "", "created_s": 0}]
+        assert "bert" not in repr(kept)
+        assert not any(export_listener(database, "nobody").values())
+
+
+def test_what_is_forgotten_is_gone_from_tables_and_files(tmp_path: Path) -> None:
+    """All that an export had; others keep theirs."""
+    with _filled(tmp_path / "listeners") as database:
+        before = export_listener(database, "bert")
+        assert forget_listener(database, "anna") and not forget_listener(database, "anna")
+        assert not any(export_listener(database, "anna").values())
+        assert export_listener(database, "bert") == before
+        files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        assert b"book-bert" in files and b"book-anna" not in files and b"loved-by-anna" not in files
