@@ -13,7 +13,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from catalog.listeners import Listeners
-from discovery.operations import JSON, Call, Operation, Sent, Served, Who
+from discovery.operations import JSON, Call, Operation, Sent, Served, Tagged, Who
 from discovery.parameters import read_all
 from discovery.rates import KEY_FAILURES, Rates
 from model.errors import BodyInvalid, BodyMalformed, ListenerUnknown, MediaTypeRefused
@@ -58,7 +58,14 @@ class Frame:
             self._rates.take(operation.group, listener_id or place)
             query = read_all(operation.parameters, request.query)
             body, body_type = await _body(request, operation, self._body_timeout_s)
-            call = Call(listener_id=listener_id, path=request.match_info, query=query, body=body, body_type=body_type)
+            call = Call(
+                listener_id=listener_id,
+                path=request.match_info,
+                query=query,
+                body=body,
+                body_type=body_type,
+                if_match=request.headers.get(hdrs.IF_MATCH, ""),
+            )
             return _answered(operation, call, await served.handle(call))
 
         return handle
@@ -132,6 +139,7 @@ async def _read(request: web.Request, bytes_max: int, timeout_s: float) -> bytes
 
 
 def _answered(operation: Operation, call: Call, answer: object) -> web.Response:
+    version, answer = (answer.version, answer.answer) if isinstance(answer, Tagged) else ("", answer)
     if answer is None:
         response = web.Response(status=operation.status)
     elif isinstance(answer, Sent):
@@ -145,6 +153,8 @@ def _answered(operation: Operation, call: Call, answer: object) -> web.Response:
         response.headers["Vary"] = hdrs.AUTHORIZATION
     if call.listener_id:
         response.headers.update(_PRIVATE)
+        if version:
+            response.headers["ETag"] = f'"{version}"'
     elif operation.method != hdrs.METH_GET or not operation.kept:
         response.headers.update(_NOT_KEPT)
     return response

@@ -23,7 +23,12 @@ from model.errors import (
 DOCUMENT = Operation(
     method="GET", path="/api/v1/openapi.json", summary="this document, as OpenAPI 3.1", answer=dict[str, Any]
 )
+_VERSION = version("segue")  # looked up once: it looks through folders
 _KEY = "listener"
+_IF_MATCH = {
+    "name": "If-Match", "in": "header", "description": "only to the version that has this entity tag",
+    "schema": {"type": "string"},
+}  # fmt: skip
 _SCHEMAS = "#/components/schemas/{name}"
 
 _VERSION = version("segue")  # looks into files, so not while requests wait
@@ -93,10 +98,12 @@ def _operation(operation: Operation, named: Mapping[int, Any], error: Any) -> di
     if operation.method == "GET" and operation.kept and operation.who is not Who.LISTENER:
         answers["304"] = {"description": "what the client has is what there is"}
         answers["412"] = {"description": "what the client has is not what there is", "content": refused}
+    in_path = [_in_path(operation, name) for name in operation.names]
+    conditions = [_IF_MATCH] if any(kind.http_status == 412 for kind in operation.refusals) else []
     described: dict[str, Any] = {
         "operationId": _name(operation),
         "summary": operation.summary,
-        "parameters": [*(_in_path(operation, name) for name in operation.names), *map(_in_query, operation.parameters)],
+        "parameters": [*in_path, *map(_in_query, operation.parameters), *conditions],
         "responses": dict(sorted(answers.items())),
     }
     if operation.body is not None:

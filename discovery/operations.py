@@ -97,13 +97,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What an operation is asked with, checked. `listener_id` is empty where nobody proved to be a listener."""
+    """What an operation is asked with, checked. `listener_id` is empty where nobody proved to be a listener; `if_match`
+    is the header, for what is done to a version of something (`Tagged`)."""
 
     listener_id: str
     path: Mapping[str, str]
     query: Mapping[str, Any]
     body: Any
     body_type: str
+    if_match: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +117,20 @@ class Sent:
     file_name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """An answer about something that has versions. A listener gets its version as entity tag, to name in If-Match."""
+
+    answer: object
+    version: str
+
+
 Handler = Callable[[Call], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An operation and what does it: gives the answer, a `Sent`, or None."""
+    """An operation and what does it: gives the answer, a `Sent`, a `Tagged`, or None."""
 
     operation: Operation
     handle: Handler

@@ -21,6 +21,7 @@ from discovery.listening.service import Listening
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
 from discovery.playlists.library import Library as PlaylistLibrary
+from discovery.playlists.web import PlaylistApi
 from discovery.rates import Rates
 from discovery.recommend.web import Recommending
 from discovery.search import SearchIndex
@@ -72,6 +73,7 @@ def add_routes(
     settings: DiscoverySettings,
     keys: KeyRing = NO_KEYS,
     signed: Callable[[str], str] = str,
+    playlists: PlaylistLibrary | None = None,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
@@ -79,8 +81,10 @@ def add_routes(
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
     `synced` is called whenever a sync succeeded. `keys` are what app passwords come from; `signed` makes a path of the
-    origin one that a listener may follow for a while.
+    origin one that a listener may follow for a while. `playlists` are those that something else in the process works
+    on, too.
     """
+    playlists = playlists or PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners))
     listening = Listening(listeners, catalog)
     searching = Searching(catalog, listening.own)
 
@@ -119,6 +123,7 @@ def add_routes(
         *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
+        *PlaylistApi(playlists, lambda: searching.index).served,
     )
     document = openapi(each.operation for each in served)
 
@@ -133,7 +138,7 @@ def add_routes(
         door=Door(accounts, AppPasswords(listeners), keys),
         favourites=listening.favourites,
         plays=listening.plays,
-        library=PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners)),
+        library=playlists,
         rates=rates,
         signed=signed,
     )

@@ -318,24 +318,6 @@ class ListeningUnavailable(PipelineError):
     retryable = True
 
 
-class PlaylistUnknown(PipelineError):
-    """No such playlist of a listener's, or none that this one may see."""
-
-    code = "playlist-unknown"
-
-
-class PlaylistChanged(PipelineError):
-    """Somebody else changed a playlist since it was read; nothing was changed."""
-
-    code = "playlist-changed"
-
-
-class PlaylistRefused(PipelineError):
-    """What was asked of a playlist cannot be: it is made by rules, has no such entry, or would be too large."""
-
-    code = "playlist-refused"
-
-
 class RequestError(PipelineError):
     """The API cannot do what it was asked for. Clients read the message, and `subject`, which says where in the request
     the reason is: neither repeats what was sent, nor tells what others have."""
@@ -403,6 +385,27 @@ class ConsentMissing(RequestError):
 
     code = "consent-missing"
     http_status = 403
+
+
+class PlaylistUnknown(RequestError):
+    """No such playlist of a listener's, or none that this one may see."""
+
+    code = "playlist-unknown"
+    http_status = 404
+
+
+class PlaylistChanged(RequestError):
+    """Somebody else changed a playlist since it was read; nothing was changed."""
+
+    code = "playlist-changed"
+    http_status = 412
+
+
+class PlaylistRefused(RequestError):
+    """What was asked of a playlist cannot be: it is made by rules, has no such entry, or would be too large."""
+
+    code = "playlist-refused"
+    http_status = 422
 
 
 class RateLimited(RequestError):

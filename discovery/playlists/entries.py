@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from model.errors import UsageError
+from model.errors import RequestError
 
 BYTES_MAX = 8 << 20  # of a file
 ENTRIES_MAX = 10_000
@@ -24,10 +24,11 @@ _BROKEN = frozenset(["Cc", "Cs", "Zl", "Zp"])  # control characters, halves of c
 _NOT_IN_XML = re.compile("[\ufffe\uffff]")
 
 
-class PlaylistFileInvalid(UsageError):
+class PlaylistFileInvalid(RequestError):
     """A file is no playlist of the format that it should be in, or larger than a playlist may be."""
 
     code = "playlist-file-invalid"
+    http_status = 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

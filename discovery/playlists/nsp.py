@@ -33,7 +33,7 @@ from discovery.playlists.entries import (
     clean,
     clean_lines,
 )
-from model.errors import UsageError
+from model.errors import RequestError
 from model.track import is_id
 
 BYTES_MAX = 64 << 10
@@ -47,10 +47,11 @@ _RULES = ("all", "any", "sort", "order", "limit", "limitPercent", "offset")
 _BESIDE = ("name", "comment", "public", "refreshDelay")  # the last one means nothing here: rules are always fresh
 
 
-class RuleInvalid(UsageError):
+class RuleInvalid(RequestError):
     """A rule cannot be: a field or an operator that is none, or a value that does not fit it."""
 
     code = "rule-invalid"
+    http_status = 422
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,8 +148,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
         with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
-            kept, heard = Playlists(listeners), KeptListening(listeners)
-            playlists = Library(catalog=catalog, playlists=kept, listening=heard)
+            playlists = Library(catalog=catalog, playlists=Playlists(listeners), listening=KeptListening(listeners))
             await serve(
                 serving.settings,
                 store,
@@ -164,6 +163,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                         settings=serving.discovery,
                         keys=serving.keys,
                         signed=signer(serving.settings),
+                        playlists=playlists,
                         synced=expecting(app, "tracks"),
                     ),
                     lambda app: add_joined_routes(app, CatalogLists(catalog, playlists)),

@@ -43,6 +43,8 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 # What these end by success is the means of a listener to prove itself: each request has a listener of its own.
 ENDS_A_LISTENER = {("delete", "/api/v1/listeners/me"), ("post", "/api/v1/listeners/me/key")}
 
+NUMBERED = {"entry_id": "1"}  # what in paths is no id
+
 Described = APIOperation[Any, Any, Any, Any]
 
 
@@ -147,7 +149,7 @@ def _ask(api: Api, operation: Described, mode: GenerationMode) -> None:
 def _status(api: Api, method: str, path: str, *, key: str = "") -> tuple[int, set[str]]:
     """The status of a plain request with ids that nothing has, and what Allow names."""
     for word in _names(path):
-        path = path.replace(f"{{{word}}}", "a" * 20)
+        path = path.replace(f"{{{word}}}", NUMBERED.get(word, "a" * 20))
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     request = urllib.request.Request(api.url + path, method=method.upper(), headers=headers)
     try:
