@@ -66,6 +66,9 @@ _OWN: Mapping[str, OwnEndpoint] = {
     "updatePlaylist": Own.update_playlist,
     "deletePlaylist": Own.delete_playlist,
 }
+_REDIRECTS = ("getCoverArt", "stream", "download", "hls.m3u8", "hls")
+_SAID = ("ping", "getLicense", "tokenInfo", "getUser", "getNowPlaying", "getOpenSubsonicExtensions")
+ENDPOINTS = (*_BROWSE, *_OWN, *_REDIRECTS, *_SAID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +93,10 @@ class Subsonic:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._renditions = Renditions(parts.store)
-        self._redirects: Mapping[str, Callable[[Browse, Asked], Awaitable[str]]] = {
-            "getCoverArt": self._cover,
-            "stream": self._stream,
-            "download": self._download,
-            "hls.m3u8": self._hls,
-            "hls": self._hls,
-        }
+        redirects = (self._cover, self._stream, self._download, self._hls, self._hls)
+        self._redirects: Mapping[str, Callable[[Browse, Asked], Awaitable[str]]] = dict(
+            zip(_REDIRECTS, redirects, strict=True)
+        )
 
     def add_routes(self, app: web.Application) -> None:
         """Add every endpoint."""
