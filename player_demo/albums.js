@@ -34,11 +34,10 @@ export function albumCard(album) {
 }
 
 /** A cover with a name under it; a click does `act`. */
-export function card({ art, title, sub, act, label = null }) {
+export function card({ art, title, sub, act }) {
   const made = element("button", "card");
   made.type = "button";
   made.append(picture(art, 160, "card-art"), element("span", "card-title", title), element("span", "card-sub", sub));
-  if (label) made.setAttribute("aria-label", label);
   made.addEventListener("click", act);
   return made;
 }

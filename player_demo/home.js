@@ -62,7 +62,7 @@ export class Home {
   #tracks(title, tracks) {
     return shelf(title, tracks.map((track) => card({
       art: track.art_sizes[640], title: track.title, sub: track.artist,
-      label: `Play ${track.title}${track.artist ? ` by ${track.artist}` : ""}`, act: () => this.#player.playOne(track),
+      act: () => this.#player.playOne(track),
     })));
   }
 
@@ -80,7 +80,7 @@ export class Home {
   }
 
   #showConsent() {
-    by("history").checked = account.history;
+    if (!by("history").disabled) by("history").checked = account.history; // else an answer is awaited
   }
 }
 

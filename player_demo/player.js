@@ -3,6 +3,9 @@
 import { Albums, openAlbumNamed } from "./albums.js";
 import { Player } from "./engine.js";
 import { Home } from "./home.js";
+import { Mine } from "./mine.js";
+import { Playlists } from "./playlists.js";
+import { Plays } from "./plays.js";
 import { followLibrary } from "./library.js";
 import { followAddress, go } from "./router.js";
 import { markRows } from "./rows.js";
@@ -24,6 +27,10 @@ const list = new TrackList((trackId) => {
 
 const home = new Home(player);
 const albums = new Albums(player);
+const say = (text) => stage.announce(text);
+const playlists = new Playlists(player, say);
+const mine = new Mine(player, say);
+const plays = new Plays(player);
 let onId = null;
 
 new Search({
@@ -41,18 +48,22 @@ player.addEventListener("change", () => {
   list.mark(id);
   markRows(id);
   home.similarTo(player.track);
+  mine.show(player.track);
 });
 
 setInterval(() => {
   player.tick();
   stage.tick();
   signal.tick();
+  plays.tick();
 }, TICK_MS);
 
-followAddress({
+const refresh = followAddress({
   albums: (id) => (id ? albums.one(id) : albums.list()),
   artists: (name) => albums.artist(name ?? ""),
+  playlists: (id) => (id ? playlists.one(id) : playlists.list()),
 });
+playlists.onChange(refresh);
 
 followLibrary(
   (tracks) => {

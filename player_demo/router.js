@@ -20,7 +20,7 @@ export function followAddress(views) {
       if ((link.dataset.view || "") === (home ? "" : link.dataset.view === name ? name : "none")) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
-    const nodes = home ? null : await view(argument);
+    const nodes = home ? null : await view(argument).catch(() => null);
     if (mine !== turn) return; // somebody went on meanwhile
     by("home").hidden = !home;
     by("view").hidden = home;

@@ -20,7 +20,7 @@ export class Search {
   constructor(acts) {
     this.#acts = acts;
     by("search").addEventListener("input", () => this.#typed());
-    by("search").addEventListener("focus", () => this.#typed());
+    by("search").addEventListener("focus", () => this.#focused());
     by("search").addEventListener("keydown", (event) => this.#onKey(event));
     by("search").addEventListener("blur", () => this.#close());
     by("results").addEventListener("pointerdown", (event) => event.preventDefault()); // the box keeps the focus
@@ -28,6 +28,11 @@ export class Search {
       const option = target.closest("[role=option]");
       if (option) this.#pick(this.#options.findIndex((each) => each.node === option));
     });
+  }
+
+  #focused() {
+    if (matchMedia("(max-width: 720px)").matches) by("nav").scrollIntoView(); // room for the results
+    this.#typed();
   }
 
   #typed() {

@@ -8,8 +8,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, Request, expect
 
 from tests.support.browser import chromium
+from tests.support.library_page import listening, served_library
 from tests.support.player_page import Listener
-from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving
+from tests.support.served_album import BAGATELLE, CODA, OVERTURE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,22 +23,14 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="module")
 def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An album of three tracks, published and served by the command line."""
-    root = tmp_path_factory.mktemp("library")
-    for song in (OVERTURE, CODA, BAGATELLE):
-        make(song, root / "album")
-    publish(root / "album", root / "store")
-    with serving(root / "store") as url:
+    with served_library(tmp_path_factory.mktemp("library")) as url:
         yield url
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def listener(browser: Browser, origin_url: str) -> AsyncIterator[Listener]:
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    one = Listener(await context.new_page())
-    await one.open(origin_url)
-    yield one
-    await context.close()
+    async with listening(browser, origin_url) as one:
+        yield one
 
 
 async def test_search_finds_while_one_types_and_enter_plays(listener: Listener) -> None:
