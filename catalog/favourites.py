@@ -1,5 +1,6 @@
 """The tracks that listeners marked as their favourites. A table of the listeners' database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.listener_database import ListenerDatabase, Migrations
@@ -54,6 +55,12 @@ class Favourites:
         query = "SELECT track_id, at_ms FROM favourites WHERE listener_id = ? AND track_id = ?"
         found = self._database.select(query, (listener_id, track_id))
         return Favourite(*found[0]) if found else None
+
+    def among(self, listener_id: str, track_ids: Sequence[str]) -> dict[str, int]:
+        """Since when those of some tracks that are favourites are, in milliseconds since the epoch."""
+        marks = ", ".join("?" * len(track_ids))
+        query = f"SELECT track_id, at_ms FROM favourites WHERE listener_id = ? AND track_id IN ({marks})"
+        return dict(self._database.select(query, (listener_id, *track_ids)))
 
     def page(self, listener_id: str, *, offset: int, limit: int) -> list[Favourite]:
         """Some of a listener's, the latest first."""

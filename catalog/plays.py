@@ -149,6 +149,12 @@ class Plays:
         query = "SELECT * FROM heard WHERE listener_id = ? ORDER BY last_played_ms DESC, track_id LIMIT ?"
         return [Heard(*row) for row in self._database.select(query, (listener_id, limit))]
 
+    def heard_among(self, listener_id: str, track_ids: Sequence[str]) -> list[Heard]:
+        """Those of some tracks that a listener played."""
+        marks = ", ".join("?" * len(track_ids))
+        query = f"SELECT * FROM heard WHERE listener_id = ? AND track_id IN ({marks}) ORDER BY track_id"
+        return [Heard(*row) for row in self._database.select(query, (listener_id, *track_ids))]
+
     def all_plays(self) -> Iterator[tuple[str, str, int, int]]:
         """Listener, track, listens and the last time, of all that was listened to, by listener and track; a page at a
         time, so that a writer may go on meanwhile."""

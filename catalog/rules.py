@@ -70,6 +70,11 @@ class Field:
     table: str = ""
 
 
+# C, C#, Dm …, empty where it is not known.
+_KEY = (
+    "COALESCE(trim(substr('C C#D D#E F F#G G#A A#B ', 1 + 2 * features.key, 2))"
+    " || iif(features.mode = 'minor', 'm', ''), '')"
+)
 FIELDS: Mapping[str, Field] = {
     "title": Field(Kind.TEXT, "t.title"),
     "artist": Field(Kind.TEXT, "t.artist"),
@@ -81,6 +86,9 @@ FIELDS: Mapping[str, Field] = {
     "discnumber": Field(Kind.NUMBER, "t.disc_number"),
     "duration": Field(Kind.NUMBER, "t.duration_s"),
     "loudness": Field(Kind.NUMBER, "t.level_lufs"),
+    "bpm": Field(Kind.NUMBER, "features.tempo_bpm", "features"),
+    "energy": Field(Kind.NUMBER, "features.energy", "features"),
+    "key": Field(Kind.TEXT, _KEY, "features"),
     "dateadded": Field(Kind.DATE, "1000 * t.published_s"),
     "playcount": Field(Kind.NUMBER, "COALESCE(heard.listens, 0)", "heard"),
     "lastplayed": Field(Kind.DATE, "heard.last_ms", "heard"),
@@ -137,7 +145,7 @@ class Rules:
         return frozenset(_playlists(self.where))
 
     def tables(self) -> frozenset[str]:
-        """What besides the catalog they ask: `heard`, `loved`."""
+        """What besides the tracks they ask: `heard`, `loved`, `features`."""
         names = {*_fields(self.where), *(each.field for each in self.sort)}
         return frozenset(FIELDS[name].table for name in names if name in FIELDS and FIELDS[name].table)
 
@@ -173,7 +181,7 @@ def tracks_by_rules(database: Selecting, rules: Rules, known: Known, *, most: in
     """
     query = _Query(known)
     rows = {"heard": known.heard, "loved": known.loved}
-    beside = {name: (_HANDED[name], rows[name]) for name in sorted(rules.tables())}
+    beside = {name: (_HANDED[name], rows[name]) for name in sorted(rules.tables() & _HANDED.keys())}
     source = query.source(rules)
     limit = most if rules.limit is None else min(rules.limit, most)
     if rules.limit is None and rules.limit_percent is not None:
@@ -199,7 +207,8 @@ class _Query:
     def source(self, rules: Rules) -> str:
         """FROM and WHERE."""
         joined = "".join(
-            f" LEFT JOIN temp.{name} AS {name} ON {name}.track_id = t.track_id" for name in sorted(rules.tables())
+            f" LEFT JOIN {'temp' if name in _HANDED else 'main'}.{name} AS {name} ON {name}.track_id = t.track_id"
+            for name in sorted(rules.tables())
         )
         return f"FROM main.tracks AS t{joined} WHERE t.package_id IS NOT NULL AND {self._group(rules.where)}"
 

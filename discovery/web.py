@@ -7,8 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
+from catalog.app_passwords import AppPasswords
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
+from catalog.playlists import Playlists
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from discovery.accounts import Accounts
@@ -28,6 +30,9 @@ from discovery.search_web import Searching
 from discovery.sequence.mixer import Mixer
 from discovery.sequence.operations import Mixes
 from discovery.sequence.pool import ContentCandidates
+from discovery.subsonic.door import Door
+from discovery.subsonic.web import Parts, Subsonic
+from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
 
 
@@ -66,6 +71,8 @@ def add_routes(
     listeners: ListenerDatabase,
     store: ObjectStore,
     settings: DiscoverySettings,
+    keys: KeyRing = NO_KEYS,
+    signed: Callable[[str], str] = str,
     playlists: PlaylistLibrary | None = None,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
@@ -73,8 +80,11 @@ def add_routes(
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
-    `synced` is called whenever a sync succeeded. Without `playlists` nothing is offered for them.
+    `synced` is called whenever a sync succeeded. `keys` are what app passwords come from; `signed` makes a path of the
+    origin one that a listener may follow for a while. `playlists` are those that something else in the process works
+    on, too.
     """
+    playlists = playlists or PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners))
     listening = Listening(listeners, catalog)
     searching = Searching(catalog, listening.own)
 
@@ -104,7 +114,8 @@ def add_routes(
 
     app.cleanup_ctx.extend((following, recommending_followed))
     accounts = Listeners(listeners)
-    frame = Frame(accounts, Rates(settings.rate_factor), proxies=settings.proxies)
+    rates = Rates(settings.rate_factor)
+    frame = Frame(accounts, rates, proxies=settings.proxies)
     served = (
         *Library(catalog).served,
         *searching.served,
@@ -112,7 +123,7 @@ def add_routes(
         *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
-        *(PlaylistApi(playlists, lambda: searching.index).served if playlists else ()),
+        *PlaylistApi(playlists, lambda: searching.index).served,
     )
     document = openapi(each.operation for each in served)
 
@@ -120,3 +131,15 @@ def add_routes(
         return document
 
     frame.add(app, (*served, Served(DOCUMENT, described)))
+    parts = Parts(
+        catalog=catalog,
+        store=store,
+        index=lambda: searching.index,
+        door=Door(accounts, AppPasswords(listeners), keys),
+        favourites=listening.favourites,
+        plays=listening.plays,
+        library=playlists,
+        rates=rates,
+        signed=signed,
+    )
+    Subsonic(parts).add_routes(app)

@@ -48,7 +48,7 @@ class ListedTrack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedSegment:
     """Frames `first` to `end` of a rendition, beginning at `start_ticks`. Without `end` they are the rest of the file,
-    and the last one is as long as that says. `size_bytes` is about what it will have."""
+    and the last one is as long as that says. `size_bytes` is what it has at most: a few frames may be left out."""
 
     track: ListedTrack
     rendition_id: str
@@ -115,7 +115,7 @@ def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, sta
             end=None if rest else end,
             start_ticks=at,
             duration_ticks=ticks,
-            size_bytes=-(-segment.size_bytes * (end - first) // frames),
+            size_bytes=segment.size_bytes,
         )
         at += ticks
         left -= ticks

@@ -21,7 +21,8 @@ from origin.tokens import NAMES, PREFIX, Grant, is_for_one_url, read_as_sent, sp
 
 TOKEN = web.RequestKey("token", str)  # what stood in front of the path, as it was sent
 _FRONT = PREFIX.encode()
-_FOR_ALL = frozenset({ResourceClass.PAGE, ResourceClass.OPERATIONS})
+# Players of the Subsonic API prove who they are by what that has for it, and get a token for media.
+_FOR_ALL = frozenset({ResourceClass.PAGE, ResourceClass.OPERATIONS, ResourceClass.SUBSONIC})
 
 RequestFactory = Callable[..., BaseRequest]
 

@@ -22,6 +22,7 @@ class ResourceClass(StrEnum):
     PICTURE = "picture"  # a cover by its content
     KEY = "key"  # for those with a token
     API = "api"
+    SUBSONIC = "subsonic"  # for other people's players: each answer is for who asks, and handlers say so
     PAGE = "page"  # the player
     OPERATIONS = "operations"  # health and metrics
     OTHER = "other"
@@ -46,6 +47,7 @@ _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
         ResourceClass.KEY: (_NEVER, _NEVER),
         ResourceClass.API: (_SHORT, "max-age=5, stale-while-revalidate=30, stale-if-error=86400"),
         ResourceClass.PAGE: ("public, max-age=60", "max-age=60, stale-while-revalidate=60, stale-if-error=86400"),
+        ResourceClass.SUBSONIC: (_NEVER, _NEVER),
         ResourceClass.OPERATIONS: (_NEVER, _NEVER),
         ResourceClass.OTHER: (_NEVER, _NEVER),
     }
@@ -75,6 +77,8 @@ def resource_class(path: str) -> ResourceClass:
             return ResourceClass.KEY
     if path.startswith("/api/"):
         return ResourceClass.API
+    if path.startswith("/rest/"):
+        return ResourceClass.SUBSONIC
     if path in ("/healthz", "/readyz", "/metrics"):
         return ResourceClass.OPERATIONS
     is_page = parts[0] == "" and (len(parts) == 2 or parts[1:-1] == ["vendor"])

@@ -1,6 +1,7 @@
 """The handlers of joined tracks: albums, playlists and stations as one stream each."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
@@ -112,7 +113,7 @@ async def get_station_window(request: web.Request) -> web.Response:
     """The latest segments of a station."""
     station_id, rendition_id = request.match_info["station_id"], request.match_info["rendition_id"]
     playlist, lasts_s = await request.app[_JOINING].stations.media(station_id, rendition_id, request[TRACE])
-    replay = Replay(until_s=asyncio.get_running_loop().time() + lasts_s)
+    replay = Replay(until_s=time.monotonic() + lasts_s)
     return await send_document(request, playlist, purge_keys=(f"station-{station_id}",), replay=replay)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import platform
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -162,7 +163,7 @@ class Metrics:
         return self._values[LAYOUT.place(metric, *labels)]
 
     def watch(self, metric: Metric, now: Callable[[], float], *labels: str) -> None:
-        """Show what `now` gives, which must be cheap, as a gauge."""
+        """Show what `now` gives, which must be cheap, as a gauge; where there are several, their sum."""
         self._gauges.append((LAYOUT.place(metric, *labels), now))
 
     def counted(self, metric: Metric) -> dict[tuple[str, ...], float]:
@@ -180,8 +181,11 @@ class Metrics:
         self.board.beat()
         for settle in self._settlers:
             settle()
+        sums: dict[int, float] = defaultdict(float)
         for place, now in self._gauges:
-            self._values[place] = now()
+            sums[place] += now()
+        for place, value in sums.items():
+            self._values[place] = value
 
     def told(self) -> bytes:
         """The sums over all workers in Prometheus' text form. Reads files: call it in a thread, after `sample`."""

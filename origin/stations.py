@@ -66,7 +66,7 @@ class _OnAir:
     kept: tuple[Kept, ...]
     schedule: Schedule
     ends_frame: int | None  # where the programme is over, if it ever is
-    renditions: dict[str, tuple[str, ...]]  # by rung: what is played of each track
+    renditions: dict[str, tuple[str, ...]]  # by rung, ascending: what is played of each track
     multivariant: Document
 
     @property
@@ -115,7 +115,7 @@ class Stations:
         playing = {
             slot: await self._playing(station_id, slot, trace) for slot in sorted({slot_of(first), slot_of(last)})
         }
-        if any(rendition_id not in each.renditions for each in playing.values()):
+        if all(rendition_id not in each.renditions for each in playing.values()):
             raise ObjectNotFound("no such rendition", subject=f"{station_id} {rendition_id}")
         key = (station_id, rendition_id, last, *(each.list_id for each in playing.values()))
         kept = self._documents.get(key)
@@ -221,10 +221,12 @@ def _window(numbers: range, playing: dict[int, _OnAir], rendition_id: str) -> Me
 
 def _part(on_air: _OnAir, each: Slice, rendition_id: str) -> Part:
     track, skipped = on_air.tracks[each.index], on_air.kept[each.index].first
+    # What has begun at a rung that the next programme lacks goes on at the best that it has.
+    renditions = on_air.renditions.get(rendition_id) or next(reversed(on_air.renditions.values()))
     return Part(
         recording_id=track.recording_id,
         package_id=track.package_id,
-        rendition_id=on_air.renditions[rendition_id][each.index],
+        rendition_id=renditions[each.index],
         first=skipped + each.first,
         end=skipped + each.end,
     )

@@ -14,6 +14,7 @@ MASTER_BYTES = 32
 CONTENT_KEY_BYTES = 16  # AES-128
 _KEY_SET_BYTES = 10  # 16 characters of base32
 _KEY_ID_BYTES = 16
+_APP_PASSWORD_BYTES = 15  # 24 characters of base32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class MasterKey:
         """The 16 bytes that encrypt the segments of this period."""
         info = b"segue content key 1\0" + key_id.encode() + b"\0" + period.to_bytes(8, "big")
         return self._expand(info, CONTENT_KEY_BYTES)
+
+    def app_password(self, password_id: str) -> str:
+        """The app password of this id: 24 characters that people can type. Equal ids have equal ones."""
+        return _text(self._expand(b"segue app password 1\0" + password_id.encode(), _APP_PASSWORD_BYTES))
 
     def _expand(self, info: bytes, length: int) -> bytes:
         return hmac.digest(self.secret, info + b"\x01", "sha256")[:length]

@@ -14,7 +14,7 @@ from segue.output import Output
 
 _NAMES = (
     "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "mix",
-    "recommend", "train", "show", "token", "features", "listener", "events",
+    "recommend", "train", "show", "token", "features", "listener", "device", "events",
     "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ _ID = r"^[a-z2-7]{16,26}$"
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 Comment = Annotated[str, Meta(max_length=COMMENT_CHARS_MAX)]
 TrackIds = Annotated[list[Annotated[str, Meta(pattern=_ID)]], Meta(max_length=ENTRIES_MAX)]
+ListenerIds = Annotated[list[Annotated[str, Meta(pattern=_ID)]], Meta(max_length=100)]
 EntryId = Annotated[int, Meta(ge=1, le=999_999_999)]
 
 
@@ -44,6 +45,13 @@ class NewEntries(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     track_ids: TrackIds
     before: EntryId | None = None
+
+
+class Readers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Listeners, by their ids: those who are invited, and those who are no more."""
+
+    invite: ListenerIds = []
+    remove: ListenerIds = []
 
 
 class Place(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,7 +130,7 @@ _ALL = "/api/v1/playlists"
 _ONE = f"{_ALL}/{{playlist_id}}"
 _TRACKS = f"{_ONE}/tracks"
 _ENTRY = f"{_TRACKS}/{{entry_id}}"
-_READER = f"{_ONE}/readers/{{listener_id}}"
+_FOLLOWED = f"{_ONE}/followed"
 _ENTRY_ID = {"entry_id": "[1-9][0-9]{0,8}"}
 _PAGE = (
     Number(name="offset", default=0, least=0, most=10_000_000, help="how many to leave out"),
@@ -178,13 +186,18 @@ REMOVE = Operation(
     method="DELETE", path=_ENTRY, forms=_ENTRY_ID, summary="take an entry out", answer=Changed, who=Who.LISTENER,
     group=Group.WRITE, refusals=_CHANGING,
 )  # fmt: skip
-SHARE = Operation(
-    method="PUT", path=_READER, summary="follow a playlist (oneself), or let another listener read one's own",
-    answer=None, status=204, who=Who.LISTENER, group=Group.WRITE, refusals=(PlaylistUnknown, PlaylistRefused),
+FOLLOW = Operation(
+    method="PUT", path=_FOLLOWED, summary="have another's public playlist in one's list", answer=None, status=204,
+    who=Who.LISTENER, group=Group.WRITE, refusals=(PlaylistUnknown, PlaylistRefused),
 )  # fmt: skip
-PART = Operation(
-    method="DELETE", path=_READER, summary="follow no more, or take it back", answer=None, status=204,
+UNFOLLOW = Operation(
+    method="DELETE", path=_FOLLOWED, summary="have another's playlist in one's list no more", answer=None, status=204,
     who=Who.LISTENER, group=Group.WRITE, refusals=(PlaylistUnknown,),
+)  # fmt: skip
+SHARE = Operation(
+    method="PATCH", path=f"{_ONE}/readers", summary="let other listeners read one's own playlist, or no more",
+    body=Readers, answer=None, status=204, who=Who.LISTENER, group=Group.WRITE,
+    refusals=(PlaylistUnknown, PlaylistRefused),
 )  # fmt: skip
 EXPORTS = {
     name: Operation(

@@ -28,14 +28,15 @@ from discovery.playlists.operations import (
     EDIT,
     ENTRIES,
     EXPORTS,
+    FOLLOW,
     IMPORT,
     LIST,
     MOVE,
-    PART,
     READ,
     REMOVE,
     REPLACE,
     SHARE,
+    UNFOLLOW,
     Changed,
     ImportedPlaylist,
     MissingEntry,
@@ -69,7 +70,8 @@ class PlaylistApi:
             Served(LIST, self.list), Served(CREATE, self.create), Served(IMPORT, self.take_in), Served(READ, self.read),
             Served(REPLACE, self.replace), Served(EDIT, self.edit), Served(DELETE, self.delete),
             Served(ENTRIES, self.entries), Served(ADD, self.add), Served(MOVE, self.move),
-            Served(REMOVE, self.remove), Served(SHARE, self.share), Served(PART, self.part),
+            Served(REMOVE, self.remove), Served(SHARE, self.share), Served(FOLLOW, self.follow),
+            Served(UNFOLLOW, self.unfollow),
             *(Served(each, partial(self.export, FORMATS[name])) for name, each in EXPORTS.items()),
         )  # fmt: skip
 
@@ -156,18 +158,24 @@ class PlaylistApi:
 
         return await self._changed(call, remove)
 
-    async def share(self, call: Call) -> None:
-        """Oneself or another as a reader."""
-        playlist_id, reader, by = call.path["playlist_id"], call.path["listener_id"], call.listener_id
-        if reader == by:
-            await asyncio.to_thread(self._kept.follow, playlist_id, by)
-        else:
-            await asyncio.to_thread(self._kept.invite, playlist_id, by, reader)
+    async def follow(self, call: Call) -> None:
+        """Another's playlist into one's list."""
+        await asyncio.to_thread(self._kept.follow, call.path["playlist_id"], call.listener_id)
 
-    async def part(self, call: Call) -> None:
-        """A reader less."""
-        playlist_id, reader = call.path["playlist_id"], call.path["listener_id"]
-        await asyncio.to_thread(self._kept.part, playlist_id, call.listener_id, reader)
+    async def unfollow(self, call: Call) -> None:
+        """Out of it again."""
+        await asyncio.to_thread(self._kept.part, call.path["playlist_id"], call.listener_id, call.listener_id)
+
+    async def share(self, call: Call) -> None:
+        """Other listeners as readers of one's own, or no more. Their ids are in the body: URLs are logged."""
+
+        def share(playlist_id: str, by: str) -> None:
+            for reader in call.body.invite:
+                self._kept.invite(playlist_id, by, reader)
+            for reader in call.body.remove:
+                self._kept.part(playlist_id, by, reader)
+
+        await asyncio.to_thread(share, call.path["playlist_id"], call.listener_id)
 
     async def export(self, form: Format, call: Call) -> Sent:
         """A playlist as a file."""

@@ -27,6 +27,7 @@ from segue.config import Config, load
 from segue.logs import set_up
 from segue.loop import run_server
 from segue.output import Output
+from segue.signed import signer
 from segue.track_lists import CatalogLists
 from segue.wiring import credentials, key_ring, serving_limits, store_url
 from segue.worker_process import Ready, WorkerMain
@@ -160,6 +161,8 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                         listeners=listeners,
                         store=store,
                         settings=serving.discovery,
+                        keys=serving.keys,
+                        signed=signer(serving.settings),
                         playlists=playlists,
                         synced=expecting(app, "tracks"),
                     ),

@@ -56,10 +56,20 @@ def nginx(origin_port: int) -> Iterator[str]:
             "listen 80;": f"listen 127.0.0.1:{port} backlog=1024;",
             "/var/cache/nginx/segue": str(folder / "cache"),
         })  # fmt: skip
-        # As root its workers would be others, who may not read this folder.
-        user = "user root;\n" if os.geteuid() == 0 else ""
-        (folder / "nginx.conf").write_text(user + _NGINX.format(folder=folder))
-        return [_program("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
+        return _nginx(folder)
+
+    with _running(argv) as url:
+        yield url
+
+
+@contextmanager
+def web_server(site: Path) -> Iterator[str]:
+    """nginx over a folder, with nothing set but where it is and what Debian calls its files; gives its URL."""
+
+    def argv(folder: Path, port: int) -> list[str]:
+        types = "include /etc/nginx/mime.types;"
+        (folder / "segue.conf").write_text(f"{types} server {{ listen 127.0.0.1:{port}; root {site}; }}")
+        return _nginx(folder)
 
     with _running(argv) as url:
         yield url
@@ -110,6 +120,14 @@ def _running(argv: Argv) -> Iterator[str]:
                 return
             said = (folder / "log").read_text(errors="replace")
         raise RuntimeError(f"the shield did not start: {said}")
+
+
+def _nginx(folder: Path) -> list[str]:
+    """nginx with the `segue.conf` of this folder."""
+    # As root its workers would be others, who may not read this folder.
+    user = "user root;\n" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(user + _NGINX.format(folder=folder))
+    return [_program("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
 
 
 def _fill(name: str, target: Path, values: Mapping[str, str]) -> None:

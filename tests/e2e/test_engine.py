@@ -1,8 +1,10 @@
 """`--engine dask` and sources in a bucket: other places to work and to read from, the same bytes in the store."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -11,9 +13,11 @@ from PIL import Image
 
 from model.track import ART_SIDES
 from scripts.s3_server import S3Server, running_server
+from storage.keys import CHANGES
 from tests.e2e.test_batches import song
-from tests.support.cluster import cluster
+from tests.support.cluster import HungEncoder, cluster, until
 from tests.support.command import SHORT_LADDER, Ran, objects, segue
+from tests.support.faulty_proxy import faulty_proxy
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
 LADDER = SHORT_LADDER[:-2]
@@ -147,14 +151,60 @@ def test_dask_works_from_bucket_to_bucket_and_gives_the_same_bytes(
         assert worker.stop() == 0
 
 
+def test_dask_encrypts_and_names_as_one_machine_does(tmp_path: Path) -> None:
+    """With `--protect` and `--sidecar`: keys from the key store at its path, titles from where the batch is planned."""
+    song(tmp_path / "music" / "Some Artist - A Song.flac", seed=3)
+    rows = [{"path": "Some Artist - A Song.flac", "title": "Another Title"}]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    protect = ("--protect", "aes-128", "--key-store", "file:keys", "--key-rotation", "2")
+    words = ("publish", "music", "--sidecar", "rows.json", *protect, *LADDER)
+    alone = segue(*words, "--store", "file:alone", "--catalog", "alone.sqlite3", cwd=tmp_path)
+    assert alone.summary == {"done": 1, "skipped": 0, "failed": 0}, alone.stderr
+    with cluster(tmp_path) as machines:
+        machines.scheduler()
+        machines.worker()
+        done = segue(*words, *STORE, *machines.engine, cwd=tmp_path)
+        assert done.summary == {"done": 1, "skipped": 0, "failed": 0}, done.stderr
+    assert done.outcomes["Some Artist - A Song.flac"]["title"] == "Another Title"
+    assert objects(tmp_path / "store") == objects(tmp_path / "alone")
+    records = [json.loads(path.read_bytes()) for path in tmp_path.glob("store/recordings/*/*/package.json")]
+    assert [bool(each["protection"]) for record in records for each in record["renditions"]] == [True] * 3
+
+
+async def test_an_s3_store_goes_away_under_dask_and_comes_back(
+    bucket: S3Server, published: dict[str, bytes], tmp_path: Path
+) -> None:
+    """What was under way fails with its reason, and the next run makes it: the bytes are those of a calm run."""
+    music(tmp_path)
+    keys, encoder = bucket.writer, HungEncoder.made(tmp_path)
+    environ = {"SEGUE_S3_ACCESS_KEY": keys.access_key, "SEGUE_S3_SECRET_KEY": keys.secret_key}
+    async with faulty_proxy(bucket.endpoint) as proxy:
+        away = replace(bucket, endpoint=proxy.endpoint)
+        words = ("publish", "music", "--store", away.url("away"), "--catalog", "catalog.sqlite3", *LADDER)
+        with cluster(tmp_path, **environ) as machines:
+            await asyncio.to_thread(machines.scheduler)
+            worker = await asyncio.to_thread(lambda: machines.worker(slots=2, SEGUE_FFMPEG=encoder.program))
+            batch = machines.start(*words, *machines.engine)
+            await asyncio.to_thread(lambda: until(lambda: worker.children("libopus"), what="an encode"))
+            await proxy.refuse()
+            encoder.let_go()
+            assert await asyncio.to_thread(batch.process.wait, 90) == 1
+            failed = [line for line in batch.lines if line["event"] == "track" and line["status"] == "failed"]
+            assert failed and {line["code"] for line in failed} == {"storage-unavailable"}
+            await proxy.accept()
+            again = await asyncio.to_thread(lambda: segue(*words, *machines.engine, cwd=tmp_path, **environ))
+            assert again.status == 0, again.stderr
+    assert stored(bucket, "away/") == published
+
+
 def stored(server: S3Server, prefix: str) -> dict[str, bytes]:
-    """All objects below a prefix."""
+    """All objects below a prefix, but for what is told of changes."""
     client, found = server.client(), {}
     for entry in client.list_objects(server.bucket, prefix=prefix, recursive=True):
         assert entry.object_name
         with closing(client.get_object(server.bucket, entry.object_name)) as answer:
             found[entry.object_name.removeprefix(prefix)] = answer.read()
-    return found
+    return {key: body for key, body in found.items() if not key.startswith(CHANGES)}
 
 
 def test_without_credentials_or_music_the_command_says_so(bucket: S3Server, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import discovery.playlists.formats
 import discovery.playlists.nsp
 import discovery.web  # noqa: F401
 from catalog.rules import FIELDS, OPERATORS, Operator
+from discovery.subsonic.web import ENDPOINTS
 from inspector.judge import RULES
 from manifests.rules import PLAIN_RULES
 from model.errors import PipelineError
@@ -193,3 +194,9 @@ def test_the_threat_model_names_tests_that_exist() -> None:
     assert len(named) > 20
     missing = [(file, test) for file, test in named if f"def {test}" not in _text(file)]
     assert missing == []
+
+
+def test_opensubsonic_has_every_endpoint() -> None:
+    """The table of endpoints is what is answered, and no other."""
+    table = re.findall(r"^\| (`.+?) \|", _text("docs/opensubsonic.md"), re.MULTILINE)
+    assert {name for cell in table for name in re.findall(r"`([\w.]+)`", cell)} == set(ENDPOINTS)

@@ -117,7 +117,7 @@ def start(store: WatchedStore) -> Start:
     ) -> AsyncIterator[Running]:
         settings = replace(OriginSettings(port=0, drain_s=5.0), **changes)  # type: ignore[arg-type]
         app = build_app(settings, store, keys)
-        extend(app)
+        await asyncio.to_thread(extend, app)  # it opens tables, as `segue serve` does before anybody is served
         async with listening(app, settings) as url, aiohttp.ClientSession(url, auto_decompress=False) as client:
             yield Running(url=url, client=client, store=store, app=app, settings=settings)
 

@@ -13,15 +13,18 @@ from aiohttp import ClientResponse, web
 
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist, MultivariantPlaylist
-from model.errors import StorageUnavailable
+from model.errors import ObjectNotFound, StorageUnavailable
 from model.protection import Protection, ProtectionMethod
-from model.schedule import EPOCH_MS, SEGMENT_MS
+from model.rendition import Codec
+from model.schedule import EPOCH_MS, SEGMENT_MS, SLOT_SEGMENTS, segment_start_ms
+from origin.cache_status import Trace
 from origin.hot_path import HOT
-from origin.joined import Programme, TrackList, list_id_of
+from origin.joined import Gatherer, Programme, TrackList, list_id_of
 from origin.joined_handlers import add_joined_routes
 from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.settings import Auth
-from origin.state import METRICS
+from origin.state import LIBRARY, METRICS
+from origin.stations import Stations
 from origin.tokens import Grant, TokenKey, mint, path_prefix
 from storage.keys import package_key
 from tests.integration.origin.conftest import Running, Start
@@ -439,6 +442,47 @@ async def test_every_origin_says_the_same_of_a_station(
         assert first == second
         uri = resolved(path, first.segments[-1].uri)
         assert await good(one, uri) == await good(other, uri)
+
+
+@dataclass
+class Slots(Shelf):
+    """A station that plays something else in every second slot, and not in all rungs."""
+
+    programmes: tuple[Programme, ...] = ()
+
+    async def station(self, station_id: str, slot: int) -> Programme:
+        """One of the two."""
+        return self.programmes[slot % 2]
+
+
+async def test_a_programme_goes_over_into_the_next(start: Start, store: WatchedStore, lists: Shelf) -> None:
+    """Where the slot ends, in the middle of a track: one timeline, also at a rung that the next one lacks."""
+    low = [
+        Framed(package=replace(each.package, renditions=each.package.of(Codec.AAC)[:1]), files=each.files)
+        for each in run_of([100_000, 120_000], name="low", alone=True)
+    ]
+    programmes = [Programme(title="On air", tracks=await shelve(store, framed), loops=False) for framed in (RUN, low)]
+    slot = 1000
+    now_ms = segment_start_ms(slot * SLOT_SEGMENTS + 4)
+    async with start(lambda app: add_joined_routes(app, lists)) as running:
+        settings, metrics = running.settings, running.app[METRICS]
+        gatherer = Gatherer(running.app[LIBRARY], settings, metrics)
+        slots = Slots(programmes=(programmes[1], programmes[0]))
+        stations = Stations(slots, gatherer, settings, metrics, clock=lambda: now_ms / 1000)
+        made, lasts_s = await stations.media("any", "aac-128", Trace())
+        playlist = parse_media(made.plain.body)
+        segments = [await good(running, "/" + each.uri.removeprefix("../../")) for each in playlist.segments]
+        with pytest.raises(ObjectNotFound):
+            await stations.media("any", "aac-256", Trace())
+        await asyncio.gather(stations.close(), gatherer.close())
+    assert lasts_s == SEGMENT_MS / 1000
+    continuous(segments)
+    names = [set(re.findall("aac-[0-9]+", each.uri)) for each in playlist.segments]
+    assert names == [{"aac-128"}] * 4 + [{"aac-64"}] * 4
+    boundary = segment_start_ms(slot * SLOT_SEGMENTS)
+    *_, cut = (each for each in playlist.date_ranges if each.start_ms < boundary)
+    assert cut.start_ms + (cut.duration_us or 0) / 1000 == pytest.approx(boundary, abs=1.1)
+    assert boundary in [each.start_ms for each in playlist.date_ranges]
 
 
 async def test_a_station_whose_list_changes_goes_on(

@@ -26,10 +26,27 @@ from catalog.rules import (
 from catalog.schema import TrackRow
 from catalog.store import Catalog
 from model.errors import CatalogError
+from model.features import TIMBRE, Features, KeyMode
 from tests.unit.catalog.test_schema import ROW
 
 NOW_MS = 20_000 * DAY_MS + 12_345
-NAMES = ["Björk", "bjork", "O'Brien", 'a "b"', "100%", "a_b", "axb", "\\", "'; DROP TABLE tracks; --", "", "Ä", "東京"]
+NAMES = [
+    "C",
+    "a#M",
+    "Dm",
+    "Björk",
+    "bjork",
+    "O'Brien",
+    'a "b"',
+    "100%",
+    "a_b",
+    "axb",
+    "\\",
+    "'; DROP TABLE tracks; --",
+    "",
+    "Ä",
+    "東京",
+]
 ALL = Group(True, (Condition(Operator.IS_NOT, "title", "\n"),))
 MOST = 10_000
 
@@ -60,6 +77,24 @@ def _rows() -> list[TrackRow]:
 
 
 ROWS = _rows()
+PITCHES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
+FEATURES = {
+    row.track_id: Features(
+        recording_id=row.recording_id,
+        format="f",
+        level_lufs=None,
+        range_lu=None,
+        energy=n % 11 / 10,
+        tempo_bpm=None if n % 5 == 0 else 100.0 + n,
+        tempo_confidence=0.5,
+        key=None if n % 13 == 12 else n % 13,
+        mode=None if n % 13 == 12 else list(KeyMode)[n % 2],
+        key_confidence=0.5,
+        timbre=(0.0,) * TIMBRE,
+    )
+    for n, row in enumerate(ROWS)
+    if n % 4
+}
 HEARD = [(row.track_id, n % 5, NOW_MS - n * DAY_MS) for n, row in enumerate(ROWS) if n % 3]
 LOVED = [(row.track_id, NOW_MS - n * DAY_MS // 2) for n, row in enumerate(ROWS) if n % 7 == 0]
 LISTS = {"p" * 20: [row.track_id for row in ROWS[:50]], "q" * 20: []}
@@ -70,14 +105,17 @@ KNOWN = Known(now_ms=NOW_MS, seed="s", heard=HEARD, loved=LOVED, playlists=LISTS
 def catalog() -> Any:
     """A catalog with the rows."""
     with Catalog() as opened:
-        opened.apply(ROWS, [])
+        opened.apply(ROWS, [], FEATURES)
         yield opened
 
 
 def _value(row: TrackRow, field: str) -> Any:
-    heard, loved = {each[0]: each for each in HEARD}, dict(LOVED)
+    heard, loved, features = {each[0]: each for each in HEARD}, dict(LOVED), FEATURES.get(row.track_id)
     others: dict[str, Any] = {
         "albumartist": row.album_artist,
+        "bpm": features and features.tempo_bpm,
+        "energy": features and features.energy,
+        "key": _key(features),
         "genre": row.genres,
         "tracknumber": row.track_number,
         "discnumber": row.disc_number,
@@ -90,6 +128,12 @@ def _value(row: TrackRow, field: str) -> Any:
         "dateloved": loved.get(row.track_id),
     }
     return others[field] if field in others else getattr(row, field)
+
+
+def _key(features: Features | None) -> str:
+    if features is None or features.key is None:
+        return ""
+    return PITCHES[features.key] + ("m" if features.mode is KeyMode.MINOR else "")
 
 
 def _plain(text: Any) -> Any:

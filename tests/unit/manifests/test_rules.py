@@ -379,6 +379,17 @@ def test_playlists_that_do_not_fit_together_are_found(breach: str) -> None:
     assert findings[0].line == line
 
 
+@pytest.mark.parametrize(
+    ("playlist", "found"),
+    [(peak_off(-15), False), (peak_off(60), False), (average_off(30), False), (peak_off(-30), True)],
+)
+def test_a_moment_of_a_live_stream_is_judged_by_its_peak_alone(playlist: MultivariantPlaylist, found: bool) -> None:
+    """What is louder or softer may have been, or come."""
+    live = {uri: replace(media, ended=False, playlist_type=None) for uri, media in ALL_MEDIA.items()}
+    assert ("APPLE-1.27" in ids(check_presentation(playlist, live))) == found
+    assert "APPLE-1.26" not in ids(check_presentation(playlist, live))
+
+
 def test_rates_of_segment_urls_are_checked_by_the_sizes_given() -> None:
     """Without sizes there is nothing to measure; with them the same rules hold."""
     media = {

@@ -69,6 +69,7 @@ def test_caches_and_the_store_are_counted() -> None:
     metrics.store_read("no-such-code")
     metrics.coalesced()
     metrics.watch(CACHED_BYTES, lambda: 5.0, Tier.MEMORY)
+    metrics.watch(CACHED_BYTES, lambda: 2.0, Tier.MEMORY)
     samples = _samples(metrics)
     cache = "segue_cache_requests_total"
     assert samples[cache, "memory", "media", "hit"] == samples[cache, "memory", "media", "miss"] == 1
@@ -80,7 +81,7 @@ def test_caches_and_the_store_are_counted() -> None:
     assert samples["segue_storage_first_byte_duration_seconds_sum",] == pytest.approx(0.1)
     assert samples["segue_storage_read_duration_seconds_count",] == 1
     assert samples["segue_coalesced_waits_total",] == 1
-    assert samples["segue_cached_bytes", "memory"] == 5
+    assert samples["segue_cached_bytes", "memory"] == 7
 
 
 def test_what_players_tell_is_counted() -> None:

@@ -66,3 +66,11 @@ def test_the_newest_protects_and_all_of_them_open() -> None:
         KeyRing((ONE,)).master(OTHER.key_set)
     with pytest.raises(KeyMissing):
         _ = KeyRing().current
+
+
+def test_an_app_password_is_the_ids_and_the_keys() -> None:
+    """Other ids and other keys have others; it can be typed, and is as long as it needs to be."""
+    made = ONE.app_password("a" * 20)
+    assert len(made) == 24 and made.isalnum() and made == made.lower()
+    assert made == ONE.app_password("a" * 20)
+    assert len({made, ONE.app_password("b" * 20), OTHER.app_password("a" * 20), ONE.key_set[:24]}) == 4

@@ -25,7 +25,7 @@ def test_the_commands_are_these() -> None:
     """Stable from the first release on."""
     names = [
         "publish", "ingest", "package", "serve", "verify", "ls", "search", "playlist", "mix",
-        "recommend", "train", "show", "token", "features", "listener", "events",
+        "recommend", "train", "show", "token", "features", "listener", "device", "events",
         "gc", "mirror", "export", "rebuild", "doctor", "config", "scheduler", "worker",
     ]  # fmt: skip
     assert list(COMMANDS) == names

@@ -1,0 +1,1 @@
+"""OpenSubsonic, the API that other people's players speak, over the same catalog and the same track ids."""

@@ -1,0 +1,1 @@
+"""Tests of OpenSubsonic, without I/O."""
