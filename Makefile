@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 PYTEST := $(BIN)/python -m pytest
 # These watch music play in real time, so nothing else runs beside them.
-PLAYING := tests/e2e/test_player.py
+PLAYING := $(wildcard tests/e2e/test_player*.py)
 # Stamps: each is newer than what it was made from, so a second run does nothing.
 RUN := .venv/.run
 DEV := .venv/.dev
@@ -43,7 +43,7 @@ unit: $(DEV)  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
 test: $(DEV) $(HLS) $(DASH) browser shields postgres unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
-	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit --ignore=$(PLAYING) tests
+	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit $(addprefix --ignore=,$(PLAYING)) tests
 	$(PYTEST) $(PLAYING)
 
 check: lint test smoke  ## what has to pass before a change lands

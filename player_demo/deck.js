@@ -14,6 +14,7 @@ const UNDERRUN_S = 0.25; // a stop with more than this in the buffer is the mach
 const LOADING = retrying(10_000);
 const CODEC_NAMES = { "mp4a.40.2": "AAC-LC", opus: "Opus", flac: "FLAC" };
 const LOSSLESS_START_BPS = 5_000_000; // hls.js starts with the family that it thinks the line carries; FLAC takes 1 to 2
+const LIVE_EDGE = -1; // as hls.js calls it
 const REFUSED = "refused"; // by the origin: no token, or one that does not fit
 const HLS_MEDIA_TYPE = "application/vnd.apple.mpegurl";
 
@@ -69,7 +70,7 @@ function levelFor(levels, kbps) {
 
 /**
  * Events: "state" (the audio's state changed), "levels", "level", "ended", "trouble" (detail: what went wrong and
- * whether it was fatal), "failed" (detail: message and hint for people; playback has stopped), "trace" (for tests).
+ * whether it was fatal), "playlist" (what the stream tells of its tracks was read), "failed" (detail: message and hint for people; playback has stopped), "trace" (for tests).
  */
 export class Deck extends EventTarget {
   track = null;
@@ -172,6 +173,7 @@ export class Deck extends EventTarget {
   #attach(url, at, estimateBps) {
     const hls = new Hls({
       autoStartLoad: false,
+      enableDateRangeMetadataCues: false, // they would need a text track, which the policy does not allow
       enableWorker: false, // CMAF needs no remuxing; and no blob: script for the content security policy to allow
       maxBufferLength: WARM_AHEAD_S,
       maxBufferSize: 0, // bytes do not count: music is small, seconds are what a listener needs
@@ -185,6 +187,7 @@ export class Deck extends EventTarget {
     });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => this.#onManifest(hls, at));
+    if (this.track.joined) hls.on(Hls.Events.LEVEL_UPDATED, (_, { details }) => this.#onDetails(details));
     hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => this.#onLevel(level));
     hls.on(Hls.Events.FRAG_BUFFERED, (_, { frag }) => {
       this.#trace("FRAG_BUFFERED", { level: frag.level, sn: frag.sn });
@@ -208,8 +211,12 @@ export class Deck extends EventTarget {
       hls.startLevel = wanted;
       hls.loadLevel = wanted;
     }
-    hls.startLoad(at);
+    hls.startLoad(this.track.live ? LIVE_EDGE : at);
     this.#tell("levels");
+  }
+
+  #onDetails(details) {
+    if (this.track.take(details)) this.#tell("playlist");
   }
 
   #onLevel(index) {
@@ -235,6 +242,7 @@ export class Deck extends EventTarget {
   /** Ends the track with the music where only silence would follow. */
   #awaitEnd() {
     clearTimeout(this.#ending);
+    if (!this.track || this.track.live) return;
     const { audio, duration, position } = this;
     if (audio.paused || audio.seeking || audio.duration - duration < SILENCE_S || duration - position > NEAR_END_S) return;
     this.#ending = setTimeout(() => {

@@ -21,6 +21,8 @@ export class Player extends EventTarget {
   #wantsToPlay = false;
   #pressedAt = null;
   #finished = false;
+  #wanted = null; // the track of a joined stream that was picked
+  #toldId = null;
 
   constructor() {
     super();
@@ -37,8 +39,37 @@ export class Player extends EventTarget {
     return this.#decks[1];
   }
 
-  get track() {
+  /** What is loaded: a track, or an album, a playlist, a station as one stream. */
+  get item() {
     return this.deck.track;
+  }
+
+  /** The track that is on; in a joined stream the one at the playhead. */
+  get track() {
+    return this.item?.joined ? (this.#range?.track ?? null) : this.item;
+  }
+
+  /** Seconds into the track that is on. */
+  get position() {
+    return this.item?.joined ? Math.max(0, this.deck.position - (this.#range?.start ?? 0)) : this.deck.position;
+  }
+
+  get duration() {
+    return this.item?.joined ? (this.#range?.length ?? 0) : this.deck.duration;
+  }
+
+  /** Whether another track follows. */
+  get hasNext() {
+    return this.item?.joined ? !this.item.live && this.item.after(this.deck.position) !== null : this.#nextTrack !== null;
+  }
+
+  get #range() {
+    return this.item?.at(this.deck.position) ?? null;
+  }
+
+  /** What is loaded after a track that is loaded by itself. */
+  get #nextTrack() {
+    return this.item && !this.item.joined ? this.queue.after(this.item.track_id) : null;
   }
 
   /** How often the music stopped for want of data since the page was opened. */
@@ -48,7 +79,7 @@ export class Player extends EventTarget {
 
   /** "empty", "failed", "loading", "playing", "paused", "ready" (cued, not begun) or "ended". */
   get state() {
-    if (!this.track) return "empty";
+    if (!this.item) return "empty";
     if (this.deck.failure) return "failed";
     if (this.#finished) return "ended";
     if (!this.#wantsToPlay) return this.deck.position > 0 ? "paused" : "ready";
@@ -59,8 +90,8 @@ export class Player extends EventTarget {
   /** The library as it is now; the first track is cued so that its first second is there before anyone asks. */
   setTracks(tracks) {
     this.queue.update(tracks);
-    if (this.choices.shuffle && !this.track) this.queue.shuffle(true, null);
-    if (!this.track && this.queue.first) this.#load(this.deck, this.queue.first);
+    if (this.choices.shuffle && !this.item) this.queue.shuffle(true, null);
+    if (!this.item && this.queue.first) this.#load(this.deck, this.queue.first);
     this.#changed();
   }
 
@@ -69,7 +100,7 @@ export class Player extends EventTarget {
     const track = this.queue.find(trackId);
     if (!track) return;
     this.#pressedAt = performance.now();
-    const sameTrack = this.track?.track_id === trackId;
+    const sameTrack = this.item?.track_id === trackId;
     const sameFamily = this.deck.family === familyFor(this.choices.family, track);
     const warm = this.#isWarm(track);
     if (warm) this.#swap();
@@ -78,16 +109,37 @@ export class Player extends EventTarget {
     this.#start();
   }
 
+  /** Plays a track that the library as listed may not have. */
+  playOne(track) {
+    this.queue.remember(track);
+    this.playTrack(track.track_id);
+  }
+
+  /** Plays an album, a playlist or a station as one stream, from the track that is named or from its start. */
+  playJoined(joined, trackId = null) {
+    this.#pressedAt = performance.now();
+    const start = (trackId && joined.startOf(trackId)) ?? 0;
+    if (this.item?.track_id === joined.track_id && !joined.live && !this.deck.failure && this.#isSame(joined)) {
+      this.#wanted = null;
+      this.deck.seek((trackId && this.item.startOf(trackId)) ?? 0);
+    } else {
+      this.#wanted = trackId;
+      this.#load(this.deck, joined, start);
+    }
+    this.#start();
+  }
+
   toggle() {
-    if (!this.track) return;
+    if (!this.item) return;
     if (this.deck.failure) this.retry();
     else if (this.#wantsToPlay) this.pause();
     else this.resume();
   }
 
   resume() {
-    if (!this.track) return;
+    if (!this.item) return;
     this.#pressedAt = performance.now();
+    if (this.item.live && !this.#wantsToPlay && this.deck.position > 0) this.#load(this.deck, this.item); // it went on
     if (this.#finished) this.deck.seek(0);
     this.#start();
   }
@@ -99,19 +151,29 @@ export class Player extends EventTarget {
   }
 
   next() {
-    const track = this.track && this.queue.after(this.track.track_id);
-    if (track) this.playTrack(track.track_id);
+    if (!this.hasNext) return;
+    if (this.item.joined) this.#seekStream(this.item.after(this.deck.position).start);
+    else this.playTrack(this.#nextTrack.track_id);
   }
 
   previous() {
-    const track = this.track && this.queue.before(this.track.track_id);
-    if (!track || this.deck.position > RESTART_AFTER_S) this.seek(0);
-    else this.playTrack(track.track_id);
+    if (!this.item) return;
+    const before = this.item.joined ? this.item.before(this.deck.position) : this.queue.before(this.item.track_id);
+    if (!before || this.position > RESTART_AFTER_S) this.seek(0);
+    else if (this.item.joined) this.#seekStream(before.start);
+    else this.playTrack(before.track_id);
   }
 
+  /** Seeks within the track that is on; a station goes on as it does. */
   seek(seconds) {
-    if (!this.track) return;
+    if (!this.item?.joined) this.#seekStream(seconds);
+    else if (!this.item.live && this.#range) this.#seekStream(this.#range.start + Math.min(Math.max(seconds, 0), this.#range.length));
+  }
+
+  #seekStream(seconds) {
+    if (!this.item) return;
     this.#finished = false;
+    this.#wanted = null;
     this.deck.seek(seconds);
     if (this.#wantsToPlay) this.#start();
     this.#changed();
@@ -119,9 +181,9 @@ export class Player extends EventTarget {
 
   /** Loads the failed track again where it stood, and plays. */
   retry() {
-    if (!this.track) return;
+    if (!this.item) return;
     this.#pressedAt = performance.now();
-    this.#load(this.deck, this.track, this.deck.position);
+    this.#load(this.deck, this.item, this.deck.position);
     this.#start();
   }
 
@@ -134,15 +196,15 @@ export class Player extends EventTarget {
   /** Another codec family: the other deck takes over at the same place in the music. */
   setFamily(family) {
     this.#choose(family === "lossless" ? { family, kbps: null } : { family }); // a rate kept from before would be AAC's
-    if (!this.track) return;
-    const wanted = familyFor(family, this.track);
+    if (!this.item) return;
+    const wanted = familyFor(family, this.item);
     if (this.#standby.track) this.#standby.unload(); // it was warmed with the old family
     if (wanted !== this.deck.family) this.#handOver();
   }
 
   setShuffle(shuffle) {
     this.#choose({ shuffle });
-    this.queue.shuffle(shuffle, this.track?.track_id);
+    this.queue.shuffle(shuffle, this.item?.track_id);
     this.#dropStaleStandby();
     this.#changed();
   }
@@ -159,11 +221,32 @@ export class Player extends EventTarget {
 
   /** To be called a few times a second: warms the next track up when this one nears its end. */
   tick() {
-    const next = this.track && this.queue.after(this.track.track_id);
+    if (this.item?.joined) this.#follow();
+    const next = this.#nextTrack;
     const remaining = this.deck.duration - this.deck.position;
     const idle = !this.#standby.track;
     const buffered = this.deck.bufferAhead >= remaining - 0.5; // what is heard has the line first
     if (next && idle && this.#wantsToPlay && remaining < WARM_LEAD_S && buffered) this.#load(this.#standby, next);
+  }
+
+  /** Tells when another track of a joined stream is on. */
+  #follow() {
+    const id = this.track?.track_id ?? null;
+    if (id === this.#toldId) return;
+    this.#toldId = id;
+    this.#changed();
+  }
+
+  /** Goes to the very beginning of the track that was picked: before the stream told it, it was a guess. */
+  #onPlaylist() {
+    const start = this.#wanted && this.item.startOf(this.#wanted);
+    this.#wanted = null;
+    if (Number.isFinite(start) && Math.abs(this.deck.position - start) > 1e-3) this.deck.audio.currentTime = start;
+    this.#changed();
+  }
+
+  #isSame(joined) {
+    return [...joined.known.keys()].join() === [...this.item.known.keys()].join();
   }
 
   #listen(deck) {
@@ -173,6 +256,7 @@ export class Player extends EventTarget {
     deck.addEventListener("state", heard(() => this.#onState()));
     deck.addEventListener("levels", heard(() => this.#changed()));
     deck.addEventListener("level", heard(() => this.#changed()));
+    deck.addEventListener("playlist", heard(() => this.#onPlaylist()));
     deck.addEventListener("failed", heard(() => this.#onFailed()));
     deck.addEventListener("ended", heard(() => this.#onEnded()));
     deck.addEventListener("trace", ({ detail }) => this.#note(this.trace, detail, TRACE_MAX));
@@ -194,7 +278,7 @@ export class Player extends EventTarget {
 
   #onEnded() {
     this.endedCount += 1;
-    const next = this.queue.after(this.track.track_id);
+    const next = this.#nextTrack;
     if (next) {
       this.playTrack(next.track_id);
     } else {
@@ -237,9 +321,8 @@ export class Player extends EventTarget {
   }
 
   #dropStaleStandby() {
-    const next = this.track && this.queue.after(this.track.track_id);
     const warm = this.#standby.track;
-    const wanted = [next?.track_id, this.track?.track_id]; // the next one, or this one in another family
+    const wanted = [this.#nextTrack?.track_id, this.item?.track_id]; // the next one, or this one in another family
     if (warm && !wanted.includes(warm.track_id)) this.#standby.unload();
   }
 

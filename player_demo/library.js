@@ -1,30 +1,17 @@
 // The list of live tracks, asked for again and again: tracks appear while an album is still being published.
 
+import { ask, reachable } from "./api.js";
+
 const POLL_MS = 3000;
 const PAGE = 100;
 const TRACKS_MAX = 2000;
 
-// Where the page was opened, `/` or `/t/TOKEN/`: what is asked for lies there too. `/?hdnts=TOKEN` means the latter.
-const token = new URLSearchParams(location.search).get("hdnts");
-const base = token ? `/t/${encodeURIComponent(token)}/` : new URL(".", location.href).pathname;
-
-const at = (path) => base + path.slice(1);
-
-/** A track as the origin lists it, with its URLs as this page may ask for them. */
-function reachable(track) {
-  const all = (urls) => Object.fromEntries(Object.entries(urls).map(([name, path]) => [name, at(path)]));
-  return { ...track, playlists: all(track.playlists), art: at(track.art), art_sizes: all(track.art_sizes) };
-}
-
 async function page(offset) {
-  const response = await fetch(`${at("/api/v1/tracks")}?offset=${offset}&limit=${PAGE}`, {
-    cache: "no-cache",
-    signal: AbortSignal.timeout(10_000),
-  });
-  if (!response.ok) {
-    throw Object.assign(new Error(`the track list answered ${response.status}`), { refused: response.status === 403 });
+  try {
+    return await ask(`/api/v1/tracks?offset=${offset}&limit=${PAGE}`, { cache: "no-cache" });
+  } catch (error) {
+    throw Object.assign(error, { refused: error.status === 403 });
   }
-  return response.json();
 }
 
 async function allTracks() {

@@ -12,6 +12,7 @@ function shuffled(items) {
 
 export class Queue {
   #tracks = new Map();
+  #guests = new Map();
   #order = [];
   #shuffle = false;
 
@@ -31,12 +32,22 @@ export class Queue {
     this.#order = on ? [...ids.filter((id) => id === currentId), ...shuffled(ids.filter((id) => id !== currentId))] : ids;
   }
 
+  /** Knows a track that is not in the library as listed: what follows it is the library from its start. */
+  remember(track) {
+    if (!this.#tracks.has(track.track_id)) this.#guests.set(track.track_id, track);
+  }
+
+  /** The tracks of the library in its own order. */
+  get all() {
+    return [...this.#tracks.values()];
+  }
+
   get first() {
     return this.#tracks.get(this.#order[0]) ?? null;
   }
 
   find(id) {
-    return this.#tracks.get(id) ?? null;
+    return this.#tracks.get(id) ?? this.#guests.get(id) ?? null;
   }
 
   after(id) {

@@ -39,30 +39,35 @@ export class Stage {
 
   /** To be called when the player's state changed. */
   update() {
-    const { track, state, choices, deck, queue } = this.#player;
+    const { track, item, state, choices, deck } = this.#player;
     document.body.dataset.state = state;
     if (track && track.track_id !== this.#shownId) this.#showTrack(track);
-    by("eyebrow").textContent = EYEBROWS[state];
+    by("eyebrow").textContent = item?.joined ? `${EYEBROWS[state]} · ${item.name}` : EYEBROWS[state];
     const running = state === "playing" || state === "loading";
     by("toggle").setAttribute("aria-label", running ? "Pause" : "Play");
     icon("toggle-icon", running ? "pause" : "play");
-    for (const id of ["toggle", "previous", "seek"]) by(id).disabled = !track;
-    by("next").disabled = !track || !queue.after(track.track_id);
+    by("toggle").disabled = !item;
+    for (const id of ["previous", "seek"]) by(id).disabled = !track || item.live === true;
+    by("next").disabled = !this.#player.hasNext;
+    by("shuffle").disabled = item?.joined === true;
+    document.body.classList.toggle("live", item?.live === true);
     by("shuffle").setAttribute("aria-pressed", String(choices.shuffle));
     this.#showVolume(choices);
     this.#showFailure(deck.failure);
+    if (navigator.mediaSession) navigator.mediaSession.playbackState = running ? "playing" : track ? "paused" : "none";
     this.#say(state, track);
     this.tick();
   }
 
   /** To be called a few times a second. */
   tick() {
-    const { track, deck } = this.#player;
+    const { track, item, deck, position, duration } = this.#player;
     if (!track || this.#scrubbing) return;
-    by("seek").max = deck.duration || 1;
-    by("seek").value = deck.position;
-    this.#showPosition(deck.position, deck.duration);
-    by("seek").style.setProperty("--loaded", share(deck.position + deck.bufferAhead, deck.duration));
+    by("seek").max = duration || 1;
+    by("seek").value = position;
+    this.#showPosition(position, duration);
+    by("seek").style.setProperty("--loaded", share(position + deck.bufferAhead, duration));
+    tellPosition(item, position, duration);
   }
 
   announce(text) {
@@ -117,7 +122,7 @@ export class Stage {
 
   #scrub() {
     this.#scrubbing = true;
-    this.#showPosition(Number(by("seek").value), this.#player.deck.duration);
+    this.#showPosition(Number(by("seek").value), this.#player.duration);
   }
 
   #drop() {
@@ -128,10 +133,7 @@ export class Stage {
   #onKey(event) {
     const { target, key } = event;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (target === by("filter")) {
-      if (key === "Escape") target.blur();
-      return;
-    }
+    if (target.matches("input:not([type=radio], [type=range], [type=checkbox])") || document.querySelector("dialog[open]")) return;
     const choosing = target.matches("input[type=radio]") || target === by("volume");
     if (choosing && key.startsWith("Arrow")) return; // these keys move within the control
     if (target.matches("button") && key === " ") return; // this key presses the button
@@ -150,9 +152,9 @@ export class Stage {
       p: () => player.previous(),
       m: () => player.toggleMute(),
       s: () => player.setShuffle(!player.choices.shuffle),
-      "/": () => by("filter").focus(),
-      ArrowLeft: () => player.seek(player.deck.position - SEEK_STEP_S),
-      ArrowRight: () => player.seek(player.deck.position + SEEK_STEP_S),
+      "/": () => by("search").focus(),
+      ArrowLeft: () => player.seek(player.position - SEEK_STEP_S),
+      ArrowRight: () => player.seek(player.position + SEEK_STEP_S),
       ArrowUp: () => player.setVolume(player.choices.volume + VOLUME_STEP),
       ArrowDown: () => player.setVolume(player.choices.volume - VOLUME_STEP),
     };
@@ -173,10 +175,18 @@ export class Stage {
 
   #tellSystem({ title, artist, album, art_sizes: sizes }) {
     if (!navigator.mediaSession) return;
+    const known = Object.keys(sizes).filter((side) => sizes[side]);
     const picture = (side) => ({ src: new URL(sizes[side], location.href).href, sizes: `${side}x${side}`, type: "image/jpeg" });
-    const artwork = Object.keys(sizes).map(picture);
+    const artwork = known.map(picture);
     navigator.mediaSession.metadata = new MediaMetadata({ title, artist: artist ?? "", album: album ?? "", artwork });
   }
+}
+
+/** For the system's own display. A station has no end. */
+function tellPosition(item, position, duration) {
+  if (!navigator.mediaSession?.setPositionState) return;
+  const finite = !item.live && Number.isFinite(duration) && duration > 0;
+  navigator.mediaSession.setPositionState(finite ? { duration, position: Math.min(position, duration), playbackRate: 1 } : undefined);
 }
 
 function share(part, whole) {

@@ -1,0 +1,121 @@
+// Albums and artists: what there is, and one of them, to be played as one stream.
+
+import { allAt, ask, askOrNull, at, reachable } from "./api.js";
+import { button, element, picture } from "./elements.js";
+import { clock, plural } from "./format.js";
+import { joinedList, station } from "./joined.js";
+import { go } from "./router.js";
+import { trackRows } from "./rows.js";
+
+const PAGE = 100;
+const ALBUMS_MAX = 1000;
+const SEEDS_MAX = 5;
+
+/** All albums, with their covers as this page may ask for them. */
+export async function allAlbums() {
+  const albums = [];
+  for (;;) {
+    const page = await askOrNull(`/api/v1/albums?offset=${albums.length}&limit=${PAGE}`);
+    albums.push(...(page?.albums ?? []).map(shown));
+    if (!page || page.albums.length === 0 || albums.length >= Math.min(page.total, ALBUMS_MAX)) return albums;
+  }
+}
+
+const shown = (album) => ({ ...album, art: at(album.art), art_sizes: allAt(album.art_sizes) });
+
+export async function openAlbumNamed({ album, artist }) {
+  const named = (await allAlbums()).find((each) => each.album === album && each.artist === artist);
+  if (named) go("albums", named.album_id);
+  else go("artists", artist);
+}
+
+export function albumCard(album) {
+  return card({ art: album.art_sizes[640], title: album.album, sub: album.artist, act: () => go("albums", album.album_id) });
+}
+
+/** A cover with a name under it; a click does `act`. */
+export function card({ art, title, sub, act }) {
+  const made = element("button", "card");
+  made.type = "button";
+  made.append(picture(art, 160, "card-art"), element("span", "card-title", title), element("span", "card-sub", sub));
+  made.addEventListener("click", act);
+  return made;
+}
+
+export function heading(title, sub, ...actions) {
+  const [head, texts, buttons] = [element("header", "view-head"), element("div", "heading"), element("div", "actions")];
+  const name = element("h2", "view-title", title);
+  texts.append(name, element("p", "summary", sub));
+  buttons.append(...actions);
+  head.append(texts, buttons);
+  return head;
+}
+
+export function radioButton(player, name, body, text = "Radio") {
+  return button({
+    text, sign: "radio", act: async () => {
+      const made = await askOrNull("/api/v1/stations", { method: "POST", body });
+      if (made) player.playJoined(station(made.station_id, name, made.stream));
+    },
+  });
+}
+
+export const libraryRadio = (player) =>
+  button({ text: "Library radio", sign: "radio", act: () => player.playJoined(station("library", "Library radio")) });
+
+/** The views of this part, over the player. */
+export class Albums {
+  #player;
+
+  constructor(player) {
+    this.#player = player;
+  }
+
+  async list() {
+    const albums = await allAlbums();
+    const grid = element("div", "cards");
+    grid.append(...albums.map(albumCard));
+    return [heading("Albums", plural(albums.length, "album"), libraryRadio(this.#player)), grid];
+  }
+
+  async one(id) {
+    let album;
+    try {
+      album = await ask(`/api/v1/albums/${encodeURIComponent(id)}`);
+    } catch {
+      return null;
+    }
+    const tracks = album.tracks.map(reachable);
+    const play = (trackId) => this.#player.playJoined(joinedList("album", id, album.album, tracks), trackId);
+    const sub = [album.artist, album.year, plural(tracks.length, "track"), clock(album.duration_s)].filter(Boolean).join(" · ");
+    const seeds = { tracks: tracks.slice(0, SEEDS_MAX).map((track) => track.track_id) };
+    const head = heading(album.album, sub,
+      button({ className: "pill strong", text: "Play album", sign: "play", act: () => play(null) }),
+      radioButton(this.#player, `Like ${album.album}`, seeds, "Radio like this"));
+    head.prepend(picture(at(album.art_sizes[640]), 160, "head-art"));
+    return [head, trackRows(tracks, (index) => play(tracks[index].track_id), this.#player.track?.track_id)];
+  }
+
+  async artist(name) {
+    const tracks = this.#player.queue.all.filter((track) => track.artist === name);
+    const albums = (await allAlbums()).filter((album) => album.artist === name);
+    const seeds = { tracks: tracks.slice(0, SEEDS_MAX).map((track) => track.track_id) };
+    const similar = await askOrNull(`/api/v1/artists/similar?${new URLSearchParams({ artist: name, limit: 8 })}`);
+    const nodes = [heading(name, plural(tracks.length, "track"), ...(tracks.length ? [radioButton(this.#player, `Like ${name}`, seeds)] : []))];
+    if (albums.length) {
+      const row = element("div", "cards");
+      row.append(...albums.map(albumCard));
+      nodes.push(row);
+    }
+    nodes.push(trackRows(tracks, (index) => this.#player.playTrack(tracks[index].track_id), this.#player.track?.track_id));
+    if (similar?.artists.length) nodes.push(artistShelf("Similar artists", similar.artists));
+    return nodes;
+  }
+}
+
+export function artistShelf(title, artists) {
+  const [shelf, row] = [element("section", "shelf"), element("div", "chips")];
+  row.append(...artists.map(({ artist }) => button({ text: artist, act: () => go("artists", artist) })));
+  shelf.append(element("h3", "", title), row);
+  return shelf;
+}

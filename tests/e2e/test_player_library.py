@@ -1,0 +1,116 @@
+"""The demo page's ways to music: search, albums as one stream, stations, the home page."""
+
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Request, expect
+
+from tests.support.browser import chromium
+from tests.support.library_page import listening, served_library
+from tests.support.player_page import Listener
+from tests.support.served_album import BAGATELLE, CODA, OVERTURE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served_library(tmp_path_factory.mktemp("library")) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def listener(browser: Browser, origin_url: str) -> AsyncIterator[Listener]:
+    async with listening(browser, origin_url) as one:
+        yield one
+
+
+async def test_search_finds_while_one_types_and_enter_plays(listener: Listener) -> None:
+    """By the keyboard alone; what matched is marked; case and accents do not matter."""
+    page = listener.page
+    await page.keyboard.press("/")
+    box = page.get_by_role("combobox")
+    await expect(box).to_be_focused()
+    await page.keyboard.type("CÓD")
+    option = page.get_by_role("option").filter(has_text=CODA.title)
+    await expect(option).to_be_visible()
+    await expect(option.locator("mark").first).to_have_text("Cod")
+    await page.keyboard.press("ArrowDown")
+    await expect(page.get_by_role("option", selected=True)).to_have_count(1)
+    await expect(option).to_have_attribute("aria-selected", "true")
+    assert await box.get_attribute("aria-activedescendant") == await option.get_attribute("id")
+    await page.keyboard.press("Enter")
+    await listener.until(f"player.state === 'playing' && player.track.title === '{CODA.title}'")
+    await expect(page.get_by_role("listbox")).to_be_hidden()
+    assert listener.complaints == []
+
+
+async def test_escape_closes_the_results_and_nothing_found_is_said(listener: Listener) -> None:
+    """The text stays, the list goes."""
+    box = listener.page.get_by_role("combobox")
+    await box.fill("generators")
+    await expect(listener.page.get_by_role("option").first).to_be_visible()
+    await listener.page.keyboard.press("Escape")
+    await expect(listener.page.get_by_role("listbox")).to_be_hidden()
+    await expect(box).to_have_value("generators")
+    await box.fill("qqzzxx")
+    await expect(listener.page.locator("#no-results")).to_have_text("No match")
+    assert listener.complaints == []
+
+
+async def test_an_album_plays_as_one_stream_and_the_page_follows_it(listener: Listener) -> None:
+    """From the track that was picked into the next one: one stream, no gap, the name and the cover change."""
+    asked: list[Request] = []
+    page = listener.page
+    await page.get_by_role("link", name="Albums").click()
+    await page.locator("#view").get_by_role("button", name="Signals").click()
+    await expect(page.get_by_role("heading", name="Signals")).to_be_visible()
+    page.on("request", lambda request: asked.append(request))
+    await page.get_by_role("listitem").filter(has_text=CODA.title).get_by_role("button").click()
+    await listener.until(
+        f"player.state === 'playing' && player.track.title === '{CODA.title}' && player.position > 0.1"
+    )
+    assert str(await listener.ask("player.item")).startswith("album:")
+    assert await listener.ask("player.duration") == pytest.approx(CODA.seconds, abs=0.1)
+    await listener.page.evaluate("end => seguePlayer.seek(end)", CODA.seconds - 1.5)
+    await listener.until(f"player.track.title === '{BAGATELLE.title}' && player.position > 0.5")
+    await expect(page.locator("#title")).to_have_text(BAGATELLE.title)
+    await expect(page.locator("#view [aria-current=true]")).to_contain_text(BAGATELLE.title)
+    told = "[navigator.mediaSession.metadata.title, navigator.mediaSession.playbackState]"
+    assert await page.evaluate(told) == [BAGATELLE.title, "playing"]
+    await page.keyboard.press("p")
+    await listener.until(f"player.track.title === '{CODA.title}' && player.state === 'playing'")
+    assert not [request.url for request in asked if urlsplit(request.url).path.startswith("/tracks/")]
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_a_station_plays_and_says_what_is_on(listener: Listener) -> None:
+    """Endless: it has no position to seek to, and no next track to skip to."""
+    await listener.page.get_by_role("button", name="Library radio").click()
+    await listener.until("player.item === 'station:library' && player.state === 'playing' && player.track", 30)
+    titles = {OVERTURE.title, CODA.title, BAGATELLE.title}
+    assert await listener.ask("player.track.title") in titles
+    await expect(listener.page.get_by_text("On air")).to_be_visible()
+    await expect(listener.page.get_by_role("button", name="Next track")).to_be_disabled()
+    assert listener.complaints == []
+
+
+async def test_back_leads_to_the_view_before(listener: Listener) -> None:
+    """Each view has its address."""
+    page = listener.page
+    await page.get_by_role("link", name="Albums").click()
+    await page.locator("#view").get_by_role("button", name="Signals").click()
+    await expect(page.get_by_role("button", name="Play album")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_role("heading", name="Albums")).to_be_visible()
+    await page.go_back()
+    await expect(page.get_by_role("heading", name="Tracks")).to_be_visible()
