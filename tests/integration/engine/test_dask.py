@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tests.support.cluster import Cluster, cluster, free_port
 from tests.support.steps import endless, failing, nothing
 
 WINDOW = 16
-FEW, MANY = 200, 1200
+FEW, MANY, ROUNDS = 200, 600, 2
 KILOBYTES_MAX = 500  # it was 3.2 kB a step, until messages that were sent were no longer kept
 
 
@@ -64,14 +64,11 @@ async def test_the_coordinators_memory_does_not_grow_with_the_batch(machines: Cl
 
         tracemalloc.start()
         await run(FEW)
-        gc.collect()
-        before, _ = tracemalloc.get_traced_memory()
-        await run(MANY)
-        gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
+        grown = [await _grown(run(MANY)) for _ in range(ROUNDS)]
         tracemalloc.stop()
         assert 1 < most <= WINDOW
-        assert (after - before) / 1000 < KILOBYTES_MAX
+        # In one round something else may have been imported; what grows with the batch grows in every one.
+        assert min(grown) / 1000 < KILOBYTES_MAX
 
 
 async def test_an_error_comes_back_as_it_was_raised(machines: Cluster, tmp_path: Path) -> None:
@@ -118,6 +115,15 @@ async def test_no_scheduler_is_an_error_of_the_environment(tmp_path: Path) -> No
     with pytest.raises(EngineUnavailable):
         async with workshop(load({**flags, "scheduler": f"tcp://127.0.0.1:{free_port()}"}, {}), Unobserved()):
             pass
+
+
+async def _grown(work: Awaitable[None]) -> int:
+    """How many bytes are left of it."""
+    gc.collect()
+    before, _ = tracemalloc.get_traced_memory()
+    await work
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] - before
 
 
 ANOTHER_FFMPEG = """\
