@@ -132,7 +132,7 @@ $(HLS): player_demo/package-lock.json | $(RUN)
 	@cp player_demo/node_modules/hls.js/LICENSE $(@D)/hls.LICENSE
 	@cp player_demo/node_modules/hls.js/dist/hls.min.mjs $@
 
-# dash.js, which only tests play with.
+# What only tests use: dash.js plays, axe judges the page.
 $(DASH): tests/players/package-lock.json | $(RUN)
 	@command -v npm >/dev/null || $(INSTALL) --only-binary :all: -r requirements/node.txt
 	cd tests/players && $(NPM_CI)

@@ -45,6 +45,7 @@ export function card({ art, title, sub, act }) {
 export function heading(title, sub, ...actions) {
   const [head, texts, buttons] = [element("header", "view-head"), element("div", "heading"), element("div", "actions")];
   const name = element("h2", "view-title", title);
+  name.tabIndex = -1;
   texts.append(name, element("p", "summary", sub));
   buttons.append(...actions);
   head.append(texts, buttons);

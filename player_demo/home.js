@@ -20,6 +20,7 @@ const TITLES = {
 export class Home {
   #player;
   #similarTo = null;
+  #turn = 0;
 
   constructor(player) {
     this.#player = player;
@@ -34,8 +35,11 @@ export class Home {
 
   /** Asks anew; a part that the API does not have is not shown. */
   async refresh() {
+    this.#turn += 1;
+    const turn = this.#turn;
     const answer = await askOrNull("/api/v1/home", account.history ? { key: account.key, cache: "no-store" } : {});
     const albums = await allAlbums();
+    if (turn !== this.#turn) return; // asked again meanwhile
     const shelves = (answer?.shelves ?? []).map((each) => this.#shelf(each)).filter(Boolean);
     if (albums.length) shelves.push(shelf("Albums", albums.slice(0, ALBUMS_SHOWN).map(albumCard)));
     by("shelves").replaceChildren(...shelves);

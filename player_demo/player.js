@@ -61,6 +61,7 @@ setInterval(() => {
 const refresh = followAddress({
   albums: (id) => (id ? albums.one(id) : albums.list()),
   artists: (name) => albums.artist(name ?? ""),
+  "": () => home.refresh(),
   playlists: (id) => (id ? playlists.one(id) : playlists.list()),
 });
 playlists.onChange(refresh);

@@ -6,7 +6,8 @@ export const go = (...parts) => { location.hash = `#/${parts.map(encodeURICompon
 
 /**
  * Shows the view of the address, now and whenever it changes. `views` by the first part of the address: each gives the
- * nodes to show, or null where there is nothing to show. The home view is on the page already.
+ * nodes to show, or null where there is nothing to show. The home view, `""`, is on the page already. Gives a function
+ * that shows the same view anew, with the focus where it was.
  */
 export function followAddress(views) {
   let turn = 0;
@@ -14,23 +15,35 @@ export function followAddress(views) {
     turn += 1;
     const mine = turn;
     const [name, argument] = parts(location.hash);
-    const view = views[name];
-    const home = !view;
-    for (const link of document.querySelectorAll("#nav a")) {
-      if ((link.dataset.view || "") === (home ? "" : link.dataset.view === name ? name : "none")) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
-    const nodes = home ? null : await view(argument).catch(() => null);
-    if (mine !== turn) return; // somebody went on meanwhile
-    by("home").hidden = !home;
-    by("view").hidden = home;
-    by("view").replaceChildren(...(home ? [] : (nodes ?? [gone()])));
-    by("views").scrollTop = 0;
-    if (mine > 1 && by("nav").getBoundingClientRect().top < 0) by("nav").scrollIntoView(); // on a phone the page scrolls
+    const away = name !== "" && name in views;
+    markLink(away ? name : "");
+    const nodes = away ? await views[name](argument).catch(() => null) : null;
+    if (mine !== turn) return false; // somebody went on meanwhile
+    if (!away) views[""]();
+    by("home").hidden = away;
+    by("view").hidden = !away;
+    by("view").replaceChildren(...(away ? (nodes ?? [gone()]) : []));
+    return true;
   }
-  addEventListener("hashchange", show);
+  async function refresh() {
+    const label = by("view").contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
+    if (await show() && label) by("view").querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus();
+  }
+  addEventListener("hashchange", async () => {
+    if (!await show()) return;
+    by("views").scrollTop = 0;
+    if (by("nav").getBoundingClientRect().top < 0) by("nav").scrollIntoView(); // on a phone the page scrolls
+    by("view").querySelector("h2")?.focus({ preventScroll: true }); // from there a keyboard and a screen reader go on
+  });
   show();
-  return show;
+  return refresh;
+}
+
+function markLink(name) {
+  for (const link of document.querySelectorAll("#nav a")) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 function parts(hash) {

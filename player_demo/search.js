@@ -1,6 +1,6 @@
 // The search box: what is found while somebody types, as a combobox with a list of options.
 
-import { ask, reachable } from "./api.js";
+import { ask, at, reachable } from "./api.js";
 import { account } from "./account.js";
 import { element, icon, marked, picture } from "./elements.js";
 import { plural } from "./format.js";
@@ -156,8 +156,7 @@ function trackParts(found) {
 
 function albumParts(found) {
   const lines = [marked(found.marks.album, "row-title"), marked(found.marks.artist, "row-artist")];
-  const art = found.art ? reachable({ playlists: {}, art: found.art, art_sizes: {} }).art : "";
-  return { item: found, sign: picture(art, 40, "result-art"), lines };
+  return { item: found, sign: picture(found.art ? at(found.art) : "", 40, "result-art"), lines };
 }
 
 function artistParts(found) {

@@ -136,7 +136,7 @@ export class Stage {
     if (target.matches("input:not([type=radio], [type=range], [type=checkbox])") || document.querySelector("dialog[open]")) return;
     const choosing = target.matches("input[type=radio]") || target === by("volume");
     if (choosing && key.startsWith("Arrow")) return; // these keys move within the control
-    if (target.matches("button") && key === " ") return; // this key presses the button
+    if (target.matches("button, input[type=checkbox]") && key === " ") return; // this key presses it
     const act = this.#shortcuts()[key.length === 1 ? key.toLowerCase() : key];
     if (!act) return;
     event.preventDefault();

@@ -67,7 +67,7 @@ async def test_whoever_only_listens_stays_unknown(listener: Listener) -> None:
 async def test_plays_are_told_after_consent_and_sent_again_when_the_line_was_down(listener: Listener) -> None:
     """What could not be sent is kept and is there once, when the page is opened again."""
     page = listener.page
-    await page.get_by_role("switch", name="Remember what I play").check()
+    await page.get_by_role("switch", name="Remember what I play").press(" ")
     await expect(page.get_by_role("switch", name="Remember what I play")).to_be_enabled()
     await expect(page.get_by_role("switch", name="Remember what I play")).to_be_checked()
     await page.route("**/api/v1/events", lambda route: route.abort())
@@ -114,6 +114,11 @@ async def test_a_playlist_is_made_filled_ordered_and_played_as_one_stream(listen
     await expect(rows).to_have_text([_named(CODA.title), _named(BAGATELLE.title)])
     await page.get_by_role("button", name=f"Move {BAGATELLE.title} up").click()
     await expect(rows).to_have_text([_named(BAGATELLE.title), _named(CODA.title)])
+    await page.get_by_role("button", name=f"Move {CODA.title} up").press("Enter")
+    await expect(rows).to_have_text([_named(CODA.title), _named(BAGATELLE.title)])
+    await expect(page.get_by_role("button", name=f"Move {CODA.title} down")).to_be_enabled()
+    await page.get_by_role("button", name=f"Move {CODA.title} down").press("Enter")
+    await expect(page.get_by_role("button", name=f"Move {CODA.title} up")).to_be_enabled()
     await page.get_by_role("textbox", name="Name").fill("Night")
     await page.get_by_role("button", name="Rename").click()
     await expect(page.get_by_role("heading", name="Night")).to_be_visible()
