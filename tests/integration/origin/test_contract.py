@@ -90,7 +90,7 @@ async def whole(
     (tmp_path / "index.html").write_text("<!doctype html>" + "<p>player</p>" * 100)
 
     def extend(app: web.Application) -> None:
-        add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings())
+        add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings(rate_factor=0.0))
 
     async with start(extend, player_root=tmp_path, keys=KeyRing((MASTER,)), token_keys=(SIGNING,)) as running:
         yield running
