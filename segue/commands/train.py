@@ -49,6 +49,8 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Train and write a model. Whoever serves takes it up by itself."""
     if arguments.back:
         return _back(config, output)
+    if config["engine"] != "local" and not config["store"]:
+        raise UsageError("no store", hint="workers are told of one: say --store, or train with --engine local")
     if arguments.tune and arguments.model != Kind.BLEND:
         raise UsageError("--tune chooses the model itself", hint="leave out --model or --tune")
     return run_loop(_run(config, arguments, output))
@@ -113,7 +115,12 @@ async def _tuned(engaged: Engaged, plays: Plays, output: Output) -> TrainSetting
             judged: Judged = await engaged.engine.submit(_steps().tried, split, settings)
             return judged
 
-    worth = await asyncio.gather(*map(tried, TRIED))
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(tried(settings)) for settings in TRIED]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors  # the first; the others were cancelled
+    worth = [task.result() for task in tasks]
     for settings, judged in zip(TRIED, worth, strict=True):
         figures = {"ndcg10": round(judged.ndcg10, 4), "recall20": round(judged.recall20, 4)}
         said = {"kind": settings.kind, "half_life": settings.half_life, "ridge": settings.ridge}
