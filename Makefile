@@ -1,5 +1,5 @@
 # `make` lists the targets. Everything is installed into .venv, .cache and player_demo/, from the locks in requirements/.
-# As root on Debian, a missing system package (python3-venv, chromium, libatomic1, postgresql) is installed; anyone else is told the command.
+# As root on Debian, a missing system package (python3-venv, chromium, libatomic1, libgomp1, postgresql) is installed; anyone else is told the command.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,7 +26,7 @@ STUDY := .cache/study-venv
 SCALE := .cache/scale-venv
 SCALE_TRACKS ?= 100000
 
-.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser shields postgres
+.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,7 +39,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(DEV)  ## only the fast tests, without I/O
+unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
 test: $(DEV) $(HLS) $(DASH) browser shields postgres unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
@@ -139,6 +139,10 @@ $(DASH): tests/players/package-lock.json | $(RUN)
 	@touch $@
 
 # The browser, and what the Node inside Playwright links to.
+# What `implicit` is linked with; `segue train` needs it for --model als only.
+openmp: $(DEV)
+	@scripts/need.sh libgomp1 $(BIN)/python -c 'import implicit.cpu.als'
+
 browser: $(DEV)
 	@scripts/need.sh chromium $(BIN)/python -c \
 	    'import os; from tests.support.browser import find_chromium; find_chromium(os.environ)'

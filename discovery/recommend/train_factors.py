@@ -1,13 +1,16 @@
 """Vectors of items by alternating least squares: our own form of it, and that of `implicit`."""
 
+from importlib import import_module
+from types import ModuleType
+
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from scipy.sparse import csr_array, csr_matrix
 from threadpoolctl import threadpool_limits
 
 from discovery.recommend.plays import Floats, Plays
 from discovery.recommend.scorers import Factors
 from discovery.recommend.train_neighbours import matrix_of
+from model.errors import ModelError
 
 SOLVED = 256  # rows solved at a time
 
@@ -26,6 +29,15 @@ def ials(
         items = _solved(across, listeners, ridge, unseen)
     gram = unseen * (items.T @ items)
     return Factors(vectors=items, gram=gram, ridge=ridge * unseen * len(items), ridge_each=ridge)
+
+
+def _implicit() -> ModuleType:
+    """What of `implicit` trains. It needs OpenMP of the system, so it is loaded only where it is asked for."""
+    try:
+        return import_module("implicit.cpu.als")
+    except (ImportError, OSError) as error:
+        hint = "on Debian: apt-get install libgomp1; or train another model than als"
+        raise ModelError(f"`implicit` does not load ({error})", hint=hint) from error
 
 
 def _solved(played: csr_array, others: Floats, ridge: float, unseen: float) -> Floats:
@@ -57,7 +69,7 @@ def als(
     """ALS of `implicit`: the same, but held back equally whatever there is to explain. Its own default of 0.01 for
     `regularisation` is far from good. Much faster for large data, and less exact."""
     with threadpool_limits(1, "blas"):  # more of them wait for each other
-        model = AlternatingLeastSquares(
+        model = _implicit().AlternatingLeastSquares(
             factors=factors,
             regularization=regularisation,
             alpha=alpha,
