@@ -3,18 +3,14 @@
 The passwords themselves are nowhere: they come from a master key and the id of their row (`protection/keys.py`).
 """
 
-import secrets
 import time
-from base64 import b32encode
 from dataclasses import dataclass
 
-from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_database import ListenerDatabase, Migrations, new_id
 from model.errors import UsageError
-from model.track import TRACK_ID_LENGTH
 
 OF_ONE_MAX = 50  # devices of one listener; each costs a hash at every login
 DEVICE_CHARS_MAX = 100
-_ID_BYTES = 13
 
 APP_PASSWORDS = Migrations(
     name="app passwords",
@@ -50,8 +46,7 @@ class AppPasswords:
         device = " ".join(device.split())
         if not 0 < len(device) <= DEVICE_CHARS_MAX or not device.isprintable():
             raise UsageError(f"a device has a name of at most {DEVICE_CHARS_MAX} characters", subject="device")
-        password_id = b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()[:TRACK_ID_LENGTH]
-        made = AppPassword(password_id, device, key_set, int(time.time()))
+        made = AppPassword(new_id(), device, key_set, int(time.time()))
         with self._database.writing() as db:
             count = db.execute("SELECT count(*) FROM app_passwords WHERE listener_id = ?", (listener_id,)).fetchone()[0]
             if count >= OF_ONE_MAX:

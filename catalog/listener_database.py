@@ -12,6 +12,7 @@ has an index on it): the rows go with the listener.
 """
 
 import os
+import secrets
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,17 @@ from typing import Self
 
 from catalog.sqlite_file import IN_MEMORY, SqliteFile, application_of, connected, hint_of, is_damage, transaction
 from model.errors import CatalogError, ListenerDataError
+from model.track import TRACK_ID_LENGTH
 
 APPLICATION_ID = 0x5365674C  # "SegL": neither the catalog nor the database of another program
 _APPLIED = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied INTEGER NOT NULL) WITHOUT ROWID"
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def new_id() -> str:
+    """An id by chance, in the form of all our ids: of a listener, or of something that is one's own."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(TRACK_ID_LENGTH))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

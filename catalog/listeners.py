@@ -9,13 +9,11 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from catalog.listener_database import ListenerDatabase
-from model.track import TRACK_ID_LENGTH
+from catalog.listener_database import ListenerDatabase, new_id
 
 KEY_PREFIX = "sk_"  # so that scanners for leaked secrets, and people, see what it is
 _KEY_BYTES = 32
 _KEY_CHARS_MAX = 100  # more than any key of ours
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +36,7 @@ class Listeners:
 
     def add(self, name: str = "") -> tuple[Listener, str]:
         """A new listener and its key, which is told this once."""
-        listener_id = "".join(secrets.choice(_ALPHABET) for _ in range(TRACK_ID_LENGTH))
+        listener_id = new_id()
         made, key = Listener(listener_id=listener_id, name=name, created_s=int(time.time())), _new_key()
         with self._database.writing() as db:
             db.execute("INSERT INTO listeners VALUES (?, ?, ?, ?)", (listener_id, _hash(key), name, made.created_s))

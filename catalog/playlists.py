@@ -8,18 +8,15 @@ Every change of a playlist gives it the next version. Who names the version that
 """
 
 import json
-import secrets
 import time
-from base64 import b32encode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from sqlite3 import Connection
 from typing import Any
 
-from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_database import ListenerDatabase, Migrations, new_id
 from model.errors import PlaylistChanged, PlaylistRefused, PlaylistUnknown
-from model.track import TRACK_ID_LENGTH
 
 PLAYLISTS_MAX = 1_000  # of one listener
 ENTRIES_MAX = 10_000  # of one playlist
@@ -124,8 +121,7 @@ class Playlists:
         entries: Sequence[EntryRow] = (),
     ) -> PlaylistRow:
         """A new playlist of a listener's."""
-        playlist_id = b32encode(secrets.token_bytes(TRACK_ID_LENGTH)).decode("ascii").lower()[:TRACK_ID_LENGTH]
-        now_s = int(time.time())
+        playlist_id, now_s = new_id(), int(time.time())
         with self._database.writing() as db:
             _listener(db, listener_id)
             (owned,) = db.execute("SELECT count(*) FROM playlists WHERE listener_id = ?", (listener_id,)).fetchone()

@@ -87,32 +87,8 @@ def add_routes(
     playlists = playlists or PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners))
     listening = Listening(listeners, catalog)
     searching = Searching(catalog, listening.own)
-
-    async def following(_: web.Application) -> AsyncIterator[None]:
-        def opened(postings: Postings) -> None:
-            searching.index = SearchIndex(postings)
-
-        followed = Following(
-            store,
-            catalog,
-            interval_s=settings.sync_interval_s,
-            rest=settings.sync_rest,
-            postings=lambda: open_postings(settings.search_index),
-            opened=opened,
-            synced=synced,
-            popularity=listening.popularity,
-            rank_every_s=0.0 if settings.search_index else RANK_EVERY_S,  # one that is shared is ranked by its operator
-        )
-        async with listening.running(), followed.running():
-            yield
-
     recommending = Recommending(catalog, listeners, settings.models)
-
-    async def recommending_followed(_: web.Application) -> AsyncIterator[None]:
-        async with recommending.following():
-            yield
-
-    app.cleanup_ctx.extend((following, recommending_followed))
+    _follow(app, store, catalog, settings, searching, listening, recommending, synced)
     accounts = Listeners(listeners)
     rates = Rates(settings.rate_factor)
     frame = Frame(accounts, rates, proxies=settings.proxies)
@@ -143,3 +119,40 @@ def add_routes(
         signed=signed,
     )
     Subsonic(parts).add_routes(app)
+
+
+def _follow(
+    app: web.Application,
+    store: ObjectStore,
+    catalog: Catalog,
+    settings: DiscoverySettings,
+    searching: Searching,
+    listening: Listening,
+    recommending: Recommending,
+    synced: Callable[[], None],
+) -> None:
+    """Have catalog, index and model kept up to date while the application runs."""
+
+    async def following(_: web.Application) -> AsyncIterator[None]:
+        def opened(postings: Postings) -> None:
+            searching.index = SearchIndex(postings)
+
+        followed = Following(
+            store,
+            catalog,
+            interval_s=settings.sync_interval_s,
+            rest=settings.sync_rest,
+            postings=lambda: open_postings(settings.search_index),
+            opened=opened,
+            synced=synced,
+            popularity=listening.popularity,
+            rank_every_s=0.0 if settings.search_index else RANK_EVERY_S,  # one that is shared is ranked by its operator
+        )
+        async with listening.running(), followed.running():
+            yield
+
+    async def recommending_followed(_: web.Application) -> AsyncIterator[None]:
+        async with recommending.following():
+            yield
+
+    app.cleanup_ctx.extend((following, recommending_followed))
