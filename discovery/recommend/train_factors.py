@@ -68,8 +68,9 @@ def als(
 ) -> Factors:
     """ALS of `implicit`: the same, but held back equally whatever there is to explain. Its own default of 0.01 for
     `regularisation` is far from good. Much faster for large data, and less exact."""
+    implicit = _implicit()  # first: limits hold for what is loaded
     with threadpool_limits(1, "blas"):  # more of them wait for each other
-        model = _implicit().AlternatingLeastSquares(
+        model = implicit.AlternatingLeastSquares(
             factors=factors,
             regularization=regularisation,
             alpha=alpha,
