@@ -175,21 +175,23 @@ def _assert_equal(requests: list[tuple[str, str, dict[str, str]]], one: list[Ans
 async def _assert_live_in_time(
     client: aiohttp.ClientSession, store: ObjectStore, origins: list[Origin], track: Published
 ) -> Published:
-    """Players who ask all the time get the new package from both, each no later than it is stated."""
+    """Players and pages that ask all the time get the new package from both, each no later than it is stated."""
     stop = asyncio.Event()
 
     async def until_new(url: str) -> float:
         while not stop.is_set():
-            _, _, body = await _ask(client, "GET", f"{url}{track.base}/index.m3u8", {"Accept-Encoding": "identity"})
+            _, _, body = await _ask(client, "GET", url, {"Accept-Encoding": "identity"})
             if new.package.package_id.encode() in body:
                 return time.monotonic()
             await asyncio.sleep(0.05)
         raise AssertionError("never")
 
+    asked = [origin.url + path for origin in origins for path in (f"{track.base}/index.m3u8", "/api/v1/tracks")]
+
     new = await publish(store, "one", edition=2, segments=4)
     published_s = time.monotonic()
     try:
-        seen_s = await asyncio.wait_for(asyncio.gather(*(until_new(each.url) for each in origins)), 60)
+        seen_s = await asyncio.wait_for(asyncio.gather(*(until_new(url) for url in asked)), 60)
     finally:
         stop.set()
     assert max(seen_s) - published_s <= LIVE_WITHIN_S + BUSY_S
