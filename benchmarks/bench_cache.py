@@ -194,29 +194,32 @@ def play(cache: Memory, listeners: int, bytes_max: int) -> dict[str, float]:
     def near(track: int, piece: ByteRange | None) -> bool:
         return piece is not None and (track, piece.start) in cache
 
+    def read(track: int, wanted: list[ByteRange], *, ahead: bool) -> int:
+        alone = cache.went_unused((track, wanted[0].start))
+        size = 0
+        for number, each in enumerate(wanted[:1] if alone else wanted):
+            if number and near(track, each):
+                break
+            size += each.size_bytes
+            cache.put((track, each.start), 1, weight=each.size_bytes, ahead=ahead or number > 0)
+        return size
+
     for track, rendition, start in requests(listeners, scans=0):
         piece = piece_at(rendition, start)
         looks += 1
         served_bytes += piece.size_bytes
-        hit = cache.get((track, start)) is not None
-        hits += hit
         plays_on = near(track, piece_before(rendition, piece))
-        first = piece_after(rendition, piece) if hit else piece
-        if first is None or (hit and (not plays_on or near(track, first))):
-            continue
-        alone = cache.went_unused((track, first.start))
-        if hit and alone:
-            continue
-        if plays_on:
-            wanted = rest_of_block(rendition, first.start, bytes_max=bytes_max)
+        if cache.get((track, start)) is not None:
+            hits += 1
         else:
-            wanted = first_pieces(rendition, start)
-        reads += 1
-        for number, each in enumerate(wanted[:1] if alone else wanted):
-            if number and near(track, each):
-                break
-            read_bytes += each.size_bytes
-            cache.put((track, each.start), 1, weight=each.size_bytes, ahead=hit or number > 0)
+            reads += 1
+            read_bytes += read(track, first_pieces(rendition, start), ahead=False)
+        following = piece_after(rendition, piece)
+        if following is None or not plays_on or near(track, following):
+            continue
+        if not cache.went_unused((track, following.start)):
+            reads += 1
+            read_bytes += read(track, rest_of_block(rendition, following.start, bytes_max=bytes_max), ahead=True)
     return {
         "reads per play": round(reads / PLAYS, 2),
         "bytes read per byte served": round(read_bytes / served_bytes, 3),

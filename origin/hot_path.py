@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -18,10 +19,8 @@ from origin.hot_cache import HotCache
 from origin.http_date import http_date
 from origin.metrics_table import Cache
 from origin.observe import Metrics
-from origin.plain_request import PlainHeaders, plain_headers, plain_line
+from origin.plain_request import PlainHeaders, plain_headers, plain_line, without_told
 from origin.settings import Auth, OriginSettings
-
-Asked = tuple[tuple[bytes, bytes], PlainHeaders]  # a request: its line and the variant that it wants; its headers
 
 Admit = Callable[[bytes], bytes | None]
 
@@ -44,6 +43,14 @@ class Replay:
 
 
 REPLAY = web.ResponseKey("replay", Replay)
+
+
+class Asked(NamedTuple):
+    """A plain request."""
+
+    key: tuple[bytes, bytes]  # its line, without query and token, and the variant that it wants
+    headers: PlainHeaders
+    query: str  # what the player tells of itself in it
 
 
 @dataclass(slots=True)
@@ -122,18 +129,18 @@ class HotPath:
         end = data.find(b"\r\n")
         if end < 0 or len(data) > self._head_bytes_max or self._off or self._draining():
             return None
-        line, block = data[:end], data[end:]
+        (line, query), block = without_told(data[:end]), data[end:]
         headers = self._blocks.get(block) or self._read(block)
         if headers is None:
             return None
         if self._admit_all or line.startswith(_UNDER_A_TOKEN):
             admitted = self._admit(line)
-            return None if admitted is None else ((admitted, headers.variant), headers)
-        return (line, headers.variant), headers
+            return None if admitted is None else Asked((admitted, headers.variant), headers, query)
+        return Asked((line, headers.variant), headers, query)
 
     def answer(self, asked: Asked, transport: asyncio.Transport) -> bool:
         """Send the answer if it is ready, count it, log it; False if it is not."""
-        key, headers = asked
+        key, headers, query = asked
         now_s = time.monotonic()
         ready = self._ready.get(key)
         body = ready.body() if ready is not None and now_s < ready.until_s else None
@@ -146,7 +153,7 @@ class HotPath:
         sent_bytes = len(head) + len(body)
         ready.tally.answers += 1
         ready.tally.sent_bytes += sent_bytes
-        told = self._answers.heard("", headers.cmcd) if headers.cmcd else NOTHING
+        told = self._answers.heard(query, headers.cmcd) if query or headers.cmcd else NOTHING
         if self._answers.logging:
             self._answers.log(
                 ready.tally.kind,
@@ -163,7 +170,7 @@ class HotPath:
 
     def keep(self, asked: Asked, response: web.StreamResponse) -> None:
         """Take what the application answered to this very request, if it may be sent again."""
-        (line, variant), _ = asked
+        line, variant = asked.key
         replay, named = response.get(REPLAY), plain_line(line)
         head_parts = _head_parts(response)
         if replay is None or named is None or head_parts is None or not response.keep_alive:

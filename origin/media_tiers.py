@@ -34,8 +34,8 @@ class TrackFile:
 class MediaTiers:
     """Pieces of track files, kept by weight in memory and, where there is one, on disk.
 
-    A read of the store brings what was asked for, or to who plays on the rest of a block; the next block is asked for
-    when a listener gets to the last piece before it. A read goes on when its first reader leaves; readers of any of its
+    Who waits for a piece has it read alone, or nearly; to who plays on the rest of its block is brought, and the next
+    block when he gets to the last piece before it. A read goes on when its first reader leaves; readers of any of its
     pieces follow it, each from the first byte that has come. Raises what the store raises, TimeoutError when the store
     gives nothing for `store_deadline_s` or a block takes longer than `store_block_s`, and Overloaded beyond
     `fetches_max` reads or `waiters_max` who wait for a first byte.
@@ -105,14 +105,14 @@ class MediaTiers:
         collapsed = coming is not None
         if coming is None:
             self._reads.refuse_missing(file.key, trace)
-            coming = self._begin(file, piece)
+            coming = self._begin(file, first_pieces(file.rendition, piece.start))
         else:
             self._metrics.coalesced()
-            self._read_ahead(file, piece)
         if coming.tier is None:
             trace.asked(collapsed=collapsed)
         async with aclosing(coming.follow(start, end)) as chunks:
             yield await self._first(coming, chunks, trace)
+            self._read_ahead(file, piece)  # not before: the store shall have nothing else to do for who waits
             async for chunk in chunks:
                 yield chunk
 
@@ -141,16 +141,13 @@ class MediaTiers:
             return
         with suppress(ObjectNotFound, Overloaded):  # whoever wants it will hear of it
             self._reads.refuse_missing(file.key, Trace())
-            self._begin(file, following)
+            block = rest_of_block(file.rendition, following.start, bytes_max=self._settings.read_ahead_bytes)
+            self._begin(file, block)
 
-    def _begin(self, file: TrackFile, first: ByteRange) -> Coming:
-        """Begin to fill a piece, and those after it as far as they are worth it and nobody has them."""
+    def _begin(self, file: TrackFile, pieces: list[ByteRange]) -> Coming:
+        """Begin to fill the first of these pieces, and the others as far as they are worth it and nobody has them."""
         if len(self._tasks) >= self._settings.fetches_max:
             raise Overloaded("too many reads of the store", subject="fetches")
-        if self._plays_on(file, first):
-            pieces = rest_of_block(file.rendition, first.start, bytes_max=self._settings.read_ahead_bytes)
-        else:
-            pieces = first_pieces(file.rendition, first.start)
         on_disk = self._on_disk(file, pieces[0])
         if on_disk or self._memory.went_unused((file.key, pieces[0].start)):
             del pieces[1:]  # what is read ahead now would not be there when it is wanted

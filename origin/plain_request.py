@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from origin.cmcd import HEADER_NAMES
+from origin.cmcd import HEADER_NAMES, QUERY_NAME
 
 REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what a client may call its request
 
 _LINE = re.compile(r"(GET|HEAD) (/[A-Za-z0-9._/-]*) HTTP/1\.1")
+# A query that no answer depends on, as `encodeURIComponent` spells it.
+_TOLD = re.compile(rf"({QUERY_NAME}=(?:[A-Za-z0-9._~!*'()-]|%[0-9A-Fa-f]{{2}})*)( HTTP/1\.1)".encode())
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*)")
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]+")
 # An answer is kept for the very values of these.
@@ -49,6 +51,13 @@ def plain_line(line: bytes) -> tuple[str, str] | None:
     """Method and path of a request line; None unless the path is its own canonical form and has no query."""
     found = _LINE.fullmatch(line.decode("latin-1"))
     return None if found is None else (found[1], found[2])
+
+
+def without_told(line: bytes) -> tuple[bytes, str]:
+    """A request line without its query, and that query, if what the player tells (CMCD) is all that is in it."""
+    target, mark, rest = line.partition(b"?")
+    found = _TOLD.fullmatch(rest) if mark else None
+    return (line, "") if found is None else (target + found[2], found[1].decode("ascii"))
 
 
 def plain_headers(block: bytes, *, headers_max: int) -> PlainHeaders | None:

@@ -55,6 +55,7 @@ RESOURCES, KEPT, EVERYWHERE, STATUSES = (TABLES[name] for name in ("resource", "
 CODINGS = TABLES["Accept-Encoding"]
 CMSD = TABLES["media"]
 IDS = {"track_id": "a" * 20, "recording_id": "b" * 20, "package_id": "c" * 16, "art_id": "d" * 16}
+OF_THE_MOMENT = ("date", "age", "x-request-id", "cache-status")
 SUGGESTED = 8  # names that the row of suggestions asks for
 CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)"]) for row in KEPT}
 
@@ -117,7 +118,10 @@ async def test_a_resource_is_as_documented(whole: Running, track: Published, loc
     assert ("Last-Modified" in headers) == (row["ranges"] == "yes" and not url.startswith("/api/"))
     assert ("Surrogate-Key" in headers) == url.startswith(("/tracks/", "/recordings/", "/art/"))
     # Akamai takes 128 bytes a key, Fastly and Cloudflare more; only plain letters please all three.
-    assert all(re.fullmatch("[a-z0-9-]{1,64}", key) for key in headers.get("Surrogate-Key", "").split())
+    purged_by = headers.get("Surrogate-Key", "").split()
+    assert all(re.fullmatch("[a-z0-9-]{1,64}", key) for key in purged_by)
+    for name in ("Cache-Tag", "Edge-Cache-Tag"):
+        assert headers.get(name, "") == ",".join(purged_by)
     assert "Set-Cookie" not in headers
     for coding in ("gzip", "br"):
         async with whole.client.get(url, headers={"Accept-Encoding": coding}) as response:
@@ -127,6 +131,22 @@ async def test_a_resource_is_as_documented(whole: Running, track: Published, loc
             assert response.headers.get("Vary") == (", ".join(varies) or None)
     for common in EVERYWHERE:
         assert headers[common["header"]] == common["value"]
+
+
+@pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row["resource"])
+async def test_head_is_as_documented(whole: Running, track: Published, locked: Published, row: Row) -> None:
+    """The headers of GET, its length too, and no body: of every resource, whatever is in front of it."""
+    url = named(row["path"], track, locked)
+    for coding in ("identity", "gzip"):
+        asked = {"Accept-Encoding": coding}
+        async with whole.client.get(url, headers=asked) as got, whole.client.head(url, headers=asked) as head:
+            assert (head.status, await head.read()) == (200, b"")
+            first, second = (
+                {name.lower(): value for name, value in each.headers.items() if name.lower() not in OF_THE_MOMENT}
+                for each in (got, head)
+            )
+            assert first.pop("content-length") == second.pop("content-length") or url == "/metrics"
+            assert first == second
 
 
 @pytest.mark.parametrize("row", CMSD, ids=lambda row: row["media"])

@@ -48,6 +48,22 @@ async def test_a_failure_of_the_store_is_answered_and_not_kept(
         assert (response.status, await response.read()) == (200, track.segment_of("aac-64", 0))
 
 
+async def test_no_class_of_resource_keeps_a_failure(origin: Running, track: Published, store: WatchedStore) -> None:
+    """Whatever is asked for of a store that is down: 503 for nobody's cache, with no validators and no purge keys."""
+    store.error = StorageUnavailable("down")
+    of_track = [f"{track.base}/{name}" for name in ("index.m3u8", "index.mpd", "package.json", "art.jpg")]
+    of_package = [f"{track.package_base}/{name}" for name in ("aac-64.m3u8", "aac-64/init.mp4", "aac-64/0.mp4")]
+    for url in (*of_track, *of_package, f"{track.package_base}/aac-64.mp4", f"{track.art_base}/640.jpg"):
+        for asked in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}):
+            async with origin.client.get(url, headers=asked) as response:
+                assert response.status == 503
+                assert response.headers["Cache-Control"] == response.headers["CDN-Cache-Control"] == "no-store"
+                assert int(response.headers["Retry-After"]) > 0
+                assert response.headers["Cache-Status"] == "segue; fwd=uri-miss"
+                described = {"ETag", "Last-Modified", "Age", "Surrogate-Key", "Edge-Cache-Tag", "CMSD-Static"}
+                assert not described & set(response.headers)
+
+
 async def test_a_store_that_hangs_meets_the_deadline(start: Start, track: Published, store: WatchedStore) -> None:
     """504 after the deadline; the hung read is ended, not left behind."""
     async with start(store_deadline_s=1.0) as origin:

@@ -165,6 +165,28 @@ async def test_header_lines_that_matter(pair: Pair, track: Published) -> None:
         await pair.equal(_request(url, field), _request(url, field))
 
 
+async def test_what_players_tell_in_the_query_is_heard_and_hinders_nothing(
+    pair: Pair, track: Published, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ready answers are for all, whatever each tells (CMCD), and it is counted and logged; any other query goes the
+    normal way."""
+    for path in (f"{track.package_base}/aac-64/0.mp4", f"{track.package_base}/aac-64.m3u8"):
+        await pair.equal(_request(f"{path}?CMCD=ot%3Da"), _request(f"{path}?CMCD=ot%3Da"))
+        before = _sent(pair.on)
+        told = [f"{path}?CMCD=bl%3D{number}00%2Cot%3Da%2Csid%3D%22x%22" for number in range(5)]
+        with caplog.at_level("INFO", logger="origin.serve"):
+            await pair.equal(*map(_request, told), _request(path))
+        assert _sent(pair.on) == before + 6
+        for query in ("CMCD=su&x=1", "x", "CMCD", "CMCD=%zz", "cmcd=su", "CMCD=su%2", "hdnts=x&CMCD=su", "CMCD=s#x"):
+            await pair.equal(_request(f"{path}?{query}"))
+        assert _sent(pair.on) == before + 6
+    on, off = await _told(pair.on), await _told(pair.off)
+    assert on == off and re.search(r'^segue_cmcd_requests_total\{[a-z_]+="a"\} 14$', on, re.MULTILINE)
+    lines = [vars(each) for each in caplog.records if "cmcd" in vars(each)]
+    assert len(lines) == 4 * 5  # of two origins
+    assert all(each["cmcd"].keys() == {"bl", "ot"} and "CMCD" not in each["url_path"] for each in lines)
+
+
 async def test_request_ids_are_passed_on(pair: Pair, track: Published) -> None:
     """A good one is repeated by a ready answer, too; another is replaced by a new one each time."""
     url = f"{track.package_base}/aac-64/init.mp4"
@@ -307,6 +329,11 @@ def _etag(answer: bytes) -> str:
     found = re.search(rb'ETag: ("[^"]+")', answer)
     assert found is not None
     return found[1].decode()
+
+
+async def _told(running: Running) -> str:
+    async with running.client.get("/metrics") as response:
+        return "".join(re.findall(r"^segue_cmcd_.*\n", await response.text(), re.MULTILINE))
 
 
 def _sent(running: Running) -> int:

@@ -14,7 +14,18 @@ import pytest
 from origin.tokens import Grant, mint
 from tests.integration.origin.conftest import Running
 from tests.integration.origin.published import Published
-from tests.integration.origin.test_contract import CODINGS, IDS, RESOURCES, SIGNING, Row, locked, named, shelf, whole
+from tests.integration.origin.test_contract import (
+    CODINGS,
+    IDS,
+    OF_THE_MOMENT,
+    RESOURCES,
+    SIGNING,
+    Row,
+    locked,
+    named,
+    shelf,
+    whole,
+)
 
 __all__ = ["locked", "shelf", "whole"]  # fixtures
 
@@ -32,7 +43,6 @@ LIKELY = (
     "trailers", "u=1, i", "application/json", "application/dash+xml", "*/*;q=0", "utf-16", "bl=100,su",
 )  # fmt: skip
 VISIBLE = string.ascii_letters + string.digits + string.punctuation + " "
-OF_THE_MOMENT = ("date", "age", "x-request-id", "cache-status")
 KEPT = [row for row in RESOURCES if row["kept"] != "never"]
 
 

@@ -124,6 +124,7 @@ async def test_with_no_room_a_connection_is_told_so(start: Start, store: Watched
         answer = await asyncio.wait_for(reader.read(), 2)
         assert answer.startswith(b"HTTP/1.1 503 ") and answer.endswith(b'{"error": "overloaded"}\n')
         assert b"Retry-After: 2\r\n" in answer and b"Connection: close\r\n" in answer
+        assert b"\r\nCache-Control: no-store\r\n" in answer and b"\r\nCDN-Cache-Control: no-store\r\n" in answer
         writer.close()
         for _, writer in busy:
             writer.transport.abort()

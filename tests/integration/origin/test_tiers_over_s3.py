@@ -169,6 +169,34 @@ async def test_playlists_outlive_the_store(known: Running, track: Published, pro
         assert response.headers["Cache-Status"] == "segue; fwd=stale; stored" and "Age" not in response.headers
 
 
+async def test_a_store_that_flaps_is_a_nuisance_and_no_more(
+    known: Running, track: Published, proxy: FaultyProxy
+) -> None:
+    """It goes and comes back again and again. What is known is served all the time; what is not is there whole, or is
+    503 that nobody keeps; once the store stays, all is well at once."""
+    known_url, good = f"{track.base}/index.m3u8", set()
+    async with known.client.get(known_url) as response:
+        playlist = await response.read()
+    for number in range(12):
+        await (proxy.refuse() if number % 2 else proxy.accept())
+        segment = number % 8
+        async with known.client.get(f"{track.package_base}/aac-256/{segment}.mp4") as response:
+            if response.status == 200:
+                assert await response.read() == track.segment_of("aac-256", segment)
+                good.add(segment)
+            else:
+                assert (response.status, response.headers["Cache-Control"]) == (503, "no-store")
+                assert segment not in good
+        await asyncio.sleep(0.25)  # past the life of the pointer
+        async with known.client.get(known_url) as response:
+            assert (response.status, await response.read()) == (200, playlist)
+            assert int(response.headers.get("Age", "0")) <= 12
+    await proxy.accept()
+    for segment in range(8):
+        async with known.client.get(f"{track.package_base}/aac-256/{segment}.mp4") as response:
+            assert (response.status, await response.read()) == (200, track.segment_of("aac-256", segment))
+
+
 async def test_a_store_that_hangs_delays_one_listener_a_little(
     known: Running, track: Published, proxy: FaultyProxy
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from origin.plain_request import plain_headers, plain_line
+from origin.plain_request import plain_headers, plain_line, without_told
 
 HOST = b"Host: music.example\r\n"
 BROWSER = (
@@ -99,3 +99,22 @@ def test_other_request_lines_are_not_plain(line: bytes) -> None:
     """Only GET and HEAD of a path in its one spelling."""
     assert plain_line(line) is None
     assert plain_line(b"HEAD /a/b-1.mp4 HTTP/1.1") == ("HEAD", "/a/b-1.mp4")
+
+
+def test_what_a_player_tells_is_taken_off_the_line() -> None:
+    """The rest is the line of one who tells nothing."""
+    told = "CMCD=bl%3D7300%2Csid%3D%22a-b%22%2Cnor%3D%221.mp4%22"
+    assert without_told(f"GET /a/0.mp4?{told} HTTP/1.1".encode()) == (b"GET /a/0.mp4 HTTP/1.1", told)
+    assert without_told(b"HEAD /a?CMCD= HTTP/1.1") == (b"HEAD /a HTTP/1.1", "CMCD=")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", "CMCD", "cmcd=su", "x=1", "CMCD=su&x=1", "x=1&CMCD=su", "CMCD=su#f", "CMCD=su?", "CMCD=%z0", "CMCD=a b",
+     'CMCD="', "CMCD=su%", "hdnts=x&CMCD=su", "CMCD=su;x", "CMCD=\x00", "CMCD=\u00e9", "CMCD=su=1"],
+)  # fmt: skip
+def test_any_other_query_stays_in_its_line(query: str) -> None:
+    """Which is then not plain."""
+    line = f"GET /a/0.mp4?{query} HTTP/1.1".encode("latin-1")
+    assert without_told(line) == (line, "")
+    assert plain_line(line) is None
