@@ -51,10 +51,19 @@ class Database(SqliteFile):
                     db.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     def replace_by(self, other: "Database") -> None:
-        """Become a copy of the other in one step: whoever reads sees the old or the new, in this process or another."""
-        with self._lock, other._lock, self._errors():
-            other._connection().backup(self._connection())
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # not with the next small write
+        """Become what the other is in one step: whoever reads sees the old or the new, in this process or another. The
+        other, which has to be in memory if this one is, is of no more use."""
+        with other._lock, self._errors():
+            if self._path is None:
+                with self._lock:
+                    self._db, other._db = other._connection(), self._connection()
+                return
+            db = connected(str(self._path))  # of its own: whoever reads goes on meanwhile
+            try:
+                other._connection().backup(db)
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # not with the next small write
+            finally:
+                db.close()
 
     def _error_of(self, error: Exception) -> CatalogError:
         hint = self._recovered(error) or _hint(error)
@@ -64,7 +73,8 @@ class Database(SqliteFile):
         if not (is_damage(error) and self._path):
             return ""
         try:
-            self._db = self._afresh(self._path)
+            with self._lock:
+                self._db = self._afresh(self._path)
         except (sqlite3.Error, OSError):
             return ""
         return "it was moved aside and an empty one took its place; run the command again to fill it"

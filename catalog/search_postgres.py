@@ -28,7 +28,7 @@ STATEMENT_S = 30
 FILL_STATEMENT_S = 3600  # indexes of millions of rows
 HEAD_ROWS = 20_000
 SHORT_CHARS = 2
-_LAYOUT = 1
+_LAYOUT = 2
 _TABLES = """
     CREATE TABLE made (version text NOT NULL);
     CREATE TABLE tracks (
@@ -51,6 +51,8 @@ _INDEXES = """
     ALTER TABLE artists ADD PRIMARY KEY (id), ADD UNIQUE (name);
     ALTER TABLE albums ADD PRIMARY KEY (id), ADD UNIQUE (name, artist);
     ALTER TABLE terms ADD PRIMARY KEY (id), ADD UNIQUE (term);
+    CREATE INDEX ON tracks (artist);
+    CREATE INDEX ON tracks (album);
     CREATE INDEX ON spellings (key);
     CREATE INDEX ON tracks USING gin (terms);
     CREATE INDEX ON artists USING gin (terms);
@@ -309,7 +311,7 @@ class _Change:
         tracks, shown = found
         if not tracks:
             self._db.execute(f"DELETE FROM {table} WHERE id = %s", (number,))
-        elif shown == track_id:  # another has to stand for it; rare, so no index is kept for it
+        elif shown == track_id:  # another has to stand for it
             other = f"SELECT track_id FROM tracks WHERE {table[:-1]} = %s ORDER BY id LIMIT 1"
             self._db.execute(f"UPDATE {table} SET track_id = ({other}) WHERE id = %s", (number, number))
 

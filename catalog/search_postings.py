@@ -104,7 +104,8 @@ class Postings(Protocol):
 
     def fill(self, rows: Iterable[SearchRow]) -> int:
         """Replace all by these, the most popular first; how many there were. Until all is done the old ones are found,
-        then the new ones, by everybody."""
+        then the new ones, by everybody. What this process applies meanwhile is in both; it may
+        have to wait."""
 
     def apply(self, rows: Iterable[SearchRow], removed: Iterable[str]) -> None:
         """Take up tracks, anew or again, and drop others, all in one transaction. What was there keeps its rank, what

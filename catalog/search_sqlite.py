@@ -4,6 +4,7 @@ A rowid is a rank, and FTS5 gives rowids in order, so a search for a common pref
 scoring a million. `detail=none` keeps no positions: which words stand where is judged on the names themselves.
 """
 
+import threading
 import zlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -15,16 +16,23 @@ from catalog.search_fill import Filling
 from catalog.search_postings import NO_FILTERS, Filters, Found, Group, Lookups, SearchRow, TextRules
 
 _APPLICATION_ID = 0x53656766  # "Segf": found, not the catalog
-_LAYOUT = 1
-_SORTED_BYTES = 64 << 20  # terms held back and sorted before they are written, while an index is filled
+_LAYOUT = 2
+# What is filled is held back and sorted by so much. FTS5 merges what was written from level to level, sixteen pieces at
+# a time, a whole level in one step. Pieces this small lift a large index to a level that single changes reach only
+# after tens of thousands: until then it is merged bit by bit, and no change has to wait for all of it.
+_SORTED_BYTES = 4 << 20
 _TERMS = "USING fts5 (names, content='', columnsize=0, detail=none, tokenize='ascii', prefix='1 2 3')"
-_BY_TRACK = "CREATE UNIQUE INDEX tracks_by_track ON tracks (track_id)"
+_INDEXES = {
+    "tracks_by_track": "CREATE UNIQUE INDEX tracks_by_track ON tracks (track_id)",
+    "tracks_by_artist": "CREATE INDEX tracks_by_artist ON tracks (artist)",
+    "tracks_by_album": "CREATE INDEX tracks_by_album ON tracks (album)",
+}
 _TABLES = (
     """CREATE TABLE tracks (
         id INTEGER PRIMARY KEY, track_id TEXT NOT NULL, title TEXT NOT NULL,
         artist INTEGER NOT NULL, album INTEGER NOT NULL, state INTEGER NOT NULL
     )""",
-    _BY_TRACK,
+    *_INDEXES.values(),
     "CREATE TABLE artists (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, track_id TEXT NOT NULL, tracks INTEGER)",
     """CREATE TABLE albums (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL, artist TEXT NOT NULL, track_id TEXT NOT NULL, tracks INTEGER,
@@ -45,6 +53,7 @@ _FIND = {
     Group.ARTIST: "SELECT a.id, a.track_id, '', a.name, '', a.tracks"
     " FROM artist_terms f CROSS JOIN artists a ON a.id = f.rowid",
 }
+_Changes = tuple[list[SearchRow], list[str]]
 _ARTIST = {Group.TRACK: "a.name", Group.ALBUM: "b.artist", Group.ARTIST: "a.name"}
 
 
@@ -58,31 +67,49 @@ class SqlitePostings(Opened):
         self._path = path
         self._rules = rules
         self._database = Database(path, self._schema)
+        self._filling = threading.Lock()
+        self._changing = threading.Lock()
+        self._meanwhile: list[_Changes] | None = None  # what is applied while a new index is filled
 
     def fill(self, rows: Iterable[SearchRow]) -> int:
         """As Postings has it. The new index is made beside the old one, in a file whose name ends in `.new`."""
-        aside = self._path.with_name(f"{self._path.name}.new") if self._path else None
-        if aside:
-            aside.unlink(missing_ok=True)  # left by a run that was killed
-        made = Database(aside, self._schema, scratch=True)
+        with self._filling:
+            aside = self._path.with_name(f"{self._path.name}.new") if self._path else None
+            if aside:
+                aside.unlink(missing_ok=True)  # left by a run that was killed
+            made = Database(aside, self._schema, scratch=aside is not None)
+            try:
+                return self._filled(made, rows)
+            finally:
+                made.close()
+                if aside:
+                    aside.unlink(missing_ok=True)
+
+    def _filled(self, made: Database, rows: Iterable[SearchRow]) -> int:
+        meanwhile: list[_Changes] = []
+        with self._changing:
+            self._meanwhile = meanwhile
         try:
             with made.writing() as db:
                 count = _fill(db, self._rules, rows)
-            self._database.replace_by(made)
+            with self._changing:
+                with made.writing() as db:
+                    for taken, removed in meanwhile:
+                        _change(db, self._rules, taken, removed)
+                self._database.replace_by(made)
         finally:
-            made.close()
-            if aside:
-                aside.unlink(missing_ok=True)
+            with self._changing:
+                self._meanwhile = None
         return count
 
     def apply(self, rows: Iterable[SearchRow], removed: Iterable[str]) -> None:
         """As Postings has it."""
-        with self._database.writing() as db:
-            change = _Change(db, self._rules)
-            for row in rows:
-                change.take(row)
-            for track_id in removed:
-                change.drop(track_id)
+        taken, gone = list(rows), list(removed)
+        with self._changing:
+            if self._meanwhile is not None:
+                self._meanwhile.append((taken, gone))
+            with self._database.writing() as db:
+                _change(db, self._rules, taken, gone)
 
     def states_between(self, after: str, through: str | None) -> dict[str, int]:
         """As Postings has it."""
@@ -130,7 +157,8 @@ def _quoted(term: str) -> str:
 
 def _fill(db: Connection, rules: TextRules, rows: Iterable[SearchRow]) -> int:
     filling = Filling(rules)
-    db.execute("DROP INDEX tracks_by_track")  # made at the end, from sorted ids
+    for index in _INDEXES:  # made at the end, from sorted values
+        db.execute(f"DROP INDEX {index}")
     db.execute(f"INSERT INTO track_terms (track_terms, rank) VALUES ('hashsize', {_SORTED_BYTES})")
     for batch in filling.batches(rows):
         db.executemany("INSERT INTO tracks VALUES (?, ?, ?, ?, ?, ?)", (values[:-1] for values in batch))
@@ -143,10 +171,19 @@ def _fill(db: Connection, rules: TextRules, rows: Iterable[SearchRow]) -> int:
         db.execute("INSERT INTO album_terms (rowid, names) VALUES (?, ?)", (album[0], album[-1]))
     db.executemany("INSERT INTO terms VALUES (?, ?, ?)", filling.words())
     db.executemany("INSERT INTO spellings VALUES (?, ?)", filling.spellings())
-    db.execute(_BY_TRACK)
+    for statement in _INDEXES.values():
+        db.execute(statement)
     for table in ("track_terms", "artist_terms", "album_terms"):
         db.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")
     return filling.count
+
+
+def _change(db: Connection, rules: TextRules, rows: Iterable[SearchRow], removed: Iterable[str]) -> None:
+    change = _Change(db, rules)
+    for row in rows:
+        change.take(row)
+    for track_id in removed:
+        change.drop(track_id)
 
 
 class _Change:
@@ -210,7 +247,7 @@ class _Change:
         if not tracks:
             self._unpost(f"{table[:-1]}_terms", number, self._rules.indexed_as(names))
             self._db.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
-        elif shown == track_id:  # another has to stand for it; rare, so no index is kept for it
+        elif shown == track_id:  # another has to stand for it
             other = f"SELECT track_id FROM tracks WHERE {table[:-1]} = ? LIMIT 1"
             self._db.execute(f"UPDATE {table} SET track_id = ({other}) WHERE id = ?", (number, number))
 

@@ -119,14 +119,13 @@ class Follower:
 
     async def rank(self) -> bool:
         """Fill the index anew if other tracks are popular than when it was filled, or in another order; whether it was.
-        Changes wait meanwhile, searches do not. Never raises PipelineError."""
-        async with self._turn:
-            try:
-                return not self._behind and await asyncio.to_thread(self._rank)
-            except PipelineError as error:
-                extra = {"error_code": error.code, "error": str(error), "hint": error.hint}
-                log.warning("search index not ranked", extra=extra)
-                return False
+        Searches and changes go on meanwhile. Never raises PipelineError."""
+        try:
+            return not self._behind and await asyncio.to_thread(self._rank)
+        except PipelineError as error:
+            extra = {"error_code": error.code, "error": str(error), "hint": error.hint}
+            log.warning("search index not ranked", extra=extra)
+            return False
 
     def _rank(self) -> bool:
         popularity = self._popularity()

@@ -64,7 +64,7 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
             case "import":
                 return _import(config, arguments, output, catalog, database)
             case "rank":
-                return _rank(config, output, catalog, Plays(database))
+                return await _rank(config, output, catalog, Plays(database))
             case _:
                 dropped = Plays(database).prune(before_ms=_now_ms() - RETENTION_DAYS * DAY_MS)
                 output.data({"event": "summary", "dropped": dropped})
@@ -72,10 +72,14 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
                 return 0
 
 
-def _rank(config: Config, output: Output, catalog: Catalog, plays: Plays) -> int:
+async def _rank(config: Config, output: Output, catalog: Catalog, plays: Plays) -> int:
     with opened_postings(config) as postings:
         popularity = plays.popularity(now_ms=_now_ms(), half_life_days=HALF_LIFE_DAYS)
         tracks = postings.fill(popular_first(catalog, popularity))
+        if config["store"]:  # what others took up meanwhile went into the index that was
+            async with opened_store(config) as store:
+                await sync(store, catalog)
+        compare(catalog, postings)
     output.data({"event": "summary", "tracks": tracks, "popular": len(popularity)})
     output.say(f"{tracks} tracks, of which {len(popularity)} were listened to lately")
     return 0

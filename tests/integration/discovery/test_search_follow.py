@@ -1,16 +1,18 @@
 """The search index follows the catalog: by what a sync tells, and by comparison when something was missed."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from catalog.schema import TrackRow
+from catalog.search_postings import SearchRow
 from catalog.search_sqlite import SqlitePostings
 from catalog.store import Catalog
 from discovery.search import RULES, SearchIndex
-from discovery.search_follow import COMPARED_ROWS, Follower, compare
+from discovery.search_follow import COMPARED_ROWS, Follower, compare, search_row
 from model.errors import CatalogError
 from model.track import derived_id, recording_id_of
 
@@ -150,3 +152,39 @@ async def test_counts_that_cannot_be_read_leave_the_index_as_it_is(
 
 def _first(postings: SqlitePostings, text: str) -> list[str]:
     return [found.track_id for found in SearchIndex(postings).search(text, limit=3).tracks]
+
+
+def test_changes_go_on_while_the_index_is_filled(tmp_path: Path) -> None:
+    """In a file or in memory they are found at once, and found still when the new index takes the place of the old."""
+    for path in (None, tmp_path / "search.sqlite3"):
+        with SqlitePostings(path, RULES) as postings:
+            songs = [search_row(_row(number, "Yellow")) for number in range(4)]
+            postings.fill(songs)
+
+            def rows(postings: SqlitePostings = postings, songs: Sequence[SearchRow] = songs) -> Iterator[SearchRow]:
+                yield from songs[:2]
+                postings.apply([search_row(_row(9, "Yellow")), search_row(_row(0, "Blue"))], ["t000003"])
+                assert _found(postings, "yellow") == ["t000001", "t000002", "t000009"]
+                yield from songs[2:]
+
+            postings.fill(rows())
+            assert _found(postings, "yellow") == ["t000001", "t000002", "t000009"]
+            assert _found(postings, "blue") == ["t000000"] and postings.count() == 4
+
+
+def test_no_change_rewrites_the_whole_index(tmp_path: Path) -> None:
+    """However many changes come one by one: what each writes has a bound, and that of a full merge is far above it."""
+    path = tmp_path / "search.sqlite3"
+    with SqlitePostings(path, RULES) as postings:
+        postings.fill(search_row(_row(number, f"Song {number} word{number % 977}")) for number in range(70_000))
+        written = []
+        for number in range(20):
+            before = _size(tmp_path / "search.sqlite3-wal")
+            postings.apply([search_row(_row(90_000 + number, f"New {number}"))], [])
+            written.append(_size(tmp_path / "search.sqlite3-wal") - before)
+        (terms,) = postings.database.select("SELECT sum(length(block)) FROM track_terms_data")
+    assert max(written) < 128 << 10 < terms[0] / 4
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
