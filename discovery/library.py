@@ -7,11 +7,13 @@ from msgspec import Struct, structs
 from catalog.shelves import AlbumShelf, Shelves
 from catalog.store import Catalog
 from discovery.operations import Call, Operation, Served
-from discovery.parameters import Number
+from discovery.parameters import Number, Text
 from discovery.tracks import Track, art_of, art_sizes_of, track_answer
+from model.album import artist_id_of
 from model.errors import ResourceUnknown
 
 _LIMIT_MAX = 500
+_ARTIST_CHARS_MAX = 500
 _PAGE = (
     Number(name="offset", default=0, least=0, most=10_000_000, help="how many to leave out"),
     Number(name="limit", default=100, least=1, most=_LIMIT_MAX, help="how many"),
@@ -51,6 +53,15 @@ class WholeAlbum(Album, frozen=True, kw_only=True):
     tracks: list[Track]
 
 
+class WholeArtist(Struct, frozen=True, kw_only=True):
+    """An artist of albums or of single tracks: its albums, the oldest first, and its first 500 live tracks."""
+
+    artist_id: str
+    artist: str
+    albums: list[Album]
+    tracks: list[Track]
+
+
 TRACKS = Operation(
     method="GET",
     path="/api/v1/tracks",
@@ -67,6 +78,14 @@ ALBUMS = Operation(
     answer=Albums,
 )
 ALBUM = Operation(method="GET", path="/api/v1/albums/{album_id}", summary="an album with its tracks", answer=WholeAlbum)
+ARTIST = Operation(
+    method="GET",
+    path="/api/v1/artists/named",
+    summary="an artist with its albums and tracks",
+    parameters=(Text(name="artist", chars_max=_ARTIST_CHARS_MAX, required=True, help="its name; case does not count"),),
+    answer=WholeArtist,
+    refusals=(ResourceUnknown,),
+)
 
 
 class Library:
@@ -80,6 +99,7 @@ class Library:
             Served(TRACK, self.track),
             Served(ALBUMS, self.albums),
             Served(ALBUM, self.album),
+            Served(ARTIST, self.artist),
         )
 
     async def tracks(self, call: Call) -> Tracks:
@@ -112,6 +132,25 @@ class Library:
         if not found:
             raise ResourceUnknown("no such album")
         return WholeAlbum(tracks=[track_answer(row) for row in rows], **structs.asdict(_album(found[0])))
+
+    async def artist(self, call: Call) -> WholeArtist:
+        """An artist with its albums and tracks. Raises ResourceUnknown."""
+        artist_id = artist_id_of(call.query["artist"])
+        found, albums, rows = await asyncio.to_thread(
+            lambda: (
+                self._shelves.artist(artist_id),
+                self._shelves.albums_by(artist_id),
+                self._shelves.tracks_by(artist_id, _LIMIT_MAX),
+            )
+        )
+        if found is None:
+            raise ResourceUnknown("no such artist")
+        return WholeArtist(
+            artist_id=artist_id,
+            artist=found.artist,
+            albums=[_album(each) for each in albums],
+            tracks=[track_answer(row) for row in rows],
+        )
 
 
 def _album(shelf: AlbumShelf) -> Album:

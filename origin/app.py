@@ -220,7 +220,8 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted({*error.allowed_methods, "OPTIONS"}))
     if request.method == "OPTIONS" and isinstance(error, web.HTTPMethodNotAllowed | web.HTTPNotFound):
-        preflight = _PREFLIGHT_OF_THE_API if request[KIND] is ResourceClass.API else _PREFLIGHT
+        keyed = request[KIND] in (ResourceClass.API, ResourceClass.PERSONAL)
+        preflight = _PREFLIGHT_OF_THE_API if keyed else _PREFLIGHT
         return web.Response(status=204, headers={"Allow": allowed, **preflight})
     status = status_of(error)
     if isinstance(error, Overloaded):

@@ -16,6 +16,7 @@ class ResourceClass(StrEnum):
     MEDIA = "media"  # init sections, segments, track files
     PLAYLIST = "playlist"  # media playlists
     MULTIVARIANT = "multivariant"  # and the MPD, which is as much
+    PERSONAL = "personal"  # playlists as a listener may hear them
     LIVE = "live"  # media playlists of stations
     PACKAGE = "package"  # the live package.json
     ART = "art"  # the cover of a track, as it is now
@@ -41,6 +42,7 @@ _TABLE: Mapping[ResourceClass, tuple[str, str]] = MappingProxyType(
         ResourceClass.PLAYLIST: (_FOREVER, "max-age=31536000, immutable"),
         ResourceClass.MULTIVARIANT: (_LIVE, _LIVE_CDN),
         ResourceClass.LIVE: (_WINDOW, "max-age=2"),
+        ResourceClass.PERSONAL: ("private, no-store", _NEVER),
         ResourceClass.PACKAGE: (_LIVE, _LIVE_CDN),
         ResourceClass.ART: (_LIVE, _LIVE_CDN),
         ResourceClass.PICTURE: (_FOREVER, "max-age=31536000, immutable"),
@@ -71,6 +73,8 @@ def resource_class(path: str) -> ResourceClass:
             return ResourceClass.MEDIA if name.endswith(".mp4") else ResourceClass.OTHER
         case ["albums" | "playlists" | "stations", *_] if name.endswith(".m3u8"):
             return _class_of_list(parts)
+        case ["my-playlists", *_]:
+            return ResourceClass.PERSONAL
         case ["art", _]:
             return ResourceClass.PICTURE
         case ["keys", _, *_]:

@@ -29,6 +29,7 @@ class ListKind(StrEnum):
 
     ALBUM = "albums"
     PLAYLIST = "playlists"
+    MINE = "my-playlists"  # a playlist as the listener whose key comes with the request may hear it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,10 @@ class TrackLists(Protocol):
 
     async def playlist(self, playlist_id: str) -> TrackList:
         """The live tracks of a playlist that everybody may hear."""
+        ...
+
+    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
+        """The live tracks of a playlist that the listener of this key may hear. Raises ListenerUnknown, too."""
         ...
 
     async def station(self, station_id: str, slot: int) -> Programme:

@@ -77,8 +77,11 @@ async def get_multivariant(request: web.Request) -> web.Response:
     """The multivariant playlist of a list as it is now, in one codec family."""
     lists, trace = request.app[_JOINING].lists, request[TRACE]
     kind, name = ListKind(request.match_info["kind"]), request.match_info["name"]
-    listed = await lists.current(kind, name, trace)
+    personal = kind is ListKind.MINE
+    listed = await (lists.personal(name, _key_in(request)) if personal else lists.current(kind, name, trace))
     joined = await lists.joined(listed, _FAMILIES[request.match_info["family"]], trace)
+    if personal:
+        return await send_document(request, joined.multivariant)
     return await send_document(request, joined.multivariant, purge_keys=_purge_keys(kind, name), replay=Replay())
 
 
@@ -88,11 +91,18 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     lists, trace, named = request.app[_JOINING].lists, request[TRACE], request.match_info
     kind, name, rendition_id = ListKind(named["kind"]), named["name"], named["rendition_id"]
     codec = next((each for each in Codec if each == rendition_id.partition("-")[0]), None)
-    listed = await lists.as_it_was(kind, name, named["list_id"], trace)
+    personal = kind is ListKind.MINE
+    listed = await (
+        lists.personal_as_it_was(name, named["list_id"], _key_in(request))
+        if personal
+        else lists.as_it_was(kind, name, named["list_id"], trace)
+    )
     joined = await lists.joined(listed, codec, trace) if codec else None
     playlist = joined.media.get(rendition_id) if joined else None
     if playlist is None:
         raise ObjectNotFound("no such rendition", subject=request.path)
+    if personal:
+        return await send_document(request, playlist)
     if listed.list_id == named["list_id"]:
         return await send_document(
             request, playlist, immutable=True, purge_keys=_purge_keys(kind, name), replay=Replay()
@@ -167,6 +177,12 @@ async def _send(
         return body
 
     return await send(request, shown, load, replay=replay)
+
+
+def _key_in(request: web.Request) -> str:
+    """The listener's key that came with a request; empty if there is none. Raises nothing: no key is nobody's."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _purge_keys(kind: ListKind, name: str) -> tuple[str, ...]:

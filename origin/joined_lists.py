@@ -91,8 +91,19 @@ class JoinedLists:
     async def current(self, kind: ListKind, name: str, trace: Trace) -> Listed:
         """A list as it is now. Raises ObjectNotFound."""
         listed = await self._current.get(f"{kind}/{name}", partial(self._ask, kind, name), trace)
-        self._remembered.put((kind, name, listed.list_id), listed, weight=1 + len(listed.found.tracks))
-        return listed
+        return self._remember(kind, name, listed)
+
+    async def personal(self, name: str, key: str) -> Listed:
+        """A playlist as it is now, for the listener of this key: asked anew each time, so that nobody hears what they
+        may not hear any more. Raises ObjectNotFound, ListenerUnknown and TimeoutError."""
+        async with asyncio.timeout(self._settings.store_deadline_s):
+            found = await self._lists.playlist_for(name, key)
+        return self._remember(ListKind.MINE, name, Listed(list_id=list_id_of(found), found=found))
+
+    async def personal_as_it_was(self, name: str, list_id: str, key: str) -> Listed:
+        """The same in the state of this id if that is remembered, for who may hear the present one."""
+        now = await self.personal(name, key)
+        return self._remembered.get((ListKind.MINE, name, list_id)) or now
 
     async def as_it_was(self, kind: ListKind, name: str, list_id: str, trace: Trace) -> Listed:
         """A list in the state of this id if that is remembered, else as it is now."""
@@ -111,6 +122,10 @@ class JoinedLists:
             trace.hit(Tier.MEMORY)
             return kept
         return await self._gatherer.run(("list", *key), partial(self._join, listed, codec), trace)
+
+    def _remember(self, kind: ListKind, name: str, listed: Listed) -> Listed:
+        self._remembered.put((kind, name, listed.list_id), listed, weight=1 + len(listed.found.tracks))
+        return listed
 
     async def _ask(self, kind: ListKind, name: str) -> Listed:
         ask = self._lists.album if kind is ListKind.ALBUM else self._lists.playlist

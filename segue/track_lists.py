@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
+from catalog.listeners import Listeners
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
@@ -11,7 +12,7 @@ from discovery.sequence.mixer import Mixer
 from discovery.sequence.pool import ContentCandidates
 from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
-from model.errors import ObjectNotFound, PlaylistUnknown
+from model.errors import ListenerUnknown, ObjectNotFound, PlaylistUnknown
 from model.rendition import Codec
 from model.schedule import SEGMENT_MS, SLOT_SEGMENTS
 from model.track import TRACK_ID_LENGTH, digest_of
@@ -27,15 +28,16 @@ _TO_FIT = 30  # picks among which the last track of a slot is chosen
 
 
 class CatalogLists:
-    """`origin.joined.TrackLists` over a catalog and the public playlists of listeners.
+    """`origin.joined.TrackLists` over a catalog and the playlists of listeners.
 
     Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`, which play their list in its order, again
     and again, and the mixes that `discovery.sequence.wish` names.
     """
 
-    def __init__(self, catalog: Catalog, playlists: Library) -> None:
+    def __init__(self, catalog: Catalog, playlists: Library, listeners: Listeners) -> None:
         self._catalog = catalog
         self._playlists = playlists
+        self._listeners = listeners
         self._shelves = Shelves(catalog)
         self._mixer = Mixer(ContentCandidates(catalog))
 
@@ -50,7 +52,14 @@ class CatalogLists:
     async def playlist(self, playlist_id: str) -> TrackList:
         """The live tracks of a playlist that everybody may hear."""
         try:
-            return await asyncio.to_thread(self._chosen, playlist_id)
+            return await asyncio.to_thread(self._chosen, playlist_id, None)
+        except PlaylistUnknown as error:
+            raise ObjectNotFound("no such playlist", subject=playlist_id) from error
+
+    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
+        """The live tracks of a playlist that the listener of this key may hear. Raises ListenerUnknown, too."""
+        try:
+            return await asyncio.to_thread(self._chosen_for, playlist_id, key)
         except PlaylistUnknown as error:
             raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
@@ -68,8 +77,14 @@ class CatalogLists:
         found = await (self.album(name) if kind == "album" else self.playlist(name))
         return Programme(title=found.title, tracks=found.tracks, loops=True)
 
-    def _chosen(self, playlist_id: str) -> TrackList:
-        choice = self._playlists.track_choice(playlist_id)
+    def _chosen_for(self, playlist_id: str, key: str) -> TrackList:
+        listener_id = self._listeners.of_key(key)
+        if listener_id is None:
+            raise ListenerUnknown("send a listener's key: Authorization: Bearer sk_…")
+        return self._chosen(playlist_id, listener_id)
+
+    def _chosen(self, playlist_id: str, reader: str | None) -> TrackList:
+        choice = self._playlists.track_choice(playlist_id, reader)
         track_ids = choice.track_ids[:LISTED_MAX]
         rows: dict[str, TrackRow] = {}
         for at in range(0, len(track_ids), _ROWS):

@@ -50,8 +50,8 @@ sub vcl_recv {
     if (req.http.X-Key ~ "^/(keys/|healthz$|metrics$)") {
         return (pass);
     }
-    # Who sends a listener's key to the API may get an answer of its own. (Rate limits: segue serve --proxies 1.)
-    if (req.http.X-Key ~ "^/api/" && req.http.Authorization) {
+    # Who sends a listener's key may get an answer of its own. (Rate limits: segue serve --proxies 1.)
+    if (req.http.X-Key ~ "^/(api|my-playlists)/" && req.http.Authorization) {
         return (pass);
     }
     # One of three, so that there are three copies at most.

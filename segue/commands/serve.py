@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -166,7 +167,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                         playlists=playlists,
                         synced=expecting(app, "tracks"),
                     ),
-                    lambda app: add_joined_routes(app, CatalogLists(catalog, playlists)),
+                    lambda app: add_joined_routes(app, CatalogLists(catalog, playlists, Listeners(listeners))),
                 ],
                 listener=listener,
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from manifests.joined import ListedTrack
-from model.errors import ObjectNotFound
+from model.errors import ListenerUnknown, ObjectNotFound
 from model.records import to_json
 from model.track import derived_id
 from origin.joined import Programme, TrackList
@@ -15,6 +15,7 @@ from tests.integration.origin.published import put
 from tests.support.framed import Framed
 
 ALBUM, STATION = "albumalbumalbumalbum", "station"
+KEY = "sk_of-the-owner"
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Shelf:
 
     albums: dict[str, TrackList] = field(default_factory=dict)
     playlists: dict[str, TrackList] = field(default_factory=dict)
+    private: dict[str, TrackList] = field(default_factory=dict)  # of the listener of KEY
     stations: dict[str, Programme] = field(default_factory=dict)
 
     async def album(self, album_id: str) -> TrackList:
@@ -32,6 +34,12 @@ class Shelf:
     async def playlist(self, playlist_id: str) -> TrackList:
         """A playlist that a test put here."""
         return _found(self.playlists, playlist_id)
+
+    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
+        """A playlist that a test put here, private ones for one listener alone; others have no key but an odd one."""
+        if not key.startswith("sk_"):
+            raise ListenerUnknown("no key")
+        return _found(self.playlists | (self.private if key == KEY else {}), playlist_id)
 
     async def station(self, station_id: str, slot: int) -> Programme:
         """A station that a test put here; the same in every slot."""

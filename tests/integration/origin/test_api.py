@@ -47,6 +47,19 @@ def listing(start: Start, store: WatchedStore, catalog: Catalog, listeners: List
     return starting
 
 
+async def test_an_artist_is_its_albums_and_tracks(listing: Listing, store: WatchedStore) -> None:
+    """By its name, however that is written; one that nobody has is not there."""
+    track = await publish(store, "one")
+    async with listing() as origin:
+        answer = await _get(origin, "/api/v1/artists/named?artist=sOMEBODY")
+        assert answer["artist"] == "Somebody"
+        assert [each["track_id"] for each in answer["tracks"]] == [track.track_id]
+        (album,) = answer["albums"]
+        assert (await _get(origin, f"/api/v1/albums/{album['album_id']}"))["album"] == "Album"
+        async with origin.client.get("/api/v1/artists/named?artist=Nobody") as response:
+            assert response.status == 404
+
+
 async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, store: WatchedStore) -> None:
     """As soon as the origin is ready, with URLs that answer."""
     track = await publish(store, "one")

@@ -29,6 +29,7 @@ from origin.tokens import Grant, TokenKey, mint, path_prefix
 from storage.keys import package_key
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.joined_shelf import ALBUM, STATION, Shelf, shelve
+from tests.integration.origin.joined_shelf import KEY as OWNERS_KEY
 from tests.integration.origin.watched_store import WatchedStore
 from tests.support.box_reader import read_boxes
 from tests.support.framed import Framed, frames_in_segment, frames_of, run_of
@@ -198,6 +199,7 @@ KEPT = {
     "live": ("public, max-age=10, stale-while-revalidate=60, stale-if-error=86400",) * 2,
     "for ever": (FOREVER, "max-age=31536000, immutable"),
     "for 2 s": ("public, max-age=2", "max-age=2"),
+    "never": ("private, no-store", "no-store"),
 }
 
 
@@ -215,14 +217,14 @@ async def test_the_contract_is_kept(
 ) -> None:
     """Path, type, who may keep it how long, and the key by which a CDN forgets it; all with tags and ranges."""
     await album_of(store, lists, RUN)
-    lists.playlists[ALBUM] = lists.albums[ALBUM]
+    lists.playlists[ALBUM] = lists.private[ALBUM] = lists.albums[ALBUM]
     package = RUN[0].package
     ids = {
         "album_id": ALBUM, "playlist_id": ALBUM, "station_id": STATION, "list_id": list_id_of(lists.albums[ALBUM]),
         "recording_id": package.recording_id, "package_id": package.package_id,
     }  # fmt: skip
     _, path, media_type, kept, purge_key = (cell.format(**ids) for cell in row)
-    response, _ = await ask(origin, path)
+    response, _ = await ask(origin, path, **({"Authorization": f"Bearer {OWNERS_KEY}"} if "/my-" in path else {}))
     assert (response.status, response.headers["Content-Type"]) == (200, media_type)
     browser, cdn = KEPT[kept]
     assert response.headers["Cache-Control"] == browser
@@ -231,6 +233,42 @@ async def test_the_contract_is_kept(
     assert purge_key == "none" or purge_key in response.headers["Surrogate-Key"].split()
     assert response.headers["ETag"].startswith('"')
     assert response.headers["Accept-Ranges"] == "bytes"
+
+
+async def test_a_private_playlist_is_a_stream_for_its_listeners_alone(
+    origin: Running, store: WatchedStore, lists: Shelf
+) -> None:
+    """Both playlists need the key each time, nothing of them or their errors is kept, and who may not hear it is told
+    that it is not there; media are those of everybody."""
+    lists.private[ALBUM] = TrackList(title="Mine", tracks=await shelve(store, RUN))
+    path, owner = f"/my-playlists/{ALBUM}", {"Authorization": f"Bearer {OWNERS_KEY}"}
+    rung = f"{path}/{list_id_of(lists.private[ALBUM])}/aac-64.m3u8"
+    for _ in range(2):  # what was answered once is not ready for those who come after
+        for asked in (f"{path}/index.m3u8", f"{path}/opus.m3u8", rung, f"{path}/qrstuvwxyz234567/aac-64.m3u8"):
+            for headers, status in ((owner, 200), ({}, 401), ({"Authorization": "Bearer sk_other"}, 404)):
+                response, _ = await ask(origin, asked, **headers)
+                assert response.status == status
+                assert "no-store" in response.headers["Cache-Control"]
+                assert response.headers["CDN-Cache-Control"] == "no-store"
+    _, body = await ask(origin, rung, **owner)
+    for segment in parse_media(body).segments:
+        assert await good(origin, resolved(rung, segment.uri))
+    assert (await ask(origin, f"/playlists/{ALBUM}/index.m3u8", **owner))[0].status == 404
+    preflight, _ = await ask(origin, f"{path}/index.m3u8", "OPTIONS")
+    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+
+
+async def test_a_private_playlist_that_is_taken_back_plays_no_more(
+    origin: Running, store: WatchedStore, lists: Shelf
+) -> None:
+    """Who was invited and is not any more gets no playlist under any name that was good."""
+    lists.private[ALBUM] = before = TrackList(title="Mine", tracks=await shelve(store, RUN))
+    path, owner = f"/my-playlists/{ALBUM}/{list_id_of(before)}/aac-64.m3u8", {"Authorization": f"Bearer {OWNERS_KEY}"}
+    _, begun = await ask(origin, path, **owner)
+    lists.private[ALBUM] = TrackList(title="Mine", tracks=before.tracks[:2])
+    assert (await ask(origin, path, **owner))[1] == begun  # a stream that somebody has begun goes on as it was
+    del lists.private[ALBUM]
+    assert (await ask(origin, path, **owner))[0].status == 404
 
 
 async def test_what_was_answered_is_ready_to_be_sent_again(origin: Running, store: WatchedStore, lists: Shelf) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -27,7 +28,8 @@ def catalog() -> Iterator[Catalog]:
 
 def _lists(catalog: Catalog) -> CatalogLists:
     """Of a catalog, and no playlists."""
-    return CatalogLists(catalog, Library(catalog=catalog, playlists=Playlists(ListenerDatabase())))
+    database = ListenerDatabase()
+    return CatalogLists(catalog, Library(catalog=catalog, playlists=Playlists(database)), Listeners(database))
 
 
 async def test_a_mix_station_fills_every_slot(catalog: Catalog) -> None:

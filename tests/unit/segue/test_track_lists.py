@@ -8,12 +8,13 @@ from itertools import pairwise
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
 from catalog.playlists import EntryRow, Playlists
 from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.playlists.library import Library
 from model.album import album_id_of
-from model.errors import ObjectNotFound
+from model.errors import ListenerUnknown, ObjectNotFound
 from model.track import digest_of
 from segue.track_lists import CatalogLists
 from tests.unit.catalog.test_schema import ROW
@@ -40,18 +41,24 @@ def catalog() -> Iterator[Catalog]:
 
 
 @pytest.fixture
-def playlists() -> Iterator[Playlists]:
-    """Playlists of one listener, none yet."""
-    with ListenerDatabase() as database:
-        with database.writing() as db:
+def database() -> Iterator[ListenerDatabase]:
+    """With one listener."""
+    with ListenerDatabase() as opened:
+        with opened.writing() as db:
             db.execute("INSERT INTO listeners VALUES (?, ?, '', 0)", (OWNER, b"key"))
-        yield Playlists(database)
+        yield opened
 
 
 @pytest.fixture
-def lists(catalog: Catalog, playlists: Playlists) -> CatalogLists:
+def playlists(database: ListenerDatabase) -> Playlists:
+    """Playlists of that one, none yet."""
+    return Playlists(database)
+
+
+@pytest.fixture
+def lists(catalog: Catalog, playlists: Playlists, database: ListenerDatabase) -> CatalogLists:
     """The lists of both."""
-    return CatalogLists(catalog, Library(catalog=catalog, playlists=playlists))
+    return CatalogLists(catalog, Library(catalog=catalog, playlists=playlists), Listeners(database))
 
 
 async def test_an_album_is_its_live_tracks_in_their_order(catalog: Catalog, lists: CatalogLists) -> None:
@@ -83,6 +90,26 @@ async def test_a_playlist_is_for_everybody_or_not_there(
             await lists.station(f"playlist-{playlist_id}", 1)
     station = await lists.station(f"playlist-{shown.playlist_id}", 7)
     assert (station.tracks, station.loops, station.title) == (found.tracks, True, "Mine")
+
+
+async def test_a_private_playlist_is_for_those_who_may_read_it(
+    catalog: Catalog, playlists: Playlists, lists: CatalogLists, database: ListenerDatabase
+) -> None:
+    """Its owner, and whoever was invited for as long as that holds; a key that is none is told so."""
+    catalog.apply([row(1)], [])
+    listeners = Listeners(database)
+    (owner, key), (friend, friends_key), (_, strangers_key) = (listeners.add() for _ in range(3))
+    hidden = playlists.create(owner.listener_id, name="Secret", entries=[EntryRow(track_id=row(1).track_id)])
+    assert [each.title for each in (await lists.playlist_for(hidden.playlist_id, key)).tracks] == ["Song 1"]
+    playlists.invite(hidden.playlist_id, owner.listener_id, friend.listener_id)
+    assert (await lists.playlist_for(hidden.playlist_id, friends_key)).title == "Secret"
+    playlists.part(hidden.playlist_id, owner.listener_id, friend.listener_id)
+    for other in (friends_key, strangers_key):
+        with pytest.raises(ObjectNotFound):
+            await lists.playlist_for(hidden.playlist_id, other)
+    for none in ("", "sk_", f"{key}x", "ключ"):
+        with pytest.raises(ListenerUnknown):
+            await lists.playlist_for(hidden.playlist_id, none)
 
 
 async def test_there_are_no_other_stations(lists: CatalogLists) -> None:
