@@ -14,8 +14,8 @@ import imageio_ffmpeg
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PUBLISH_TIMEOUT_S = 110
-READY_TIMEOUT_S = 30
-STOP_TIMEOUT_S = 35  # longer than the origin drains
+READY_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 60  # longer than the origin drains
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

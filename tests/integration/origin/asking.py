@@ -41,7 +41,7 @@ class Client:
     async def ask(self, path: str) -> bytes:
         """One request, tallied; the body, empty if it was lost."""
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 return await self._ask(path)
         except (OSError, asyncio.IncompleteReadError, Lost, TimeoutError):
             self._tally.lost += 1

@@ -42,7 +42,7 @@ class Running:
         return int(self.url.rstrip("/").rpartition(":")[2])
 
 
-async def until(condition: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], *, timeout_s: float = 60.0) -> None:
     """Wait for what the origin does by itself."""
     async with asyncio.timeout(timeout_s):
         while not condition():  # noqa: ASYNC110 - the conditions are counters

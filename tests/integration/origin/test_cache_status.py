@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -66,18 +67,17 @@ async def test_what_no_tier_has_says_nothing(origin: Running, path: str) -> None
 
 async def test_a_playlist_ages_and_media_does_not(start: Start, track: Published) -> None:
     """Age counts from what the store said last, also on answers that are sent again; media is always as good as new."""
-    async with start(pointer_ttl_s=60.0) as origin:
+    async with start(pointer_ttl_s=200.0) as origin:
+        began_s = time.monotonic()
         for path in (f"{track.base}/index.m3u8", f"{track.package_base}/aac-64/0.mp4"):
             await _told(origin, path)
-        ages = []
-        for _ in range(6):
+        for least_s in (0, 1):
             async with origin.client.get(f"{track.base}/index.m3u8") as response:
-                ages.append(int(response.headers["Age"]))
+                assert least_s <= int(response.headers["Age"]) <= time.monotonic() - began_s
             async with origin.client.get(f"{track.package_base}/aac-64/0.mp4") as response:
                 assert "Age" not in response.headers
                 assert response.headers["Cache-Status"] == "segue; hit; detail=memory"
-            await asyncio.sleep(0.5)
-    assert ages == sorted(ages) and ages[0] == 0 and 2 <= ages[-1] <= 5
+            await asyncio.sleep(1.05)
 
 
 def _timeless(text: str) -> str:

@@ -190,7 +190,7 @@ async def test_a_full_disk_only_pauses_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One warning, a metric, nothing half written left, and after the pause it is used again."""
-    monkeypatch.setattr(disk_cache, "PAUSE_S", 1.0)
+    monkeypatch.setattr(disk_cache, "PAUSE_S", 2.0)
     metrics = Metrics()
     async with _opened(_settings(tmp_path), metrics) as cache:
         await _written(cache, 1)

@@ -102,7 +102,7 @@ async def test_an_empty_origin_is_not_ready_until_its_store_answers(start: Start
         assert await _ready(origin) == (503, {"status": "store-failing", "store_failing": True})
         assert await _alive(origin)
         store.error = None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(50):
             while await _ready(origin) != (200, {"status": "ready", "store_failing": False}):  # noqa: ASYNC110 - a probe is no event
                 await asyncio.sleep(0.05)
 

@@ -37,11 +37,12 @@ async def test_a_rolling_restart_loses_nothing(crew: Crew, track: Published) -> 
     """SIGHUP: all workers are others, and every request, over new and kept connections, got its answer."""
     async with _load(crew, f"{track.package_base}/aac-64/0.mp4") as tally:
         before = set(crew.workers())
+        await until(lambda: len(tally.processes) == 2)
         os.kill(crew.process.pid, signal.SIGHUP)
         await until(_renewed(crew, before), timeout_s=RENEWAL_S)
+        await until(lambda: len(tally.processes) >= 4)
     assert (tally.lost, set(tally.statuses)) == (0, {200})
     assert tally.closed > CLIENTS  # who kept a connection was asked to leave it
-    assert len(tally.processes) >= 4
 
 
 async def test_a_crash_costs_what_was_under_way(crew: Crew, track: Published) -> None:

@@ -27,7 +27,7 @@ def test_a_killed_worker_is_replaced_and_a_signal_ends_all(crew: Crew, track: Pu
     assert second in workers and first not in workers
     assert asyncio.run(_ask(crew.url, f"{track.base}/index.m3u8", 20)) == {200}
     crew.process.terminate()
-    assert crew.process.wait(20) == 0
+    assert crew.process.wait(60) == 0
     assert not [pid for pid in workers if is_worker(pid)]
 
 
@@ -42,7 +42,7 @@ def test_workers_do_not_outlive_their_parent(crew: Crew) -> None:
 
 def test_workers_that_never_start_are_given_up(tmp_path: Path) -> None:
     """Exit 1 after a few tries, instead of trying for ever."""
-    done = subprocess.run([*PROGRAM, str(tmp_path), "1", "broken"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([*PROGRAM, str(tmp_path), "1", "broken"], capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout) == (1, "")
 
 
@@ -63,7 +63,7 @@ async def _ask(url: str, path: str, times: int) -> set[int]:
     return statuses
 
 
-def _until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+def _until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end_s
