@@ -44,7 +44,7 @@ unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
 test: $(DEV) $(HLS) $(DASH) browser shields postgres unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
-	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --ignore=tests/unit $(addprefix --ignore=,$(PLAYING)) tests
+	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/unit $(addprefix --ignore=,$(PLAYING)) tests
 	$(PYTEST) $(PLAYING)
 
 check: lint test smoke  ## what has to pass before a change lands

@@ -4,6 +4,7 @@ import hashlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class BadServer:
         self._replies: list[threading.Thread] = []
         self._open: list[socket.socket] = []
         self._closing = threading.Event()
+        self.accepting = threading.Thread(target=self.serve)
         self.answers = list(answers)
         self.port: int = listener.getsockname()[1]
         self.requests: list[bytes] = []
@@ -54,8 +56,9 @@ class BadServer:
             while True:
                 connection, _ = self._listener.accept()
                 self._open.append(connection)
-                self._replies.append(threading.Thread(target=self._reply, args=[connection]))
-                self._replies[-1].start()
+                reply = threading.Thread(target=self._reply, args=[connection])
+                reply.start()
+                self._replies.append(reply)  # once it runs: whoever closes us waits for it
 
     def _reply(self, connection: socket.socket) -> None:
         with suppress(OSError):
@@ -88,10 +91,21 @@ class BadServer:
         else:
             connection.shutdown(socket.SHUT_WR)
 
+    def asked_times(self, times: int) -> bool:
+        """Wait until so many requests have come; False if they do not."""
+        deadline = time.monotonic() + 50
+        while len(self.requests) < times and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return len(self.requests) >= times
+
     def close(self) -> None:
         """Hang up on everybody."""
         self._closing.set()
-        for each in (*self._open, self._listener):
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        if self.accepting.ident:
+            self.accepting.join()  # nobody comes any more
+        for each in self._open:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         for thread in self._replies:
@@ -106,9 +120,7 @@ def bad_server(*answers: Reply) -> Iterator[BadServer]:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         server = BadServer(listener, answers)
-        thread = threading.Thread(target=server.serve)
-        thread.start()
-        stack.callback(thread.join)
+        server.accepting.start()
         stack.callback(server.close)
         yield server
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -107,21 +108,22 @@ def track(shelf: tuple[Path, Published]) -> Published:
     return shelf[1]
 
 
+@asynccontextmanager
+async def starting(
+    store: WatchedStore, extend: Extend = lambda _: None, *, keys: KeyRing = NO_KEYS, **changes: object
+) -> AsyncIterator[Running]:
+    """An origin over a store, with settings and extensions of one's own."""
+    settings = replace(OriginSettings(port=0, drain_s=5.0), **changes)  # type: ignore[arg-type]
+    app = build_app(settings, store, keys)
+    await asyncio.to_thread(extend, app)  # it opens tables, as `segue serve` does before anybody is served
+    async with listening(app, settings) as url, aiohttp.ClientSession(url, auto_decompress=False) as client:
+        yield Running(url=url, client=client, store=store, app=app, settings=settings)
+
+
 @pytest.fixture
 def start(store: WatchedStore) -> Start:
-    """Start an origin over the store, with settings and extensions of one's own."""
-
-    @asynccontextmanager
-    async def starting(
-        extend: Extend = lambda _: None, *, keys: KeyRing = NO_KEYS, **changes: object
-    ) -> AsyncIterator[Running]:
-        settings = replace(OriginSettings(port=0, drain_s=5.0), **changes)  # type: ignore[arg-type]
-        app = build_app(settings, store, keys)
-        await asyncio.to_thread(extend, app)  # it opens tables, as `segue serve` does before anybody is served
-        async with listening(app, settings) as url, aiohttp.ClientSession(url, auto_decompress=False) as client:
-            yield Running(url=url, client=client, store=store, app=app, settings=settings)
-
-    return starting
+    """Start an origin over the store of the test."""
+    return partial(starting, store)
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from catalog.listener_database import ListenerDatabase
@@ -17,9 +19,11 @@ from model.protection import Protection, ProtectionMethod
 from origin.tokens import Grant, TokenKey, mint
 from protection.keys import KeyRing, MasterKey
 from storage.filesystem import FilesystemStore
-from tests.integration.origin.conftest import Running, Start
+from tests.integration.origin.conftest import Running, starting
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENT = Path(__file__).parents[3] / "docs/http-contract.md"
 Row = dict[str, str]
@@ -64,43 +68,45 @@ CACHING = {row["kept"]: (row["Cache-Control"], row["CDN-Cache-Control (RFC 9213)
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
     """A folder that no other tests add to, with so many names in it that every answer of the API is worth coding."""
     folder = tmp_path_factory.mktemp("contract")
+    for number in range(SUGGESTED):
+        asyncio.run(_published_into(folder, f"number {number}", segments=1))
     return folder, asyncio.run(_published_into(folder))
 
 
-async def _published_into(folder: Path) -> Published:
+async def _published_into(folder: Path, name: str = "one", **how: Any) -> Published:
     store = FilesystemStore(folder)
     try:
-        for number in range(SUGGESTED):
-            await publish(store, f"number {number}", segments=1)
-        return await publish(store)
+        return await publish(store, name, **how)
     finally:
         await store.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whole(
-    start: Start,
-    store: WatchedStore,
-    catalog: Catalog,
-    listeners: ListenerDatabase,
-    tmp_path: Path,
-    locked: Published,
+    shelf: tuple[Path, Published], locked: Published, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Running]:
     """An origin with all it can have: the player and the API. All tracks are there before it starts, so that the
     answers of the API stay what they are."""
-    (tmp_path / "index.html").write_text("<!doctype html>" + "<p>player</p>" * 100)
+    player, files = tmp_path_factory.mktemp("player"), FilesystemStore(shelf[0])
+    (player / "index.html").write_text("<!doctype html>" + "<p>player</p>" * 100)
+    store = WatchedStore(files)
+    with Catalog() as catalog, ListenerDatabase() as listeners:
 
-    def extend(app: web.Application) -> None:
-        add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings(rate_factor=0.0))
+        def extend(app: web.Application) -> None:
+            settings = DiscoverySettings(rate_factor=0.0)
+            add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=settings)
 
-    async with start(extend, player_root=tmp_path, keys=KeyRing((MASTER,)), token_keys=(SIGNING,)) as running:
-        yield running
+        async with starting(
+            store, extend, player_root=player, keys=KeyRing((MASTER,)), token_keys=(SIGNING,)
+        ) as running:
+            yield running
+    await files.close()
 
 
-@pytest.fixture
-async def locked(store: WatchedStore) -> Published:
+@pytest.fixture(scope="module")
+def locked(shelf: tuple[Path, Published]) -> Published:
     """A protected track: the one whose keys are asked for."""
-    return await publish(store, "locked", protection=PROTECTION)
+    return asyncio.run(_published_into(shelf[0], "locked", protection=PROTECTION))
 
 
 @pytest.mark.parametrize("row", RESOURCES, ids=lambda row: row["resource"])
@@ -185,7 +191,7 @@ async def test_a_coding_is_chosen_as_documented(whole: Running, track: Published
         assert (got.status, got.headers.get("Content-Encoding", "none")) == (200, row["Content-Encoding"])
 
 
-def test_every_route_is_documented(whole: Running) -> None:
+async def test_every_route_is_documented(whole: Running) -> None:
     """No resource without a line: each path pattern of the application matches one of the table's. What the API and
     OpenSubsonic have is in documents of their own."""
     paths = [row["path"].partition("?")[0].format(**IDS) for row in RESOURCES]

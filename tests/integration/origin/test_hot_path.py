@@ -8,8 +8,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from catalog.listener_database import ListenerDatabase
@@ -21,12 +24,15 @@ from origin.settings import Auth
 from origin.state import HEALTH, METRICS
 from origin.tokens import Grant, mint, path_prefix
 from protection.keys import KeyRing
-from tests.integration.origin.conftest import Running, Start, until
+from storage.filesystem import FilesystemStore
+from tests.integration.origin.conftest import Running, Start, starting, until
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.test_contract import MASTER, PROTECTION, RESOURCES, SIGNING, STATUSES, named
 from tests.integration.origin.watched_store import WatchedStore
 
 KEYS = KeyRing((MASTER,))
+SETTINGS: dict[str, Any] = {"keys": KEYS, "token_keys": (SIGNING,), "pointer_ttl_s": 10_000.0}
+on_one_loop = pytest.mark.asyncio(loop_scope="module")  # for those that share a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +59,38 @@ async def pair(
     def extend(app: web.Application) -> None:
         add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings())
 
-    settings = {"keys": KEYS, "token_keys": (SIGNING,), "pointer_ttl_s": 100.0}
-    async with start(extend, **settings) as on, start(extend, ready_cache_bytes=0, **settings) as off:
+    async with start(extend, **SETTINGS) as on, start(extend, ready_cache_bytes=0, **SETTINGS) as off:
         yield Pair(on, off)
 
 
-@pytest.fixture
-async def locked(store: WatchedStore) -> Published:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def lasting_pair(shelf: tuple[Path, Published], locked: Published) -> AsyncIterator[Pair]:
+    """The same for many tests: those for which it does not matter what was asked before."""
+    files = FilesystemStore(shelf[0])
+    store = WatchedStore(files)
+    with Catalog() as catalog, ListenerDatabase() as listeners:
+
+        def extend(app: web.Application) -> None:
+            add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings())
+
+        plain = starting(store, extend, ready_cache_bytes=0, **SETTINGS)
+        async with starting(store, extend, **SETTINGS) as on, plain as off:
+            yield Pair(on, off)
+    await files.close()
+
+
+@pytest.fixture(scope="module")
+def locked(shelf: tuple[Path, Published]) -> Published:
     """A protected track."""
-    return await publish(store, "locked", protection=PROTECTION)
+
+    async def published() -> Published:
+        store = FilesystemStore(shelf[0])
+        try:
+            return await publish(store, "locked", protection=PROTECTION)
+        finally:
+            await store.close()
+
+    return asyncio.run(published())
 
 
 async def test_every_line_of_the_contract(pair: Pair, track: Published, locked: Published) -> None:
@@ -79,41 +108,44 @@ async def test_every_line_of_the_contract(pair: Pair, track: Published, locked: 
         await pair.equal(request, request, request)
 
 
+@on_one_loop
 @pytest.mark.parametrize(
     "path",
     ["{p}/aac-64/0.mp4", "{p}/aac-64/init.mp4", "{p}/aac-64.m3u8", "{t}/index.m3u8", "{t}/opus.m3u8", "{t}/index.mpd"],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_what_is_asked_again_is_ready(pair: Pair, track: Published, method: str, path: str) -> None:
+async def test_what_is_asked_again_is_ready(lasting_pair: Pair, track: Published, method: str, path: str) -> None:
     """Media and playlists, plain, coded, and as a 304; each variant with its own answer."""
     url = path.format(p=track.package_base, t=track.base)
-    first = await pair.equal(_request(url, method=method))
+    first = await lasting_pair.equal(_request(url, method=method))
     known = ("If-None-Match", _etag(first))
     since = ("If-Modified-Since", "Mon, 01 Jan 2035 00:00:00 GMT")
     for fields in ([], [("Accept-Encoding", "gzip")], [known], [since]):
         request = _request(url, *fields, method=method)
-        await pair.equal(request)
-        before = _sent(pair.on)
-        answer = await pair.equal(request, request, request)
+        await lasting_pair.equal(request)
+        before = _sent(lasting_pair.on)
+        answer = await lasting_pair.equal(request, request, request)
         # What may change is made anew when its Age does.
-        assert before + (1 if path.startswith("{t}") else 3) <= _sent(pair.on) <= before + 3
+        assert before + (1 if path.startswith("{t}") else 3) <= _sent(lasting_pair.on) <= before + 3
         assert answer.startswith(b"HTTP/1.1 304" if fields and fields[0][0].startswith("If-") else b"HTTP/1.1 200")
-    assert _sent(pair.off) == 0
+    assert _sent(lasting_pair.off) == 0
 
 
-async def test_a_request_in_pieces(pair: Pair, track: Published) -> None:
+@on_one_loop
+async def test_a_request_in_pieces(lasting_pair: Pair, track: Published) -> None:
     """Cut at every byte, with a whole one before and after it on the same connection."""
     request = _request(f"{track.package_base}/aac-64/init.mp4", ("Accept-Encoding", "gzip"))
-    await pair.equal(request, request)
+    await lasting_pair.equal(request, request)
     for cut in range(1, len(request)):
-        await pair.equal(request, request[:cut], request[cut:], request)
+        await lasting_pair.equal(request, request[:cut], request[cut:], request)
 
 
-async def test_requests_in_one_packet(pair: Pair, track: Published) -> None:
+@on_one_loop
+async def test_requests_in_one_packet(lasting_pair: Pair, track: Published) -> None:
     """Answered in order, by whichever way; also when the second is in the next packet's first half."""
     ready = _request(f"{track.package_base}/aac-64/0.mp4")
     others = [_request(f"{track.base}/x"), _request(f"{track.package_base}/aac-64.mp4", ("Range", "bytes=5-9"))]
-    await pair.equal(ready, ready)
+    await lasting_pair.equal(ready, ready)
     for packets in (
         [ready + ready],
         [ready, ready + others[0]],
@@ -125,31 +157,36 @@ async def test_requests_in_one_packet(pair: Pair, track: Published) -> None:
         [_request(f"{track.base}/x", ("Content-Length", "3"), method="POST") + b"abc" + ready],
         [_request("/healthz", ("Upgrade", "h2c"), ("Connection", "Upgrade")), ready],
     ):
-        await pair.equal(*packets)
+        await lasting_pair.equal(*packets)
 
 
-async def test_junk(pair: Pair, track: Published) -> None:
+@on_one_loop
+async def test_junk(lasting_pair: Pair, track: Published) -> None:
     """Requests with bytes changed, lost, doubled or put in, followed by a good one: the same, whatever it is."""
     request = _request(f"{track.package_base}/aac-64/init.mp4", ("Accept-Encoding", "gzip"), ("Via", "1.1 edge"))
     last = _request(f"{track.package_base}/aac-64/init.mp4", ("Connection", "close"))
-    await pair.equal(request, request)
+    await lasting_pair.equal(request, request)
     chance = random.Random(8)
-    cases = [_mutated(request, chance) for _ in range(200)]
+    cases, two = [_mutated(request, chance) for _ in range(200)], (lasting_pair.on, lasting_pair.off)
     for at in range(0, len(cases), 50):
         batch = cases[at : at + 50]
-        both = (_until_closed(running, case, last) for case in batch for running in (pair.on, pair.off))
+        both = (_until_closed(running, case, last) for case in batch for running in two)
         answers = await asyncio.gather(*both)
         for case, ours, normal in zip(batch, answers[::2], answers[1::2], strict=True):
             if ours != normal:  # a busy machine may have cut one of them short
-                again = (_until_closed(running, case, last, patience_s=20.0) for running in (pair.on, pair.off))
+                again = (
+                    _until_closed(running, case, last, patience_s=20.0)
+                    for running in (lasting_pair.on, lasting_pair.off)
+                )
                 ours, normal = await asyncio.gather(*again)
             assert ours == normal, case
 
 
-async def test_header_lines_that_matter(pair: Pair, track: Published) -> None:
+@on_one_loop
+async def test_header_lines_that_matter(lasting_pair: Pair, track: Published) -> None:
     """Each with a ready answer at hand."""
     url = f"{track.package_base}/aac-64/0.mp4"
-    await pair.equal(_request(url), _request(url))
+    await lasting_pair.equal(_request(url), _request(url))
     for field in (
         ("Range", "bytes=0-9"),
         ("Range", "bytes=99999999-"),
@@ -165,7 +202,7 @@ async def test_header_lines_that_matter(pair: Pair, track: Published) -> None:
         ("Host", "again"),
         ("Accept-Encoding", "gzip;q=0, identity"),
     ):
-        await pair.equal(_request(url, field), _request(url, field))
+        await lasting_pair.equal(_request(url, field), _request(url, field))
 
 
 async def test_what_players_tell_in_the_query_is_heard_and_hinders_nothing(
@@ -190,13 +227,14 @@ async def test_what_players_tell_in_the_query_is_heard_and_hinders_nothing(
     assert all(each["cmcd"].keys() == {"bl", "ot"} and "CMCD" not in each["url_path"] for each in lines)
 
 
-async def test_request_ids_are_passed_on(pair: Pair, track: Published) -> None:
+@on_one_loop
+async def test_request_ids_are_passed_on(lasting_pair: Pair, track: Published) -> None:
     """A good one is repeated by a ready answer, too; another is replaced by a new one each time."""
     url = f"{track.package_base}/aac-64/init.mp4"
     seen = []
     for offered in ("", "edge-1", "edge-2", "a b", "x" * 65):
         request = _request(url, *([("X-Request-Id", offered)] if offered else []))
-        answer = await _exchange(pair.on, request, request)
+        answer = await _exchange(lasting_pair.on, request, request)
         found = re.findall(rb"X-Request-Id: (.*)\r\n", answer)
         assert found == [offered.encode()] * 2 or offered not in ("edge-1", "edge-2")
         seen += found if not offered.startswith("edge") else []

@@ -28,6 +28,7 @@ from tests.integration.origin.test_contract import (
 )
 
 __all__ = ["locked", "shelf", "whole"]  # fixtures
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRIES = 40
 HEADERS = (
@@ -72,7 +73,7 @@ async def test_only_what_is_coded_varies(whole: Running, track: Published, locke
     assert all(("vary" in headers) == (row["coded"] == "yes") for _, headers, _ in found.values())
 
 
-def test_every_kept_resource_is_tried() -> None:
+async def test_every_kept_resource_is_tried() -> None:
     """The table is read: it has media, playlists, pictures, the list and the player."""
     paths = " ".join(row["path"].format(token="t", **IDS) for row in KEPT)
     assert all(part in paths for part in ("0.mp4", "aac-64.m3u8", "index.mpd", "art.jpg", "/api/", "640.jpg"))

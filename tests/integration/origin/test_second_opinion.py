@@ -27,6 +27,7 @@ from tests.integration.origin.published import Published
 from tests.integration.origin.test_contract import CACHING, RESOURCES, STATUSES, Row, locked, named, shelf, whole
 
 __all__ = ["locked", "shelf", "whole"]  # fixtures
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SHARED = CacheOptions(shared=True, allow_stale=False)
 KEPT = [row for row in RESOURCES if row["kept"] != "never"]

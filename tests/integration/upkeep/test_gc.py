@@ -281,10 +281,13 @@ async def test_what_is_taken_into_use_counts_as_new(tmp_path: Path) -> None:
 
 async def test_a_collection_that_is_killed_anywhere_harms_nothing(tmp_path: Path) -> None:
     """Every call in turn is the last one; the next run ends as an undisturbed one does."""
+    whole = FilesystemStore(tmp_path / "whole")
+    await publish(whole, "one", edition=1, segments=1)
+    track = await publish(whole, "one", edition=2, segments=1)
+    await whole.close()
     for number in range(1, 200):
+        shutil.copytree(tmp_path / "whole", tmp_path / str(number))
         inner = FilesystemStore(tmp_path / str(number))
-        await publish(inner, "one", edition=1, segments=1)
-        track = await publish(inner, "one", edition=2, segments=1)
         store = FaultyStore(inner, fail_at=number, from_then_on=True)
         try:
             await gc(store)
