@@ -5,7 +5,7 @@
     python -m benchmarks.bench_origin [--rounds N] > origin.json
 
 Needs wrk, and for its peers nginx and varnishd on PATH; a peer that is missing is named, in the table and under
-`missing`. The table goes to stderr, JSON to stdout, in under three minutes.
+`missing`. The table goes to stderr, JSON to stdout, in some three minutes.
 
 Hot: a segment of 96 kB and a media playlist, again and again, from memory. The servers take turns, in rounds, so a busy
 machine slows all; each has one core, wrk another. `per_s` is what wrk saw, the best of the rounds. `per_cpu_s` is
@@ -13,12 +13,14 @@ requests per second of the server's own CPU time, over all rounds: on a quiet ma
 the figure to trust. Ratios are to nginx with files.
 
 Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
-from it; medians, and lower quartiles (p25). Of the first segment of a track whose playlist was asked for before, as
-every player does (`start`); of those that a listener jumps to (`later`), and of those that follow them (`next`), asked
-for at once, with which the origin begins to read ahead; and of a first segment that nothing was asked for before
-(`unprepared`), beside two GETs, of the package's record and of the segment. Held: memory of an origin with idle
-connections and slow readers. `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold
-play of a rendition, the record of its package included.
+from it; medians, lower quartiles (p25) and least times (min). Of the first segment of a track whose playlist was asked
+for before, as every player does (`start`); of those that a listener jumps to (`later`), and of those that follow them
+(`next`), asked for at once, with which the origin begins to read ahead; and of a first segment that nothing was asked
+for before (`unprepared`), beside two GETs, of the package's record and of the segment.
+
+Held: memory of an origin with idle connections and slow readers, all of one segment, or each in a place of its own
+(`places`). `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold play of a rendition,
+the record of its package included.
 """
 
 import argparse
@@ -60,9 +62,11 @@ SEGMENT_BYTES = 96_000
 SEGMENTS = 240  # 24 minutes at 128 kbit/s
 INIT_BYTES, INDEX_BYTES = 800, 200
 ROUNDS, ROUND_S, CONNECTIONS = 3, 1, 8
-COLD_PACKAGES, UNPREPARED = 12, 6
+COLD_PACKAGES, UNPREPARED = 12, 8
+TOLD = "?CMCD=bl%3D7300%2Cbr%3D128%2Cd%3D6080%2Cmtp%3D5100%2Cot%3Da%2Csf%3Dh%2Csid%3D%226e2fb550-c457%22%2Cst%3Dv"
 CROWD = 1000
 IDLE, SLOW, HELD_S = 2000, 500, 5.0
+PLACES = [(package, number) for number in range(0, SEGMENTS, 2) for package in range(5)][:SLOW]
 RECORDING_ID = "a" * 20
 OURS, YARDSTICK = "segue serve", "nginx"
 BARS = {"segment_of_nginx": 1.0, "playlist_of_nginx": 0.5, "first_byte_of_direct": 1.3, "held_mb": 300.0}
@@ -143,17 +147,19 @@ def for_peers(folder: Path, seaweed: S3Server, segment: bytes, playlist: bytes) 
 def hot(servers: Mapping[str, Server], rounds: int) -> dict[str, dict[str, dict[str, float]]]:
     """What each server does, by resource and server."""
     resources = {"segment": [(name, each, each.segment) for name, each in servers.items()]}
+    resources["telling"] = [(OURS, servers[OURS], servers[OURS].segment + TOLD)]
     resources["playlist"] = [(name, each, each.playlist) for name, each in servers.items()]
-    found = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for resource, targets in resources.items():
-        runs: dict[str, list[Run]] = {name: [] for name in servers}
+        runs: dict[str, list[Run]] = {name: [] for name, _, _ in targets}
         for number in range(rounds + 1):
             for name, server, path in targets:
                 run = wrk(server, path, seconds=ROUND_S, connections=CONNECTIONS)
                 if number:  # the first round only warms up
                     runs[name].append(run)
         figures = {name: figures_of(of_one) for name, of_one in runs.items()}
-        found[resource] = {name: figure | ratios(figure, figures.get(YARDSTICK)) for name, figure in figures.items()}
+        of = figures.get(YARDSTICK) or found.get("segment", {}).get(YARDSTICK)
+        found[resource] = {name: figure | ratios(figure, of) for name, figure in figures.items()}
     return found
 
 
@@ -234,7 +240,7 @@ def report(rounds: int) -> dict[str, object]:
         folder.chmod(0o755)
         seaweed = stack.enter_context(running_server())
         asyncio.run(publish_all(seaweed.url(), seaweed, package_ids))
-        media = asyncio.run(publish_all(f"file:{folder / 'store'}", seaweed, package_ids[:1]))
+        media = asyncio.run(publish_all(f"file:{folder / 'store'}", seaweed, package_ids[4::-1]))
         first = INIT_BYTES + INDEX_BYTES
         ours = stack.enter_context(origin(f"file:{folder / 'store'}", base_of(package_ids[0])))
         playlist = playlist_of(ours.port, package_ids[0])
@@ -251,7 +257,11 @@ def report(rounds: int) -> dict[str, object]:
             others: dict[str, object] = {"cold": cold(over_s3.port, seaweed, cold_ones, unprepared)}
             others["store_reads"] = store_reads(over_s3.port, *package_ids[:2])
         with origin(f"file:{folder / 'store'}", base_of(package_ids[0])) as fresh:
-            others["held"] = {"idle": IDLE, "slow": SLOW} | held(fresh, idle=IDLE, slow=SLOW, seconds=HELD_S)
+            one = held(fresh, [fresh.segment] * SLOW, idle=IDLE, seconds=HELD_S)
+        with origin(f"file:{folder / 'store'}", base_of(package_ids[0])) as fresh:
+            wanted = [f"{base_of(package_ids[package])}/{number}.mp4" for package, number in PLACES]
+            places = held(fresh, wanted, idle=IDLE, seconds=HELD_S)
+        others["held"] = {"idle": IDLE, "slow": SLOW, **one, "places_mb": places["idle_and_slow_mb"]}
     return {
         "benchmark": "origin",
         "command": "python -m benchmarks.bench_origin",
@@ -285,10 +295,11 @@ def table(made: dict[str, object]) -> Iterator[str]:
             yield f"  {name:22}{rates}{each['p50_ms']:9.2f}{each['p99_ms']:9.2f}"
     for word in ("start", "later", "next", "unprepared"):
         ours, direct, ratio = (cold_one[f"{word}_{name}"] for name in ("origin_ms", "direct_ms", "ratio"))
-        quartile = cold_one[f"{word}_ratio_p25"]
-        yield f"cold, first byte ({word}): {ours} ms, direct {direct} ms, ratio {ratio} (of p25: {quartile})"
+        quartile, least = cold_one[f"{word}_ratio_p25"], cold_one[f"{word}_ratio_min"]
+        yield f"cold, first byte ({word}): {ours} ms, direct {direct} ms, ratio {ratio} (p25: {quartile}, min: {least})"
     yield f"store reads: {reads['reads_for_the_crowd']} for a crowd, {reads['reads_for_the_cold_play']} for a cold play"
     yield f"held: {held_one['idle_and_slow_mb']} MB with {IDLE} idle connections and {SLOW} slow readers"
+    yield f"held: {held_one['places_mb']} MB with the readers in {SLOW} places"
     yield from (f"not measured: {name}: {why}" for name, why in absent.items())
 
 

@@ -6,7 +6,7 @@ import select
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,9 +123,9 @@ def crowd(port: int, paths: Iterator[str], connections: int) -> None:
                     _ask(by_fd[number], paths, got)
 
 
-def held(server: Server, *, idle: int, slow: int, seconds: float) -> dict[str, float]:
-    """The server's memory with so many idle connections, and as many that take a segment by drops."""
-    _allow_files(idle + slow)
+def held(server: Server, wanted: Sequence[str], *, idle: int, seconds: float) -> dict[str, float]:
+    """The server's memory with so many idle connections, and one for each path wanted that takes it by drops."""
+    _allow_files(idle + len(wanted))
     before = resident_mb(server.pid)
     with ExitStack() as stack:
         for _ in range(idle):
@@ -136,11 +136,11 @@ def held(server: Server, *, idle: int, slow: int, seconds: float) -> dict[str, f
             each.recv(1 << 18)
         with_idle = resident_mb(server.pid)
         readers = []
-        for _ in range(slow):
+        for path in wanted:
             reader = stack.enter_context(socket.socket())
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             reader.connect(("127.0.0.1", server.port))
-            reader.sendall(_get(server.segment) * 3)
+            reader.sendall(_get(path) * 3)
             readers.append(reader)
         end = time.monotonic() + seconds
         most = with_idle

@@ -1,6 +1,7 @@
 """What the S3 SDK, its HTTP client and ours raise, and what the service answers, as errors of the store."""
 
 import re
+import ssl
 from xml.etree.ElementTree import ParseError
 
 from aiohttp import ClientError, ClientSSLError
@@ -35,7 +36,7 @@ def storage_error(error: Exception, subject: str) -> StorageError:
             return _status_error(error.status_code, f"status {error.status_code}", subject)
         case InvalidResponseError():
             return _without_code(getattr(error, "_code", 0), subject)  # the SDK shows it nowhere else
-        case SSLError() | ClientSSLError():
+        case SSLError() | ClientSSLError() | ssl.SSLError():
             hint = "check the endpoint, its certificate, and whether it speaks https at all"
             return StorageError(f"no secure connection to the S3 service ({error})", subject=subject, hint=hint)
         case HTTPError() | ClientError() | OSError():

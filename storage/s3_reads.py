@@ -1,4 +1,4 @@
-"""Reads of an S3 service: signed GETs by an asynchronous HTTP client, with no thread and no hop between.
+"""Reads of an S3 service: signed GETs on the event loop, with no thread and no hop between.
 
 Why not the SDK's own reads: docs/decisions/0020-signed-reads.md.
 """
@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from model.errors import RangeNotSatisfiable, StorageError, StorageUnavailable
 from storage.address import S3Credentials
 from storage.base import ByteRange
+from storage.s3_connections import Connections, Response
 from storage.s3_errors import HTTP_ERRORS, answered_error, storage_error
 from storage.s3_limits import S3Limits
 from storage.s3_signature import Signer
 
 SHA256_HEADER = "x-amz-meta-sha256"
-BUFFER_BYTES = 128 << 10
+_OURS = {"User-Agent": "segue", "Accept-Encoding": "identity"}
 _ERROR_BODY_BYTES_MAX = 16 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -40,7 +39,7 @@ class Span:
 class Answer:
     """A GET that succeeded: its headers, and the bytes of the span as they come. Close it, read to the end or not."""
 
-    def __init__(self, key: str, response: aiohttp.ClientResponse, span: Span) -> None:
+    def __init__(self, key: str, response: Response, span: Span) -> None:
         self._key = key
         self._response = response
         self.headers: Mapping[str, str] = response.headers
@@ -55,7 +54,7 @@ class Answer:
         wanted = stored_hash(self.headers) if left == self.span.size else ""
         while left:
             try:
-                data = await self._response.content.readany()
+                data = await self._response.body.readany()
             except HTTP_ERRORS as error:
                 raise storage_error(error, self._key) from error
             if not data:
@@ -80,19 +79,22 @@ class SignedReads:
     """GETs of the objects whose URLs begin with `base`, on at most `limits.connections` connections of its own."""
 
     def __init__(self, base: str, *, region: str, credentials: S3Credentials, limits: S3Limits) -> None:
-        self._base = base
-        self._host, self._path = urlsplit(base).netloc, urlsplit(base).path
+        parts = urlsplit(base)
+        self._host, self._path = parts.netloc, parts.path
         self._signer = Signer(credentials, region=region)
-        self._limits = limits
-        self._session: aiohttp.ClientSession | None = None
-        self._closed = False
+        tls = parts.scheme == "https"
+        port = parts.port or (443 if tls else 80)
+        self._connections = Connections(parts.hostname or "", port, tls=tls, limits=limits)
 
     async def get(self, key: str, name: str, byte_range: ByteRange | None) -> Answer:
         """The answer for the object `name`, its body still to come. One request; errors are about `key`."""
-        headers = {} if byte_range is None else {"Range": f"bytes={byte_range.start}-{byte_range.end - 1}"}
-        headers |= self._signer.headers(self._host, self._path + name, datetime.now(UTC))
+        path = self._path + name
+        fields = self._signer.headers(self._host, path, datetime.now(UTC)) | _OURS
+        if byte_range is not None:
+            fields["Range"] = f"bytes={byte_range.start}-{byte_range.end - 1}"
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
         try:
-            response = await self._opened().get(self._base + name, headers=headers, allow_redirects=False)
+            response = await self._connections.get(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii"))
         except HTTP_ERRORS as error:
             raise storage_error(error, key) from error
         try:
@@ -106,28 +108,7 @@ class SignedReads:
 
     async def close(self) -> None:
         """Close the connections, those in use too. Idempotent."""
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-
-    def _opened(self) -> aiohttp.ClientSession:
-        """The session, made inside the loop that uses it."""
-        if self._closed:
-            raise StorageError("the store is closed", subject="s3-store")
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limits.connections),
-                timeout=aiohttp.ClientTimeout(
-                    total=None,  # the store's own
-                    sock_connect=self._limits.connect_timeout_s,
-                    sock_read=self._limits.read_timeout_s,
-                ),
-                headers={"User-Agent": "segue", "Accept-Encoding": "identity"},
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # the bytes are what was stored, whatever is said about them
-                read_bufsize=BUFFER_BYTES,
-            )
-        return self._session
+        await self._connections.close()
 
 
 def stored_hash(headers: Mapping[str, str]) -> str:
@@ -136,16 +117,16 @@ def stored_hash(headers: Mapping[str, str]) -> str:
     return sha256 if _SHA256.fullmatch(sha256) else ""
 
 
-async def _start_of(response: aiohttp.ClientResponse) -> bytes:
+async def _start_of(response: Response) -> bytes:
     """The body, which is short; read to its end, so that the connection can be used again."""
     body = b""
     with suppress(*HTTP_ERRORS):  # the status says enough
-        while len(body) < _ERROR_BODY_BYTES_MAX and (data := await response.content.readany()):
+        while len(body) < _ERROR_BODY_BYTES_MAX and (data := await response.body.readany()):
             body += data
     return body
 
 
-def _span(key: str, response: aiohttp.ClientResponse, asked: ByteRange | None) -> Span:
+def _span(key: str, response: Response, asked: ByteRange | None) -> Span:
     """Which bytes an answer holds. A service that ignores ranges answers 200 with all of them."""
     if response.status == 206 and asked:
         found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))

@@ -25,7 +25,8 @@ class Signer:
 
     def headers(self, host: str, path: str, moment: datetime) -> dict[str, str]:
         """The headers that a GET of `path` (as it is sent) at `moment`, in UTC, has to have."""
-        time = f"{moment:%Y%m%dT%H%M%SZ}"
+        # Not by its format, which takes ten times as long.
+        time = moment.isoformat(timespec="seconds")[:19].replace("-", "").replace(":", "") + "Z"
         day, scope = time[:8], f"{time[:8]}/{self._region}/s3/aws4_request"
         if day != self._day:
             self._day, self._day_key = day, self._key_of(day)

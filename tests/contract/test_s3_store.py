@@ -12,7 +12,6 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from model.errors import StorageDenied, StorageError
@@ -192,11 +191,8 @@ async def test_connections_are_reused_and_given_back(store: S3Store) -> None:
             await store.read("nothing")
         async with store.open(KEY) as stream:
             assert stream.end == 1000  # and away without its bytes
-    session = store._reads._session
-    assert session is not None
-    assert isinstance(session.connector, aiohttp.TCPConnector)
-    assert not session.connector._acquired
-    assert 1 <= sum(map(len, session.connector._conns.values())) <= 64
+    connections = store._reads._connections
+    assert 1 <= len(connections._open) == len(connections._free) <= 64
     pool = store._http.pools.get(next(iter(store._http.pools.keys())))
     assert pool is not None
     assert 1 <= pool.num_connections <= 16

@@ -21,6 +21,9 @@ HOT_ASKED = 100
 HOT_SLOWEST_S = 10.0  # on a busy machine; the store takes for ever
 LONG_SEGMENTS = 42
 
+Place = tuple[str, int]  # a rendition, a segment
+Begun = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 async def test_misses_are_shed_and_hot_answers_flow(start: Start, track: Published, store: WatchedStore) -> None:
     """The store hangs under a crowd of misses: a few wait, the others get 503 at once, and what is in memory is served
@@ -44,6 +47,33 @@ async def test_misses_are_shed_and_hot_answers_flow(start: Start, track: Publish
         assert (tally.statuses, tally.lost) == (Counter({503: CROWD - FETCHES, 404: FETCHES}), 0)
         assert origin.app[METRICS].counted(SHED) == {("fetches",): CROWD - FETCHES}
         assert await _ask(origin, f"{track.package_base}/aac-256/0.mp4") == 200
+
+
+async def test_slow_readers_in_many_places_hold_up_nobody(start: Start, store: WatchedStore) -> None:
+    """Each wants what nobody else does, twice as many as may be read at a time. Half are read for, the others told to
+    come again; when they do they are served, though nobody of the first has taken more than a head: what a reader is
+    slow to take holds no read. In the end everybody has all, each byte was read once, and nothing is left."""
+    track = await publish(store, "wide", segments=LONG_SEGMENTS)
+    places = [("flac", number) for number in range(3, LONG_SEGMENTS)]  # past the ramp: each is a read of its own
+    half = len(places) // 2
+    async with start(fetches_max=half, send_buffer_bytes=32_768) as origin:
+        assert await _ask(origin, f"{track.package_base}/aac-256.m3u8") == 200
+        store.gate.clear()
+        asking = {place: asyncio.create_task(_begun(origin, track, place)) for place in places}
+        await until(lambda: origin.app[METRICS].counted(SHED) == {("fetches",): len(places) - half})
+        store.gate.set()
+        begun: dict[Place, Begun] = {}
+        while asking:
+            answers = zip(asking, await asyncio.gather(*asking.values()), strict=True)
+            begun |= {place: answer for place, answer in answers if answer is not None}
+            asking = {each: asyncio.create_task(_begun(origin, track, each)) for each in places if each not in begun}
+        assert origin.app[METRICS].requests_in_progress == len(places)
+        for place, (reader, writer) in reversed(begun.items()):
+            segment = track.segment_of(*place)
+            assert await reader.readexactly(len(segment)) == segment
+            writer.close()
+        await until(lambda: origin.app[METRICS].requests_in_progress == 0)
+    assert store.bytes_read < 1.1 * len(track.media["flac"])
 
 
 async def test_waiters_for_one_thing_are_bounded_too(start: Start, track: Published, store: WatchedStore) -> None:
@@ -137,6 +167,18 @@ def test_limits_are_at_least_one() -> None:
     """A limit of nothing would refuse everything."""
     with pytest.raises(ValueError, match="connections_max must be at least 1"):
         OriginSettings(connections_max=0)
+
+
+async def _begun(origin: Running, track: Published, place: Place) -> Begun | None:
+    """A slow connection on which a segment has begun to come, and of which nothing more is read; None if refused."""
+    reader, writer = await slow_connection(origin.port)
+    writer.write(get(f"{track.package_base}/{place[0]}/{place[1]}.mp4"))
+    head = await reader.readuntil(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 200 "):
+        return reader, writer
+    assert head.startswith(b"HTTP/1.1 503 ") and b"\r\nRetry-After: " in head
+    writer.close()
+    return None
 
 
 def _cold(number: int) -> str:

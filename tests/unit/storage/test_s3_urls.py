@@ -21,4 +21,8 @@ def test_the_bucket_is_where_the_service_wants_it(url: str, base: str) -> None:
     address = parse_address(url)
     assert not hasattr(address, "path")
     store = S3Store(address, S3Credentials(access_key="a", secret_key="s"))
-    assert store._reads._base == base
+    reads = store._reads
+    host, port = reads._connections._address
+    scheme = "http" if reads._connections._tls is None else "https"
+    assert f"{scheme}://{reads._host}{reads._path}" == base
+    assert reads._host in (host, f"{host}:{port}")
