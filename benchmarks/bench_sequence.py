@@ -22,8 +22,9 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sequence.item import Item, fifths_step, likeness, tempo_step
 from discovery.sequence.mixer import Mixer
-from discovery.sequence.order import GAP
-from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.pool import CatalogCandidates
+from discovery.sequence.sounds import CatalogSounds
+from discovery.sequence.spacing import GAP
 from discovery.sequence.wish import Wish
 from model.features import FEATURES, TIMBRE, Features, KeyMode
 from model.track import digest_of
@@ -104,7 +105,7 @@ def main() -> None:
     with Catalog() as catalog:
         made = list(catalogue(arguments.tracks))
         catalog.apply([row for row, _ in made], [], {row.track_id: features for row, features in made})
-        mixer = Mixer(ContentCandidates(catalog))
+        mixer = Mixer(CatalogCandidates(catalog, CatalogSounds(catalog)))
         began = time.process_time()
         mixer.mix(Wish(track_ids=(made[0][0].track_id,)), COUNT)
         first_s = time.process_time() - began

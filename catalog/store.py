@@ -2,10 +2,19 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from catalog.database import Opened
-from catalog.feature_rows import FEATURE_COLUMNS, UPSERT_FEATURES, feature_values, features_in
+from catalog.feature_rows import (
+    FEATURE_COLUMNS,
+    SOUND_COLUMNS,
+    UPSERT_FEATURES,
+    SoundRow,
+    feature_values,
+    features_in,
+)
+from catalog.journal import Journal
 from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow, album_artist_of, sort_key
 from model.album import album_id_of, artist_id_of
 from model.features import FEATURES, Features
@@ -18,6 +27,11 @@ _UPSERT = f"INSERT OR REPLACE INTO tracks ({', '.join(_WRITTEN)}) VALUES ({', '.
 
 
 _FEATURES = f"SELECT f.track_id, {', '.join(f'f.{each}' for each in FEATURE_COLUMNS)} FROM features f"
+_SOUNDS = (
+    f"SELECT f.track_id, t.artist_id, {', '.join(f'f.{each}' for each in SOUND_COLUMNS)} "
+    "FROM features f JOIN tracks t USING (track_id) "
+    "WHERE f.format = ? AND t.package_id IS NOT NULL AND "
+)
 _FEATURES_NOTED = "features"
 NO_FEATURES: Mapping[str, Features] = {}
 
@@ -34,8 +48,13 @@ class Catalog(Opened):
     """The index of the tracks in a store, in a database of its own or one that it shares with the ledger.
 
     Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several threads at once.
-    Raises CatalogError.
+    Raises CatalogError. `journal` tells what this object wrote, and nothing that others did in the same file.
     """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or create the database at `path`; None keeps it in memory."""
+        super().__init__(path)
+        self.journal = Journal()
 
     def upsert(self, row: TrackRow) -> None:
         """Write one row, new or again."""
@@ -59,6 +78,7 @@ class Catalog(Opened):
             db.executemany(UPSERT_FEATURES, heard)
             db.executemany("DELETE FROM tracks WHERE track_id = ?", removals)
             db.executemany("DELETE FROM features WHERE track_id = ?", removals)
+        self.journal.note(str(each[0]) for each in (*upserts, *heard, *removals))
 
     def get(self, track_id: str) -> TrackRow | None:
         """The row of a track, live or not."""
@@ -118,6 +138,22 @@ class Catalog(Opened):
         while found := self._features(where, (after, FEATURES, ITERATE_ROWS)):
             yield from found
             after = found[-1][0]
+
+    def live_sounds(self) -> Iterator[SoundRow]:
+        """What every live track that has features of our version sounds like, by track id, a few at a time."""
+        after = ""
+        query = f"{_SOUNDS} f.track_id > ? ORDER BY f.track_id LIMIT ?"
+        while found := self._database.select(query, (FEATURES, after, ITERATE_ROWS)):
+            yield from (SoundRow(*each) for each in found)
+            after = found[-1][0]
+
+    def sounds_of(self, track_ids: Collection[str]) -> Iterator[SoundRow]:
+        """The same of those of some tracks, a few at a time."""
+        ids = sorted(track_ids)
+        for at in range(0, len(ids), ITERATE_ROWS):
+            some = ids[at : at + ITERATE_ROWS]
+            query = f"{_SOUNDS} f.track_id IN ({', '.join('?' * len(some))})"
+            yield from (SoundRow(*each) for each in self._database.select(query, (FEATURES, *some)))
 
     def without_features(self, after: str, limit: int) -> list[tuple[str, str]]:
         """Live tracks whose id is greater than `after` that have no features of our version, and their recordings."""

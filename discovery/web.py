@@ -29,7 +29,8 @@ from discovery.search_open import open_postings
 from discovery.search_web import Searching
 from discovery.sequence.mixer import Mixer
 from discovery.sequence.operations import Mixes
-from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.pool import CatalogCandidates
+from discovery.sequence.sounds import CatalogSounds
 from discovery.subsonic.door import Door
 from discovery.subsonic.web import Parts, Subsonic
 from protection.keys import NO_KEYS, KeyRing
@@ -74,6 +75,7 @@ def add_routes(
     keys: KeyRing = NO_KEYS,
     signed: Callable[[str], str] = str,
     playlists: PlaylistLibrary | None = None,
+    sounds: CatalogSounds | None = None,
     synced: Callable[[], None] = lambda: None,
 ) -> None:
     """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
@@ -81,21 +83,22 @@ def add_routes(
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
     `synced` is called whenever a sync succeeded. `keys` are what app passwords come from; `signed` makes a path of the
-    origin one that a listener may follow for a while. `playlists` are those that something else in the process works
-    on, too.
+    origin one that a listener may follow for a while. `playlists` and `sounds` are those that something else in the
+    process works on, too.
     """
+    sounds = sounds or CatalogSounds(catalog)
     playlists = playlists or PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners))
     listening = Listening(listeners, catalog)
     searching = Searching(catalog, listening.own)
     recommending = Recommending(catalog, listeners, settings.models)
-    _follow(app, store, catalog, settings, searching, listening, recommending, synced)
+    _follow(app, store, catalog, settings, searching, listening, recommending, sounds, synced)
     accounts = Listeners(listeners)
     rates = Rates(settings.rate_factor)
     frame = Frame(accounts, rates, proxies=settings.proxies)
     served = (
         *Library(catalog).served,
         *searching.served,
-        *Mixes(catalog, Mixer(ContentCandidates(catalog))).served,
+        *Mixes(catalog, Mixer(CatalogCandidates(catalog, sounds, recommending.together))).served,
         *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
@@ -129,9 +132,10 @@ def _follow(
     searching: Searching,
     listening: Listening,
     recommending: Recommending,
+    sounds: CatalogSounds,
     synced: Callable[[], None],
 ) -> None:
-    """Have catalog, index and model kept up to date while the application runs."""
+    """Have catalog, index, model and sounds kept up to date while the application runs."""
 
     async def following(_: web.Application) -> AsyncIterator[None]:
         def opened(postings: Postings) -> None:
@@ -152,7 +156,7 @@ def _follow(
             yield
 
     async def recommending_followed(_: web.Application) -> AsyncIterator[None]:
-        async with recommending.following():
+        async with recommending.following(), sounds.following():
             yield
 
     app.cleanup_ctx.extend((following, recommending_followed))

@@ -9,7 +9,8 @@ from catalog.shelves import Shelves
 from catalog.store import Catalog
 from discovery.playlists.library import Library
 from discovery.sequence.mixer import Mixer
-from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.pool import CatalogCandidates
+from discovery.sequence.sounds import CatalogSounds
 from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
 from model.errors import ListenerUnknown, ObjectNotFound, PlaylistUnknown
@@ -31,15 +32,19 @@ class CatalogLists:
     """`origin.joined.TrackLists` over a catalog and the playlists of listeners.
 
     Stations are `library`, `album-{album_id}` and `playlist-{playlist_id}`, which play their list in its order, again
-    and again, and the mixes that `discovery.sequence.wish` names.
+    and again, and the mixes that `discovery.sequence.wish` names. Those ask no model: all nodes have to say the same,
+    also while a new model goes from one to the other.
     """
 
-    def __init__(self, catalog: Catalog, playlists: Library, listeners: Listeners) -> None:
+    def __init__(
+        self, catalog: Catalog, playlists: Library, listeners: Listeners, sounds: CatalogSounds | None = None
+    ) -> None:
+        """`sounds` are those that something else in the process works on, too."""
         self._catalog = catalog
         self._playlists = playlists
         self._listeners = listeners
         self._shelves = Shelves(catalog)
-        self._mixer = Mixer(ContentCandidates(catalog))
+        self._mixer = Mixer(CatalogCandidates(catalog, sounds or CatalogSounds(catalog)))
 
     async def album(self, album_id: str) -> TrackList:
         """The live tracks of an album, in its order."""

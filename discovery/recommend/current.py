@@ -5,6 +5,7 @@ from pathlib import Path
 
 from discovery.recommend.files import current_id, model_ids, read_model
 from discovery.recommend.model import Model
+from discovery.recommend.together import ModelTogether
 from model.errors import ModelMalformed
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,12 @@ class CurrentModel:
         self._seen: str | None = None  # what `current` named at the last look, usable or not
         self.model: Model | None = None
         self.model_id: str | None = None
+
+    @property
+    def together(self) -> ModelTogether | None:
+        """What the model says of tracks that are played together; None without one."""
+        model = self.model
+        return ModelTogether(model) if model is not None else None
 
     def look(self) -> None:
         """Take up what `current` names, if that changed. Blocks while a model is read. Never raises: what is wrong

@@ -68,19 +68,33 @@ class Model:
         """How well each item suits a row; how popular it is, if the row is empty."""
         if not len(row.items):
             return standard(self.popularity)
-        by_plays = np.zeros(len(self.tracks), dtype=np.float32)
-        say = NEIGHBOURS_SAY * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0
-        for part in self.neighbours:
-            by_plays += standard(part.scores(row)) * np.float32(say / len(self.neighbours))
         folded = None if self.factors is None else self.factors.folded(row)
-        if self.factors is not None and folded is not None:
-            by_plays += standard(self.factors.vectors @ folded)
+        say = NEIGHBOURS_SAY * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0
+        by_plays = self._by_plays(row, folded, say)
         if self.content is None:
             return by_plays
         by_sound = standard(self.content.profile(row))
         if folded is not None:
             by_sound = standard(by_sound + standard(self.content.predicted(folded)))
         return (1 - self._content_share) * standard(by_plays) + self._content_share * by_sound
+
+    def together(self, row: Row) -> Floats:
+        """How much each item is played by those who play what is in a row; what nobody has played suits nothing.
+
+        As `scores`, but neighbours have their whole say however short the row is: it is asked what goes with these
+        items, not what a listener will like of whom no more is known.
+        """
+        folded = None if self.factors is None else self.factors.folded(row)
+        scores = self._by_plays(row, folded, NEIGHBOURS_SAY)
+        return np.where(self.listeners > 0, scores, -np.inf).astype(np.float32)
+
+    def _by_plays(self, row: Row, folded: Floats | None, say: float) -> Floats:
+        by_plays = np.zeros(len(self.tracks), dtype=np.float32)
+        for part in self.neighbours:
+            by_plays += standard(part.scores(row)) * np.float32(say / len(self.neighbours))
+        if self.factors is not None and folded is not None:
+            by_plays += standard(self.factors.vectors @ folded)
+        return by_plays
 
     def likeness(self, item: int) -> Floats:
         """How alike each item is to this one."""

@@ -15,6 +15,7 @@ from discovery.operations import Call, Operation, Served, Who
 from discovery.parameters import Number, Text
 from discovery.recommend.current import CurrentModel
 from discovery.recommend.service import LIMIT_MAX, Recommender, Shelf, Suggested
+from discovery.recommend.together import ModelTogether
 from discovery.tracks import Track, track_answer
 from model.errors import CatalogError, ResourceUnknown, TrackUnknown
 
@@ -120,7 +121,8 @@ class Recommending:
     """The operations, over a catalog, the plays of listeners and a folder of models."""
 
     def __init__(self, catalog: Catalog, listeners: ListenerDatabase, models: Path | None) -> None:
-        self._opened = lambda: Recommender(catalog, Plays(listeners), CurrentModel(models) if models else None)
+        self._current = CurrentModel(models) if models else None
+        self._opened = lambda: Recommender(catalog, Plays(listeners), self._current)
         self._recommender: Recommender | None = None
         self.served = (
             Served(HOME, self.home),
@@ -128,6 +130,10 @@ class Recommending:
             Served(SIMILAR_TRACKS, self.similar_tracks),
             Served(SIMILAR_ARTISTS, self.similar_artists),
         )
+
+    def together(self) -> ModelTogether | None:
+        """What the model in use says of tracks that are played together; None without one."""
+        return self._current.together if self._current else None
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

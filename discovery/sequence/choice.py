@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from discovery.sequence.item import Item, chance, likeness
+from discovery.sequence.item import Item, chance
 from discovery.sequence.reasons import Reason
+from discovery.sequence.soundscape import likenesses
 
 RELEVANCE = 0.9  # the λ of maximal marginal relevance: below 0.7 nothing more is gained
 ARTIST_SHARE = 4  # no artist has more than a quarter
@@ -39,16 +40,21 @@ def chosen(
     """
     by, most = Counter(map(_by, beside)), max(1, (count + len(beside)) // share)
     pool = _best(_unique(candidates, left_out, seed, beside), by, most)
-    worth = {each.item.track_id: _worth(each, seed) for each in pool}
-    alike = dict.fromkeys(worth, 0.0)  # to the most alike of those chosen
-    taken: list[Candidate] = []
-    while pool and len(taken) < count:
-        best = max(pool, key=lambda each: _marginal(worth[each.item.track_id], alike[each.item.track_id]))
-        taken.append(best)
-        by[_by(best.item)] += 1
-        pool = [each for each in pool if each is not best and by[_by(each.item)] < most]
-        for each in pool:
-            alike[each.item.track_id] = max(alike[each.item.track_id], _alike(each.item, best.item))
+    alike = likenesses([each.item for each in pool])
+    worth, who = [_worth(each, seed) for each in pool], [_by(each.item) for each in pool]
+    nearest = [0.0] * len(pool)  # how alike each is to the most alike of those chosen
+    left, taken = list(range(len(pool))), list[Candidate]()
+    while left and len(taken) < count:
+        best = max(left, key=lambda each: RELEVANCE * worth[each] - (1 - RELEVANCE) * nearest[each])
+        taken.append(pool[best])
+        by[who[best]] += 1
+        left = [each for each in left if each != best and by[who[each]] < most]
+        for each in left:
+            near = (1 - _SAME_ARTIST) * max(0.0, alike[best][each])
+            if who[each] == who[best]:
+                near += _SAME_ARTIST
+            if near > nearest[each]:
+                nearest[each] = near
     return taken
 
 
@@ -98,15 +104,6 @@ def _unique(
 
 def _worth(candidate: Candidate, seed: str) -> float:
     return candidate.relevance + _JITTER * chance("worth", seed, candidate.item.track_id)
-
-
-def _marginal(worth: float, alike: float) -> float:
-    return RELEVANCE * worth - (1 - RELEVANCE) * alike
-
-
-def _alike(one: Item, other: Item) -> float:
-    same = _SAME_ARTIST if _by(one) == _by(other) else 0.0
-    return same + (1 - _SAME_ARTIST) * max(0.0, likeness(one, other))
 
 
 def _song(item: Item) -> tuple[str, str]:

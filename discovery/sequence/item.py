@@ -4,8 +4,9 @@ import hashlib
 import math
 from dataclasses import dataclass
 from operator import mul
+from typing import Protocol
 
-from model.features import Features, KeyMode
+from model.features import KeyMode
 
 _TEMPO_SURE, _KEY_SURE = 0.1, 0.1  # below, it is no more than a guess
 _FIFTHS = 7  # semitones
@@ -18,7 +19,7 @@ class Item:
     """A live track. `vector` is what it sounds like among all others, of length 1; empty where nobody knows.
 
     `level_lufs` is the one that players get. `fifths` is the place of its key on the circle of fifths, that of a minor
-    key is its relative major key's. What is not known, or not sure, is None.
+    key is its relative major key's. What is not known, or not sure, is None. `taste` is the same of who listens to it.
     """
 
     track_id: str
@@ -33,18 +34,34 @@ class Item:
     tempo_bpm: float | None = None
     fifths: int | None = None
     vector: tuple[float, ...] = ()
+    taste: tuple[float, ...] = ()
 
 
-def tempo_of(features: Features) -> float | None:
+class Told(Protocol):
+    """What features tell of tempo and key."""
+
+    @property
+    def tempo_bpm(self) -> float | None: ...
+    @property
+    def tempo_confidence(self) -> float: ...
+    @property
+    def key(self) -> int | None: ...
+    @property
+    def mode(self) -> str | None: ...
+    @property
+    def key_confidence(self) -> float: ...
+
+
+def tempo_of(told: Told) -> float | None:
     """Its tempo, where that is more than a guess."""
-    return features.tempo_bpm if features.tempo_confidence >= _TEMPO_SURE else None
+    return told.tempo_bpm if told.tempo_confidence >= _TEMPO_SURE else None
 
 
-def fifths_of(features: Features) -> int | None:
+def fifths_of(told: Told) -> int | None:
     """The place of its key on the circle of fifths, where the key is more than a guess."""
-    if features.key is None or features.key_confidence < _KEY_SURE:
+    if told.key is None or told.key_confidence < _KEY_SURE:
         return None
-    major = features.key + (_RELATIVE if features.mode is KeyMode.MINOR else 0)
+    major = told.key + (_RELATIVE if told.mode == KeyMode.MINOR else 0)
     return major * _FIFTHS % 12
 
 

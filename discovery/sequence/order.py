@@ -3,13 +3,12 @@
 Greedy smoothness alone would leave the awkward tracks for the end; spreading alone is as rough as chance.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from discovery.sequence.item import Item, chance, fifths_step, likeness, tempo_step
+from discovery.sequence.spacing import Spacing
 
-GAP = 4  # places between two tracks of an artist, where there are enough others
-ALBUM_GAP = 2
 WINDOW = 24  # tracks among which the next one is
 _UNKNOWN = 0.6  # of a step: between a smooth one and a rough one
 _LEVEL_LU, _TEMPO_OCTAVES, _FIFTHS, _ENERGY = 3.0, 0.2, 3.0, 0.25  # a step of 1
@@ -20,28 +19,27 @@ _STEP_MAX = 2.0
 def in_order(items: Sequence[Item], *, seed: str, after: Sequence[Item] = ()) -> list[Item]:
     """All items, once each. `after` is what comes before them, the last one last: it keeps its distance, too."""
     rest = spread(items, seed=seed)
-    left = Counter(_artist(each) for each in rest)
-    lately: deque[Item] = deque(after[-GAP + 1 :], maxlen=GAP - 1)
+    spacing = Spacing([_artist(each) for each in rest], [_artist(each) for each in after])
+    before = after[-1] if after else None
     placed: list[Item] = []
     while rest:
-        following = _next(rest, lately, left)
-        rest.remove(following)
-        left[_artist(following)] -= 1
-        lately.append(following)
-        placed.append(following)
+        before = _next(rest, before, spacing)
+        rest.remove(before)
+        spacing.came(_artist(before))
+        placed.append(before)
     return placed
 
 
 def step(one: Item, other: Item) -> float:
     """How rough it is to go from one track to another: 0 is not to be noticed."""
-    parts = (
-        _part(one.level_lufs, other.level_lufs, lambda a, b: abs(a - b) / _LEVEL_LU),
-        _part(one.tempo_bpm, other.tempo_bpm, lambda a, b: tempo_step(a, b) / _TEMPO_OCTAVES),
-        _part(one.fifths, other.fifths, lambda a, b: fifths_step(int(a), int(b)) / _FIFTHS),
-        _part(one.energy, other.energy, lambda a, b: abs(a - b) / _ENERGY),
-        1 - likeness(one, other) if one.vector and other.vector else _UNKNOWN,
+    level, tempo, key, energy, sound = _WEIGHTS
+    return (
+        level * _part(one.level_lufs, other.level_lufs, _level_step)
+        + tempo * _part(one.tempo_bpm, other.tempo_bpm, _tempo_step)
+        + key * _part(one.fifths, other.fifths, _key_step)
+        + energy * _part(one.energy, other.energy, _energy_step)
+        + sound * (1 - likeness(one, other) if one.vector and other.vector else _UNKNOWN)
     )
-    return sum(weight * part for weight, part in zip(_WEIGHTS, parts, strict=True))
 
 
 def spread(items: Sequence[Item], *, seed: str) -> list[Item]:
@@ -65,31 +63,39 @@ def _spread(items: list[Item], keys: Sequence[Callable[[Item], str]], seed: str)
     return [each for *_, each in sorted(placed, key=lambda one: one[:2])]
 
 
-def _next(rest: Sequence[Item], lately: Sequence[Item], left: Counter[str]) -> Item:
-    """The smoothest of the next few that are far enough from their like; if there is none, the one that is furthest."""
-    before = lately[-1] if lately else None
-    near = {_artist(each) for each in lately}
-    albums = {_album(each) for each in list(lately)[-ALBUM_GAP + 1 :]}
-    apart = [each for each in rest if _artist(each) not in near and _album(each) not in albums]
-    apart = apart or [each for each in rest if _artist(each) not in near]
-    if not apart:
-        places = {_artist(each): number for number, each in enumerate(lately)}
-        return min(rest, key=lambda each: places[_artist(each)])
-    some = (_urgent(apart, left, len(rest)) or apart)[:WINDOW]
-    return min(some, key=lambda each: step(before, each)) if before else some[0]
-
-
-def _urgent(apart: Sequence[Item], left: Counter[str], count: int) -> list[Item]:
-    """Tracks of those who have the most left, if their distance is lost unless one of them comes now."""
-    most = max(left.values())
-    rivals = sum(each == most for each in left.values())
-    if (most - 1) * GAP + rivals < count:
-        return []
-    return [each for each in apart if left[_artist(each)] == most]
+def _next(rest: Sequence[Item], before: Item | None, spacing: Spacing) -> Item:
+    """The smoothest of the next few after which all others can keep their distance; of another album, if it can be."""
+    free = [each for each in rest if spacing.is_free(_artist(each))]
+    for some in ([each for each in free if before is None or _album(each) != _album(before)], free):
+        judged: dict[str, bool] = {}
+        for each in sorted(some[:WINDOW], key=lambda each: step(before, each)) if before else some:
+            artist = _artist(each)
+            if artist not in judged:
+                judged[artist] = spacing.may_come(artist)
+            if judged[artist]:
+                return each
+    urgent = spacing.most_left([_artist(each) for each in free])
+    return next(each for each in free if _artist(each) == urgent)
 
 
 def _part(one: float | None, other: float | None, apart: Callable[[float, float], float]) -> float:
     return _UNKNOWN if one is None or other is None else min(_STEP_MAX, apart(one, other))
+
+
+def _level_step(one: float, other: float) -> float:
+    return abs(one - other) / _LEVEL_LU
+
+
+def _tempo_step(one: float, other: float) -> float:
+    return tempo_step(one, other) / _TEMPO_OCTAVES
+
+
+def _key_step(one: float, other: float) -> float:
+    return fifths_step(int(one), int(other)) / _FIFTHS
+
+
+def _energy_step(one: float, other: float) -> float:
+    return abs(one - other) / _ENERGY
 
 
 def _artist(item: Item) -> str:

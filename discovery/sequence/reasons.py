@@ -11,6 +11,7 @@ class Because(StrEnum):
 
     CHOSEN = "chosen"
     SIMILAR_SOUND = "similar sound"
+    PLAYED_TOGETHER = "played together"
     SAME_ARTIST = "same artist"
     SAME_GENRE = "same genre"
     MOOD = "mood"
@@ -38,11 +39,15 @@ def chosen_by_you() -> Reason:
     return Reason(because=Because.CHOSEN, words="you chose it")
 
 
-def similar_to(seed: Item) -> Reason:
+def similar_to(title: str, of: str) -> Reason:
     """It sounds like what was asked for."""
-    return Reason(
-        because=Because.SIMILAR_SOUND, words=f"because you chose {seed.title}: similar sound", of=seed.track_id
-    )
+    return Reason(because=Because.SIMILAR_SOUND, words=f"because you chose {title}: similar sound", of=of)
+
+
+def played_with(title_or_artist: str, of: str = "") -> Reason:
+    """Those who play what was asked for play it, too."""
+    words = f"because you chose {title_or_artist}: played by the same listeners"
+    return Reason(because=Because.PLAYED_TOGETHER, words=words, of=of)
 
 
 def same_artist(artist: str, of: str = "") -> Reason:

@@ -1,16 +1,22 @@
 """All live tracks by what they sound like, in memory: which ones are near to some, or have a mood."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import bisect
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from discovery.sequence.item import fifths_of, tempo_of
-from model.features import CONTRASTS, MFCCS, TIMBRE, Features
+from catalog.feature_rows import SoundRow
+from discovery.sequence.item import Item, fifths_of, tempo_of
+from model.features import CONTRASTS, MFCCS, TIMBRE
 
 # How much each group of numbers counts, whatever their number: cepstra, their deviations, contrast, colours, energy.
 _GROUPS = ((MFCCS, 1.0), (MFCCS, 0.5), (CONTRASTS, 0.5), (TIMBRE - 2 * MFCCS - CONTRASTS, 1.0), (1, 0.5))
+OF_ARTIST_MAX = 60  # among the nearest: more than a quarter of the longest mix, so that there are enough of others
+_DEPTH = 4  # times as many as are wanted are looked at for that
 _DEVIATION_MIN = 1e-3
 _FAR = 4.0  # deviations: what is further counts no more
 _ENERGY, _TEMPO_OCTAVES = 0.15, 0.12  # so far from a mood is a fit of 0.6
@@ -28,22 +34,59 @@ class Sounds:
     fifths: int | None
 
 
-class Soundscape:
-    """The sounds of some tracks, on the scale of them all. Holds some 250 bytes a track."""
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """What is known of tracks, in the order of their ids: timbre and energy as they are, then tempo and key (-1: none)
+    as far as they are sure."""
 
-    def __init__(self, tracks: Iterable[tuple[str, Features]]) -> None:
-        raw, energy, tempo, fifths = [], [], [], []
-        self._ids: list[str] = []
-        for track_id, features in tracks:
-            self._ids.append(track_id)
-            raw.append(np.array((*features.timbre, features.energy), np.float32))
-            energy.append(features.energy)
-            tempo.append(tempo_of(features) or np.nan)
-            place = fifths_of(features)
-            fifths.append(-1 if place is None else place)
-        self._places: Mapping[str, int] = {track_id: place for place, track_id in enumerate(self._ids)}
-        self._vectors = _unit(np.array(raw, np.float32).reshape(len(raw), TIMBRE + 1))
-        self._energy, self._tempo, self._fifths = np.array(energy), np.array(tempo), np.array(fifths)
+    numbers: Array
+    tempo: NDArray[np.float64]
+    fifths: NDArray[np.int64]
+    artists: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, rows: Sequence[SoundRow]) -> Self:
+        timbre = np.frombuffer(b"".join(row.timbre for row in rows), "<f8").reshape(len(rows), TIMBRE)
+        energy = np.array([row.energy for row in rows], np.float64).reshape(-1, 1)
+        tempo = [tempo_of(row) or np.nan for row in rows]
+        fifths = [-1 if (place := fifths_of(row)) is None else place for row in rows]
+        numbers = np.concatenate([timbre, energy], axis=1).astype(np.float32)
+        artists = np.array([row.artist_id for row in rows], np.str_)
+        return cls(numbers, np.array(tempo, np.float64), np.array(fifths, np.int64), artists)
+
+    def taken(self, places: NDArray[np.int64]) -> Self:
+        return type(self)(self.numbers[places], self.tempo[places], self.fifths[places], self.artists[places])
+
+    def joined(self, other: Self) -> Self:
+        names = ("numbers", "tempo", "fifths", "artists")
+        return type(self)(*(np.concatenate([getattr(self, each), getattr(other, each)]) for each in names))
+
+
+class Soundscape:
+    """The sounds of some tracks, on the scale of them all. Never changed; holds some 600 bytes a track."""
+
+    def __init__(self, rows: Iterable[SoundRow]) -> None:
+        told = sorted(rows)
+        self._set([row.track_id for row in told], _Raw.of(told))
+
+    def _set(self, ids: list[str], raw: _Raw) -> None:
+        self._ids, self._raw = ids, raw
+        self._places: Mapping[str, int] = {track_id: place for place, track_id in enumerate(ids)}
+        self._vectors = _unit(raw.numbers)
+
+    def changed(self, gone: Collection[str], rows: Iterable[SoundRow]) -> "Soundscape":
+        """The same without some tracks and with others: just what would have been made of all of them together."""
+        told = sorted(rows)
+        new = {row.track_id for row in told}
+        kept = [place for place, track_id in enumerate(self._ids) if track_id not in gone and track_id not in new]
+        ids = [self._ids[place] for place in kept]
+        at = np.array([bisect.bisect_left(ids, row.track_id) for row in told], np.int64)
+        raw = self._raw.taken(np.array(kept, np.int64)).joined(_Raw.of(told))
+        order = np.insert(np.arange(len(ids)), at, np.arange(len(ids), len(ids) + len(told)))
+        ids += [row.track_id for row in told]
+        made = object.__new__(Soundscape)
+        made._set([ids[place] for place in order.tolist()], raw.taken(order))
+        return made
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -53,16 +96,17 @@ class Soundscape:
         place = self._places.get(track_id)
         if place is None:
             return None
-        tempo, fifths = float(self._tempo[place]), int(self._fifths[place])
+        tempo, fifths = float(self._raw.tempo[place]), int(self._raw.fifths[place])
         return Sounds(
             vector=tuple(self._vectors[place].tolist()),
-            energy=float(self._energy[place]),
+            energy=round(float(self._raw.numbers[place, TIMBRE]), 6),
             tempo_bpm=None if np.isnan(tempo) else tempo,
             fifths=None if fifths < 0 else fifths,
         )
 
     def near(self, track_ids: Sequence[str], limit: int) -> list[tuple[str, float, str]]:
-        """The tracks that are most like any of these: each with how much, from 0 to 1, and which of these it is."""
+        """The tracks that are most like any of these, at most OF_ARTIST_MAX of one artist: each with how much, from 0
+        to 1, and which of these it is."""
         seeds = [place for track_id in track_ids if (place := self._places.get(track_id)) is not None]
         if not seeds:
             return []
@@ -70,8 +114,18 @@ class Soundscape:
         best = alike.max(axis=1)
         return [
             (self._ids[place], float(best[place]), self._ids[seeds[int(alike[place].argmax())]])
-            for place in self._best(best, limit)
+            for place in self._of_many(self._best(best, _DEPTH * limit))[:limit]
         ]
+
+    def _of_many(self, places: Sequence[int]) -> list[int]:
+        """Those of some places, in order, that are not of an artist who was there OF_ARTIST_MAX times."""
+        of_artist, found = Counter[str](), []
+        for place in places:
+            artist = str(self._raw.artists[place])
+            of_artist[artist] += 1
+            if of_artist[artist] <= OF_ARTIST_MAX:
+                found.append(place)
+        return found
 
     def in_mood(self, energy: float | None, tempo_bpm: float | None, limit: int) -> list[tuple[str, float]]:
         """The tracks that fit a mood best: each with how well, from 0 to 1."""
@@ -79,11 +133,11 @@ class Soundscape:
             return []
         fit = np.ones(len(self._ids))
         if energy is not None:
-            fit *= np.exp(-0.5 * ((self._energy - energy) / _ENERGY) ** 2)
+            fit *= np.exp(-0.5 * ((self._raw.numbers[:, TIMBRE].astype(np.float64) - energy) / _ENERGY) ** 2)
         if tempo_bpm is not None:
-            octaves = np.abs(np.log2(np.nan_to_num(self._tempo, nan=1.0) / tempo_bpm)) % 1
+            octaves = np.abs(np.log2(np.nan_to_num(self._raw.tempo, nan=1.0) / tempo_bpm)) % 1
             octaves = np.minimum(octaves, 1 - octaves)
-            fit *= np.where(np.isnan(self._tempo), 0, np.exp(-0.5 * (octaves / _TEMPO_OCTAVES) ** 2))
+            fit *= np.where(np.isnan(self._raw.tempo), 0, np.exp(-0.5 * (octaves / _TEMPO_OCTAVES) ** 2))
         return [(self._ids[place], float(fit[place])) for place in self._best(fit, limit)]
 
     def _best(self, worth: NDArray[np.floating], limit: int) -> list[int]:
@@ -93,8 +147,23 @@ class Soundscape:
             some = np.flatnonzero(worth >= least)
         else:
             some = np.arange(len(worth))
-        order = sorted(some.tolist(), key=lambda place: (-round(float(worth[place]), 6), self._ids[place]))
-        return order[:limit]
+        found: list[int] = some[np.lexsort((some, -worth[some].round(6)))][:limit].tolist()
+        return found  # places go by track id
+
+
+def likenesses(items: Sequence[Item]) -> list[list[float]]:
+    """How alike each two of some tracks are, from -1 to 1: in sound, and in who listens to them, half each; one of
+    these alone where the other is not known, and 0 where neither is."""
+    found, known = np.zeros((len(items), len(items))), np.zeros((len(items), len(items)))
+    for vectors in ([each.vector for each in items], [each.taste for each in items]):
+        width = max(map(len, vectors), default=0)
+        matrix = np.array([each or (0.0,) * width for each in vectors]).reshape(len(items), width)
+        has = np.array([float(bool(each)) for each in vectors])
+        found += matrix @ matrix.T
+        known += np.outer(has, has)
+    found = found.round(6) / np.maximum(known, 1)  # rounded: all processors say the same
+    rows: list[list[float]] = found.tolist()
+    return rows
 
 
 def _unit(raw: Array) -> Array:

@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 
+from discovery.recommend.current import CurrentModel
 from discovery.sequence.mix import Placed
 from discovery.sequence.mixer import COUNT_MAX, Mixer
-from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.pool import CatalogCandidates
+from discovery.sequence.sounds import CatalogSounds
 from discovery.sequence.wish import MOODS, Wish, station_id_of
 from discovery.sync import sync
 from model.album import artist_id_of
@@ -16,7 +18,7 @@ from segue.output import Output
 from segue.wiring import opened_catalog, opened_store
 
 HELP = "a mix from tracks, artists, genres or a mood, in a pleasant order"
-SETTINGS = ("store", "catalog")
+SETTINGS = ("store", "catalog", "models")
 EXAMPLE = "segue mix --store file:store --mood calm --count 30"
 
 
@@ -45,11 +47,15 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
         if config["store"]:
             async with opened_store(config) as store:
                 await sync(store, catalog)
-        mixer = Mixer(ContentCandidates(catalog))
+        current = CurrentModel(config.models_path)
+        await asyncio.to_thread(current.look)
+        mixer = Mixer(CatalogCandidates(catalog, CatalogSounds(catalog), lambda: current.together))
         placed = await asyncio.to_thread(mixer.mix, wish, arguments.count, variation=arguments.variation)
     for each in placed:
         _show(each, output)
-    output.data({"event": "summary", "tracks": len(placed), "station": _station(wish)})
+    output.data(
+        {"event": "summary", "tracks": len(placed), "station": _station(wish), "model": current.model_id is not None}
+    )
     output.say(f"{len(placed)} tracks, {sum(each.item.duration_s for each in placed) / 60:.0f} minutes")
     return 0 if placed else 1
 

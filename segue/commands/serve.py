@@ -17,6 +17,7 @@ from catalog.store import Catalog
 from discovery.playlists.library import Library
 from discovery.playlists.listening import KeptListening
 from discovery.search_open import check_address
+from discovery.sequence.sounds import CatalogSounds
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, UsageError
 from origin.accept import allow_files, listen
@@ -149,6 +150,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
         with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
+            sounds = CatalogSounds(catalog)
             playlists = Library(catalog=catalog, playlists=Playlists(listeners), listening=KeptListening(listeners))
             await serve(
                 serving.settings,
@@ -165,9 +167,10 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                         keys=serving.keys,
                         signed=signer(serving.settings),
                         playlists=playlists,
+                        sounds=sounds,
                         synced=expecting(app, "tracks"),
                     ),
-                    lambda app: add_joined_routes(app, CatalogLists(catalog, playlists, Listeners(listeners))),
+                    lambda app: add_joined_routes(app, CatalogLists(catalog, playlists, Listeners(listeners), sounds)),
                 ],
                 listener=listener,
             )

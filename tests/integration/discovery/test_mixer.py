@@ -9,8 +9,9 @@ import pytest
 from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sequence.mixer import Mixer
-from discovery.sequence.pool import ContentCandidates
+from discovery.sequence.pool import CatalogCandidates
 from discovery.sequence.reasons import Because
+from discovery.sequence.sounds import CatalogSounds
 from discovery.sequence.wish import Wish
 from model.album import artist_id_of
 from model.features import Features
@@ -50,7 +51,7 @@ def catalog() -> Iterator[Catalog]:
 @pytest.fixture
 def mixer(catalog: Catalog) -> Mixer:
     """Over that catalog."""
-    return Mixer(ContentCandidates(catalog))
+    return Mixer(CatalogCandidates(catalog, CatalogSounds(catalog)))
 
 
 def kinds(ids: list[str]) -> list[int]:
@@ -102,7 +103,7 @@ def test_what_is_not_there_is_no_error(mixer: Mixer) -> None:
     ids = {each.item.track_id for each in mixer.mix(Wish(), 200)}
     assert track_id(199) not in ids
     with Catalog() as empty:
-        nothing = Mixer(ContentCandidates(empty))
+        nothing = Mixer(CatalogCandidates(empty, CatalogSounds(empty)))
         assert nothing.mix(Wish(), 10) == []
         assert nothing.programme(Wish(energy=0.5), 3, 1000.0) == []
 
@@ -111,7 +112,7 @@ def test_tracks_without_features_are_found_by_their_names() -> None:
     """A library that nobody has listened to yet still has mixes."""
     with Catalog() as catalog:
         catalog.apply([row(number) for number in range(100)], [])
-        mix = Mixer(ContentCandidates(catalog)).mix(Wish(track_ids=(track_id(4),)), 12)
+        mix = Mixer(CatalogCandidates(catalog, CatalogSounds(catalog))).mix(Wish(track_ids=(track_id(4),)), 12)
     assert [each.item.artist for each in mix].count("Artist 4") == 3
     assert sum(each.item.genres == ("Dub",) for each in mix) >= 8
 
@@ -119,9 +120,38 @@ def test_tracks_without_features_are_found_by_their_names() -> None:
 def test_every_node_makes_the_same_station(catalog: Catalog) -> None:
     """Period after period, from its name and the clock; nothing of a period comes in the next."""
     wish = Wish(track_ids=(track_id(3),))
-    one, other = (Mixer(ContentCandidates(catalog)) for _ in range(2))
+    one, other = (Mixer(CatalogCandidates(catalog, CatalogSounds(catalog))) for _ in range(2))
     periods = [one.programme(wish, number, 3600.0) for number in range(6)]
     assert periods == [other.programme(wish, number, 3600.0) for number in range(6)]
     for before, after in itertools.pairwise(periods):
         assert not {each.track_id for each in before} & {each.track_id for each in after}
     assert all(sum(each.duration_s for each in period) >= 3600 for period in periods)
+
+
+def test_what_changes_in_the_catalog_is_taken_up_at_the_next_look(catalog: Catalog) -> None:
+    """New sounds, others, and what is gone; without reading all that stayed."""
+    sounds = CatalogSounds(catalog)
+    before = sounds.now()
+    catalog.apply([row(300)], [track_id(0)], {track_id(300): sound(3), track_id(5): sound(1)})
+    catalog.apply([row(1, package_id=None, current_version=None, families="")], [])
+    assert sounds.now() is before
+    sounds.look()
+    after = sounds.now()
+    fresh = CatalogSounds(catalog).now()
+    ids = [track_id(number) for number in (*range(200), 300)]
+    assert [after.of(each) for each in ids] == [fresh.of(each) for each in ids]
+    assert after.of(track_id(0)) is None and after.of(track_id(1)) is None and after.of(track_id(300)) is not None
+    sounds.look()
+    assert sounds.now() is after
+
+
+def test_a_mix_has_enough_of_others_where_one_artist_has_most_that_is_near() -> None:
+    """And so all its artists can be kept apart."""
+    with Catalog() as catalog:
+        many = [replace(row(number), artist="Most") for number in range(600)]
+        others = [row(number) for number in range(600, 1200)]
+        made = [*many, *others]
+        catalog.apply(made, [], {each.track_id: features(1, number) for number, each in enumerate(made)})
+        mix = Mixer(CatalogCandidates(catalog, CatalogSounds(catalog))).mix(Wish(track_ids=(track_id(0),)), 50)
+    places = [place for place, each in enumerate(mix) if each.item.artist == "Most"]
+    assert len(mix) == 50 and all(later - one >= 4 for one, later in itertools.pairwise(places))

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.sequence.item import Item, chance, fifths_of, fifths_step, tempo_of, tempo_step
-from discovery.sequence.order import GAP, in_order, spread, step
+from discovery.sequence.order import in_order, spread, step
+from discovery.sequence.spacing import GAP
 from model.features import KeyMode
 from tests.unit.discovery.sequence.catalogue import tracks
 from tests.unit.model.test_features import SOME

@@ -1,0 +1,181 @@
+"""What a home page costs: the operation over HTTP, for listeners of a library that this makes up.
+
+    nice python -m benchmarks.bench_home [--tracks 3646] [--listeners 1000] [--requests 300]
+
+Listening is drawn as it comes about (benchmarks/listening_data.py: made_up). The model is trained of it as `segue train`
+does it. Then listeners, each another one, ask for `/api/v1/home` one after the other, on a socket of this machine. CPU
+is that of the process for one request: the server with all its threads, and the client here. JSON on stdout.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import random
+import resource
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from aiohttp import web
+
+from benchmarks.listening_data import made_up
+from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
+from catalog.plays import Plays as PlayTables
+from catalog.schema import TrackRow
+from catalog.store import Catalog
+from discovery.frame import Frame
+from discovery.rates import Rates
+from discovery.recommend.files import write_model
+from discovery.recommend.plays import Played, gathered
+from discovery.recommend.recipe import Known, TrainSettings
+from discovery.recommend.train import train
+from discovery.recommend.web import Recommending
+from model.track import digest_of
+
+P99_MS_MAX = 10.0
+_AT_A_TIME = 10_000
+
+
+def rows(artist_of: dict[str, str]) -> list[TrackRow]:
+    """The library: every track that was made up, with its artist."""
+    return [
+        TrackRow(
+            track_id=track_id, ingest_version="1", current_version="1", package_id=digest_of("package", length=16),
+            recording_id=digest_of("recording", track_id, length=20), art_id=digest_of("art", artist, length=16),
+            title=f"Song {number}", artist=artist, album=f"Album {number % 3} of {artist}", album_artist="",
+            track_number=1, disc_number=None, duration_s=200.0, level_lufs=-14.0, families="aac opus", protected=False,
+            genres=("Dub",), year=1999, published_s=number,
+        )
+        for number, (track_id, artist) in enumerate(artist_of.items())
+    ]  # fmt: skip
+
+
+def kept(database: ListenerDatabase, played: Sequence[Played]) -> None:
+    """Put what was played into its tables as the service does; counts only, for nothing here asks for events."""
+    PlayTables(database)
+    names = sorted({listener for listener, *_ in played})
+    with database.writing() as db:
+        db.executemany("INSERT INTO listeners VALUES (?, ?, '', 0)", ((each, each.encode()) for each in names))
+        db.executemany("INSERT INTO consents VALUES (?, 0)", ((each,) for each in names))
+        db.executemany("INSERT INTO heard VALUES (?, ?, ?, 0, ?)", played)
+
+
+@contextmanager
+def serving(catalog: Catalog, database: ListenerDatabase, models: Path) -> Iterator[int]:
+    """The operations on a port."""
+    started, port, stop = threading.Event(), list[int](), list[Callable[[], object]]()
+
+    async def serve() -> None:
+        recommending = Recommending(catalog, database, models)
+        app = web.Application()
+        Frame(Listeners(database), Rates(0)).add(app, recommending.served)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        stop.append(lambda: loop.call_soon_threadsafe(ended.set))
+        async with recommending.following():
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            port.append(runner.addresses[0][1])
+            started.set()
+            await ended.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        if not started.wait(600):
+            raise TimeoutError("not started")
+        yield port[0]
+    finally:
+        for each in stop:
+            each()
+        thread.join()
+
+
+def measured(port: int, keys: Sequence[str]) -> dict[str, object]:
+    """What a page costs each of these listeners."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    cpu_ms, wall_ms, sizes, kinds = [], [], [], Counter[str]()
+    for key in keys:
+        wall, cpu = time.perf_counter_ns(), time.process_time_ns()
+        connection.request("GET", "/api/v1/home", headers={"Authorization": f"Bearer {key}"} if key else {})
+        answer = connection.getresponse()
+        body = answer.read()
+        cpu_ms.append((time.process_time_ns() - cpu) / 1e6)
+        wall_ms.append((time.perf_counter_ns() - wall) / 1e6)
+        assert answer.status == 200, body
+        sizes.append(len(body))
+        kinds.update(each["kind"] for each in json.loads(body)["shelves"])
+    return {
+        "requests": len(keys),
+        "cpu_ms": _parts(cpu_ms),
+        "wall_ms": _parts(wall_ms),
+        "bytes": sum(sizes) // len(sizes),
+        "shelves": {kind: round(count / len(keys), 2) for kind, count in kinds.items()},
+    }
+
+
+def _parts(values: list[float]) -> dict[str, float]:
+    values.sort()
+    return {name: round(values[int(len(values) * part)], 2) for name, part in (("p50", 0.5), ("p99", 0.99))}
+
+
+def main() -> None:
+    """Make the library, train, serve, ask."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--tracks", type=int, default=3_646)
+    options.add_argument("--listeners", type=int, default=1_000)
+    options.add_argument("--requests", type=int, default=300)
+    asked = options.parse_args()
+    load_before = os.getloadavg()[0]
+    artist_of, played = made_up(asked.tracks, asked.listeners)
+    known = {track_id: Known(artist) for track_id, artist in artist_of.items()}
+    with TemporaryDirectory() as folder, Catalog() as catalog, ListenerDatabase(None) as database:
+        catalog.apply(rows(artist_of), [])
+        kept(database, played)
+        started = time.process_time()
+        model = train(gathered(PlayTables(database).all_plays()), TrainSettings(), known)
+        train_s = time.process_time() - started
+        models = Path(folder)
+        write_model(models, model, made_ms=1, kind="blend", facts={})
+        accounts = Listeners(database)
+        some = random.Random(1).sample(sorted({each for each, *_ in played}), min(asked.requests, asked.listeners))
+        keys = [key for each in some if (key := accounts.new_key(each))]
+        with serving(catalog, database, models) as port:
+            measured(port, keys[:3])  # what is made once, is made
+            own, everybody = measured(port, keys), measured(port, [""] * asked.requests)
+    own_cpu = own["cpu_ms"]
+    assert isinstance(own_cpu, dict)
+    result = {
+        "benchmark": "home",
+        "tracks": asked.tracks,
+        "listeners": asked.listeners,
+        "plays": len(played),
+        "tracks_of_a_listener": round(len(played) / asked.listeners, 1),
+        "items": len(model.tracks),
+        "train_cpu_s": round(train_s, 1),
+        "of_a_listener": own,
+        "of_everybody": everybody,
+        "held": {"p99_ms": own_cpu["p99"] <= P99_MS_MAX},
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+        "machine": {
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "load": [round(load_before, 1), round(os.getloadavg()[0], 1)],
+        },
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
