@@ -5,7 +5,7 @@ really a playlist would be opened as one), and only the `file` protocol. Names g
 leading dash or a colon is part of the name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
@@ -24,6 +24,8 @@ _RESAMPLER = {"resampler": "soxr", "precision": 28}
 _DOWNMIX = {"ochl": "stereo", "rematrix_maxval": 1.0}  # the sum of what a channel gets cannot clip
 _WRITE_SAMPLES = 32_768
 _COPIED_FLOATS = {"format": "f32le", "acodec": "copy"}
+_FRAMES_SAMPLES = 15_360  # 15 frames of AAC, 16 of Opus, 4 of FLAC: encoders need not copy to get theirs
+_SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
 
@@ -129,7 +131,7 @@ def normalise(
 
 
 def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput], *, joined: bool = False) -> list[str]:
-    """Decode the mezzanine once and feed every encoder from it; print a line for each of its packets.
+    """Decode the mezzanine once and feed every encoder from it; print a line for each of its seconds.
 
     With `joined` it is a list of mezzanines, as `joined_list` writes it, that are played as one.
 
@@ -137,14 +139,18 @@ def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput], *, joined
     which it writes into broken pipes for as long as the music lasts.
     """
     kind = {"format": "concat", "safe": 1, "format_whitelist": "concat,mov"} if joined else {"format_whitelist": "mov"}
-    source = ffmpeg.input(_file(mezzanine), protocol_whitelist="file", **kind)
-    streams = [_counted_in_samples(source["a:0"]) if joined else source["a:0"]]
-    if len(outputs) > 1:
-        split = streams[0].filter_multi_output("asplit", len(outputs))
-        streams = [split[number] for number in range(len(outputs))]
-    encoded = [_encoded(stream, output) for stream, output in zip(streams, outputs, strict=True)]
-    beat = source.output("pipe:1", format="framecrc", acodec="copy", map="0:a:0", flush_packets=1)
-    return _compiled(tool, ffmpeg.merge_outputs(*encoded, beat), "error")
+    source = ffmpeg.input(_file(mezzanine), protocol_whitelist="file", threads=1, **kind)["a:0"]
+    if joined:
+        source = _counted_in_samples(source)
+    gains = _by(outputs, lambda each: each.gain_db)
+    beat, *streams = _split(source.filter("asetnsamples", n=_FRAMES_SAMPLES, p=0), len(gains) + 1)
+    encoded = []
+    for (gain_db, alike), stream in zip(gains, streams, strict=True):
+        encoded += _encoded(stream, gain_db, alike)
+    beats = beat.filter("asetnsamples", n=SAMPLE_RATE_HZ, p=0).output(
+        "pipe:1", format="framecrc", acodec="pcm_s32le", flush_packets=1
+    )
+    return _compiled(tool, ffmpeg.merge_outputs(*encoded, beats), "error")
 
 
 def joined_list(names: Sequence[str]) -> bytes:
@@ -152,22 +158,51 @@ def joined_list(names: Sequence[str]) -> bytes:
     return "".join(["ffconcat version 1.0\n", *(f"file {name}\n" for name in names)]).encode()
 
 
-def _encoded(stream: Any, output: EncodeOutput) -> Any:
-    codec = output.rendition.codec
-    if output.gain_db:
-        stream = stream.filter("volume", volume=_decibels(output.gain_db), precision="double")
+def _encoded(stream: Any, gain_db: float, outputs: Sequence[EncodeOutput]) -> list[Any]:
+    """The outputs that get this gain. It is applied once, and once only are samples put as the encoders want them."""
+    if gain_db:
+        stream = stream.filter("volume", volume=_decibels(gain_db), precision="double")
+    codecs = _by(outputs, lambda each: each.rendition.codec)
+    made = []
+    for (codec, alike), of_codec in zip(codecs, _split(stream, len(codecs)), strict=True):
         if codec is Codec.FLAC:
-            stream = _rounded(stream, dither=True)
+            of_codec = _rounded(of_codec, dither=True) if gain_db else of_codec
+        else:
+            of_codec = of_codec.filter("aformat", sample_fmts=_SAMPLES[codec])
+        made += [
+            each.output(_file(output.path), **_encoder(output.rendition))
+            for output, each in zip(alike, _split(of_codec, len(alike)), strict=True)
+        ]
+    return made
+
+
+def _by(outputs: Sequence[EncodeOutput], what: Callable[[EncodeOutput], Any]) -> list[tuple[Any, list[EncodeOutput]]]:
+    """The outputs that have something in common, together; in the order in which it comes first."""
+    found: dict[Any, list[EncodeOutput]] = {}
+    for each in outputs:
+        found.setdefault(what(each), []).append(each)
+    return list(found.items())
+
+
+def _split(stream: Any, parts: int) -> list[Any]:
+    if parts == 1:
+        return [stream]
+    split = stream.filter_multi_output("asplit", parts)
+    return [split[number] for number in range(parts)]
+
+
+def _encoder(rendition: Rendition) -> dict[str, Any]:
+    codec = rendition.codec
     options: dict[str, Any] = {"acodec": _ENCODER[codec], **_container()}
-    if output.rendition.bitrate_bps:
-        options["audio_bitrate"] = output.rendition.bitrate_bps
+    if rendition.bitrate_bps:
+        options["audio_bitrate"] = rendition.bitrate_bps
     if codec is Codec.AAC:
         options |= {"aac_coder": "twoloop", "profile:a": "aac_low"}
     if codec is Codec.OPUS:
         options |= {"vbr": "on", "frame_duration": 20, "application": "audio", "compression_level": 10}
     if codec is Codec.FLAC:
         options |= _flac()
-    return stream.output(_file(output.path), **options)
+    return options
 
 
 def _flac() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from avtool.scratch import scratch_folder
 from ingest.metadata.art import ART_BYTES_MAX
@@ -15,7 +15,9 @@ from ingest.scan import AUDIO_SUFFIXES, Source, SourceObject, changed, check_siz
 from ingest.settings import IngestSettings
 from model.errors import UsageError
 from storage.address import S3Address, S3Credentials, parse_address
-from storage.foreign import ForeignBucket, ForeignObject
+
+if TYPE_CHECKING:  # loading the SDK takes half a second and 20 MiB that files have no use for
+    from storage.foreign import ForeignBucket
 
 _HINT = "set SEGUE_SOURCE_ACCESS_KEY and SEGUE_SOURCE_SECRET_KEY, on every machine that works"
 
@@ -27,7 +29,7 @@ class Buckets:
         self._credentials = credentials
         self._open: dict[str, ForeignBucket] = {}
 
-    def bucket(self, url: str) -> ForeignBucket:
+    def bucket(self, url: str) -> "ForeignBucket":
         """The bucket of an `s3:` URL. Raises UsageError for another URL, and where there are no credentials."""
         address = parse_address(url)
         if not isinstance(address, S3Address):
@@ -36,6 +38,8 @@ class Buckets:
             raise UsageError("no credentials for the sources", subject=f"s3://{address.bucket}", hint=_HINT)
         name = bucket_url(address)
         if name not in self._open:
+            from storage.foreign import ForeignBucket  # noqa: PLC0415 - see above
+
             self._open[name] = ForeignBucket(address, self._credentials)
         return self._open[name]
 
@@ -85,13 +89,11 @@ class Buckets:
         async with scratch_folder(settings.scratch_dir) as scratch:
             target = scratch.joinpath(*source.path.parts[1:])
             target.parent.mkdir(parents=True)
-            wanted = ForeignObject(key=stored.key, size_bytes=stored.size_bytes, etag=stored.etag)
-            if not await self.bucket(stored.bucket).fetch(wanted, target):
+            if not await self.bucket(stored.bucket).fetch(stored, target):
                 raise changed(source)
             for picture in source.covers if covers else ():
                 beside = scratch.joinpath(*source_of(picture).path.parts[1:])
-                wanted = ForeignObject(key=picture.key, size_bytes=picture.size_bytes, etag=picture.etag)
-                if not await self.bucket(picture.bucket).fetch(wanted, beside):
+                if not await self.bucket(picture.bucket).fetch(picture, beside):
                     beside.unlink(missing_ok=True)  # it was replaced: the next run sees the new one
             yield replace(source, path=target, copied=True)
 

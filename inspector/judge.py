@@ -11,6 +11,7 @@ from inspector.folder import Folder, playlists_in
 from inspector.gather import gather
 from inspector.gathered import FMP4, MediaTrack, Stream, Unseen
 from inspector.limits import Budget, Limits
+from inspector.reach import Reach
 from inspector.rules import STREAM_RULES
 from inspector.source import Source
 from inspector.web import opened_web, reachable
@@ -75,7 +76,7 @@ async def _opened(target: str, limits: Limits) -> AsyncIterator[tuple[Source, li
             url = reachable(target)
         except OutOfReach as error:
             raise UsageError(error.message, subject=target, hint="say http://… or https://…") from error
-        async with opened_web(limits, budget) as web:
+        async with opened_web(limits, budget, Reach()) as web:
             yield web, [url]
         return
     path = Path(target)

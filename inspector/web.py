@@ -1,13 +1,17 @@
 """Streams on the network, over http and https: asked for as a browser's player would."""
 
+import socket
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from ipaddress import ip_address
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from inspector.limits import Budget, Limits
+from inspector.reach import Reach
 from inspector.source import Answer
 from manifests.playlist import PlaylistByteRange
 from model.errors import InspectionLimit, OutOfReach, ResourceUnavailable
@@ -25,8 +29,8 @@ class Web:
 
     remote = True
 
-    def __init__(self, session: aiohttp.ClientSession, limits: Limits, budget: Budget) -> None:
-        self._session, self._limits, self._budget = session, limits, budget
+    def __init__(self, session: aiohttp.ClientSession, limits: Limits, budget: Budget, reach: Reach) -> None:
+        self._session, self._limits, self._budget, self._reach = session, limits, budget, reach
 
     def resolve(self, base: str, uri: str) -> str:
         """The URL that a URI leads to. Raises OutOfReach for anything but http and https."""
@@ -42,6 +46,7 @@ class Web:
             headers["Range"] = f"bytes={byte_range.offset_bytes}-{byte_range.end_bytes - 1}"
         for redirects in range(self._limits.redirects_max + 1):
             self._budget.request()
+            self._check_literal(here)
             try:
                 async with self._session.get(here, headers=headers, allow_redirects=False) as response:
                     if response.status not in _REDIRECTS:
@@ -51,6 +56,12 @@ class Web:
                 reason = f"no answer: {type(error).__name__}"
                 raise ResourceUnavailable(reason, subject=location, hint="is the server there?") from error
         raise ResourceUnavailable(f"more than {self._limits.redirects_max} redirects", subject=location)
+
+    def _check_literal(self, url: str) -> None:
+        """An address in the URL itself is never resolved."""
+        host = urlsplit(url).hostname or ""
+        with suppress(ValueError):
+            self._reach.check(host, [str(ip_address(host))])
 
     async def _answer(
         self,
@@ -111,18 +122,38 @@ class Web:
         return b"".join(pieces)
 
 
+class _Resolver(AbstractResolver):
+    """Looks up hosts, and gives only addresses that are within reach: what it gives is what is connected to."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._names = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """As aiohttp asks. Raises OutOfReach."""
+        found = await self._names.resolve(host, port, family)
+        self._reach.check(host, [each["host"] for each in found])
+        return found
+
+    async def close(self) -> None:
+        """As aiohttp asks."""
+        await self._names.close()
+
+
 @asynccontextmanager
-async def opened_web(limits: Limits, budget: Budget) -> AsyncIterator[Web]:
+async def opened_web(limits: Limits, budget: Budget, reach: Reach) -> AsyncIterator[Web]:
     """A Web with its connections, which are closed at the end."""
     timeout = aiohttp.ClientTimeout(total=limits.request_s, sock_connect=_CONNECT_S)
-    connector = aiohttp.TCPConnector(limit=limits.parallel)
+    connector = aiohttp.TCPConnector(limit=limits.parallel, resolver=_Resolver(reach))
     async with aiohttp.ClientSession(
         timeout=timeout,
         connector=connector,
         auto_decompress=False,  # by us, with a limit
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        yield Web(session, limits, budget)
+        yield Web(session, limits, budget, reach)
 
 
 def reachable(url: str) -> str:

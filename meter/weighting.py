@@ -7,6 +7,7 @@ the same kind of product over groups of blocks. Nothing is cut off: the result i
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +58,7 @@ class Weighting:
 
     def __init__(self, sample_rate_hz: int, *, channels: int, batch: int) -> None:
         """`batch` is the number of samples in every batch, a multiple of `BLOCK * GROUP * GROUP`."""
-        system = _cascade(shelf(sample_rate_hz), high_pass(sample_rate_hz))
-        self._product, self._added = _over_block(system)
-        step = np.linalg.matrix_power(system.step, BLOCK)
-        self._levels = (_Level.of(step), _Level.of(np.linalg.matrix_power(step, GROUP)))
-        self._stride = np.linalg.matrix_power(step, GROUP * GROUP)
+        self._product, self._added, self._levels, self._stride = _matrices(sample_rate_hz)
         self._memory = np.zeros((channels, _MEMORY))
         self._rows = np.zeros((channels, batch // BLOCK, BLOCK + _MEMORY))
         self._weighted = np.empty((channels, batch))
@@ -91,6 +88,18 @@ class Weighting:
         within = added.reshape(channels, -1, GROUP * _MEMORY) @ level.prefixes
         starts, after = self._memories(within[:, :, -_MEMORY:], tuple(coarser))
         return (within[:, :, :-_MEMORY] + starts @ level.carry).reshape(channels, -1, _MEMORY), after
+
+
+@lru_cache(maxsize=8)
+def _matrices(sample_rate_hz: int) -> "tuple[Matrix, Matrix, tuple[_Level, ...], Matrix]":
+    """What a block is multiplied by, what it adds to the memory, the levels of groups, and the step over all of them.
+
+    They take longer to make than a minute takes to weight; nobody writes to them.
+    """
+    system = _cascade(shelf(sample_rate_hz), high_pass(sample_rate_hz))
+    step = np.linalg.matrix_power(system.step, BLOCK)
+    levels = (_Level.of(step), _Level.of(np.linalg.matrix_power(step, GROUP)))
+    return *_over_block(system), levels, np.linalg.matrix_power(step, GROUP * GROUP)
 
 
 @dataclass(frozen=True, slots=True)

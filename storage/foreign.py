@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import urllib3
 from minio import Minio
@@ -34,6 +35,17 @@ class ForeignObject:
     key: str
     size_bytes: int
     etag: str
+
+
+class Version(Protocol):
+    """What tells one version of an object in a bucket from all others."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
 
 
 class ForeignBucket:
@@ -69,7 +81,7 @@ class ForeignBucket:
         found = await retrying(partial(self._workers.run, partial(self._found, key)), self._limits.retry)
         return found if isinstance(found, ForeignObject) else None
 
-    async def fetch(self, wanted: ForeignObject, target: Path) -> bool:
+    async def fetch(self, wanted: Version, target: Path) -> bool:
         """Copy exactly this version to a file; False if it is gone or was replaced."""
         fetch = partial(self._workers.settle, partial(self._fetched, wanted, target))
         return await retrying(fetch, self._limits.retry)
@@ -99,7 +111,7 @@ class ForeignBucket:
             raise known from error
         return ForeignObject(key=key, size_bytes=found.size or 0, etag=(found.etag or "").strip('"'))
 
-    def _fetched(self, wanted: ForeignObject, target: Path, flag: CancelFlag) -> bool:
+    def _fetched(self, wanted: Version, target: Path, flag: CancelFlag) -> bool:
         size = 0
         try:
             with target.open("wb") as file:
@@ -113,7 +125,7 @@ class ForeignBucket:
             raise StorageError("the object broke off", subject=wanted.key, hint="run it again")
         return True
 
-    def _chunks(self, wanted: ForeignObject, flag: CancelFlag) -> Iterator[bytes]:
+    def _chunks(self, wanted: Version, flag: CancelFlag) -> Iterator[bytes]:
         try:
             answer = self._client.get_object(self._bucket, wanted.key, request_headers={"If-Match": f'"{wanted.etag}"'})
             with closing(answer):

@@ -8,8 +8,10 @@ import pytest
 from aiohttp import web
 
 from inspector.judge import Inspection, inspected
-from inspector.limits import Limits
-from model.errors import UsageError
+from inspector.limits import Budget, Limits
+from inspector.reach import Reach
+from inspector.web import opened_web
+from model.errors import InspectionError, OutOfReach, ResourceUnavailable, UsageError
 from tests.integration.inspector.conftest import Serve
 from tests.support.bad_server import HANG, HANG_UP, bad_server
 from tests.unit.inspector.streams import Files, in_ranges, in_segments, text
@@ -77,6 +79,26 @@ async def test_redirects_and_playlists_lead_nowhere_else(serve: Serve, place: st
     told = [each for each in inspection.findings if each.rule == "CLIENT-scheme"]
     assert [each.line for each in told] == [10, 12]
     assert "root:" not in repr(inspection.findings)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]"])
+async def test_from_a_public_host_nothing_private_is_asked(host: str) -> None:
+    """Neither by address nor by name, whether a playlist or a redirect leads there: no connection is made."""
+    asked: list[object] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    reach = Reach()
+    reach.check("stream.example", ["93.184.215.14"])
+    async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with opened_web(Limits(), Budget(Limits()), reach) as source:
+            with pytest.raises(InspectionError) as refused:
+                await source.get(f"http://{host}:{port}/latest/meta-data", bytes_max=1_000)
+    assert isinstance(refused.value, OutOfReach | ResourceUnavailable)
+    assert asked == []
 
 
 async def test_redirects_in_a_circle_end(serve: Serve) -> None:
