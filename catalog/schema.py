@@ -8,10 +8,11 @@ import math
 from dataclasses import dataclass, fields
 
 from catalog.feature_rows import FEATURES_TABLE
+from catalog.shelf_rows import SHELF_TABLES
 from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 GENRES_SEPARATOR = "\n"  # in the column
 _NUMBER_MAX = 999_999
@@ -114,7 +115,8 @@ TABLES = (
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_of_album ON tracks (album_id, sort_key) WHERE package_id IS NOT NULL",
-    "CREATE INDEX tracks_of_artist ON tracks (artist_id, album_id) WHERE package_id IS NOT NULL",
+    "CREATE INDEX tracks_of_artist ON tracks (artist_id, sort_key) WHERE package_id IS NOT NULL",
+    *SHELF_TABLES,
     FEATURES_TABLE,
     "CREATE TABLE noted (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE sources (
