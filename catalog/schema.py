@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, fields
 
 from catalog.feature_rows import FEATURES_TABLE
+from catalog.shelf_rows import SHELF_TABLES
 from model.rendition import Codec
 from model.track import is_id
 
@@ -115,7 +116,8 @@ TABLES = (
     "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_newest ON tracks (published_s DESC, sort_key) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_of_album ON tracks (album_id, sort_key) WHERE package_id IS NOT NULL",
-    "CREATE INDEX tracks_of_artist ON tracks (artist_id, album_id) WHERE package_id IS NOT NULL",
+    "CREATE INDEX tracks_of_artist ON tracks (artist_id, sort_key) WHERE package_id IS NOT NULL",
+    *SHELF_TABLES,
     FEATURES_TABLE,
     "CREATE TABLE noted (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE sources (

@@ -10,21 +10,12 @@ from enum import StrEnum
 from typing import Any
 
 from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow
+from catalog.shelf_rows import LIVE
 from catalog.store import Catalog, row_of
 
-_LIVE = "package_id IS NOT NULL"
-_ON_ALBUM = f"{_LIVE} AND album <> ''"
-_BY = "coalesce(nullif(album_artist, ''), artist)"
-# SQLite takes the bare columns from the row that has the least sort key: the first track.
-_ALBUMS = (
-    f"SELECT album_id, artist_id, {_BY}, album, art_id, count(*), sum(duration_s), min(year), max(published_s), "
-    "min(sort_key) AS place FROM tracks WHERE "
-)
-_ARTISTS = (
-    f"SELECT artist_id, {_BY}, art_id, count(DISTINCT CASE WHEN album <> '' THEN album_id END), "
-    f"min(sort_key) AS place FROM tracks WHERE {_LIVE} AND {_BY} <> ''"
-)
-# A track's genres are lines of one column.
+_ALBUMS = "SELECT album_id, artist_id, artist, album, art_id, tracks, duration_s, year, published_s FROM albums"
+_ARTISTS = "SELECT artist_id, artist, art_id, albums FROM artists"
+# Genres are lines of one column.
 _OF_GENRE = "genres <> '' AND instr(? || lower(genres) || ?, ?) > 0"
 
 
@@ -42,9 +33,9 @@ class AlbumOrder(StrEnum):
 _ORDERS = {
     AlbumOrder.ARTIST: "place",
     AlbumOrder.NAME: "album COLLATE NOCASE, place",
-    AlbumOrder.NEWEST: "max(published_s) DESC, place",
-    AlbumOrder.YEAR: "min(year), place",
-    AlbumOrder.YEAR_DOWN: "min(year) DESC, place",
+    AlbumOrder.NEWEST: "published_s DESC, place",
+    AlbumOrder.YEAR: "year, place",
+    AlbumOrder.YEAR_DOWN: "year DESC, place",
     AlbumOrder.RANDOM: "random()",
 }
 
@@ -98,32 +89,33 @@ class Shelves:
         years: tuple[int, int] | None = None,
         genre: str | None = None,
     ) -> list[AlbumShelf]:
-        """A page of albums; of some years (both included) or with a track of a genre only, if they are given."""
-        where, values = [_ON_ALBUM], list[object]()
+        """A page of albums; of some years (both included) or with a track of a genre only, if they are given. The year
+        of an album is that of its oldest track."""
+        where, values = ["1"], list[object]()
         if years is not None:
             where.append("year BETWEEN ? AND ?")
             values += sorted(years)
         if genre is not None:
             where.append(_OF_GENRE)
             values += _of_genre(genre)
-        query = f"{_ALBUMS}{' AND '.join(where)} GROUP BY album_id ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
-        return [AlbumShelf(*found[:-1]) for found in self._database.select(query, (*values, limit, offset))]
+        query = f"{_ALBUMS} WHERE {' AND '.join(where)} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
+        return [AlbumShelf(*found) for found in self._database.select(query, (*values, limit, offset))]
 
     def albums_total(self) -> int:
         """How many albums there are."""
-        count: int = self._database.select(f"SELECT count(DISTINCT album_id) FROM tracks WHERE {_ON_ALBUM}")[0][0]
+        count: int = self._database.select("SELECT count(*) FROM albums")[0][0]
         return count
 
     def albums_of(self, album_ids: Sequence[str]) -> list[AlbumShelf]:
         """Those of some albums that have live tracks, in the order that is asked for."""
-        query = f"{_ALBUMS}{_ON_ALBUM} AND album_id IN ({_marks(album_ids)}) GROUP BY album_id"
-        found = {each[0]: AlbumShelf(*each[:-1]) for each in self._database.select(query, tuple(album_ids))}
+        query = f"{_ALBUMS} WHERE album_id IN ({_marks(album_ids)})"
+        found = {each[0]: AlbumShelf(*each) for each in self._database.select(query, tuple(album_ids))}
         return [found[album_id] for album_id in album_ids if album_id in found]
 
     def albums_by(self, artist_id: str) -> list[AlbumShelf]:
         """The albums of an artist, the oldest first."""
-        query = f"{_ALBUMS}{_ON_ALBUM} AND artist_id = ? GROUP BY album_id ORDER BY min(year), place"
-        return [AlbumShelf(*found[:-1]) for found in self._database.select(query, (artist_id,))]
+        query = f"{_ALBUMS} WHERE artist_id = ? ORDER BY year, place"
+        return [AlbumShelf(*found) for found in self._database.select(query, (artist_id,))]
 
     def tracks_on(self, album_id: str) -> list[TrackRow]:
         """The live tracks of an album, in their order."""
@@ -154,20 +146,20 @@ class Shelves:
         """The live tracks that became so last, the newest first."""
         return self._tracks("1 ORDER BY published_s DESC, sort_key LIMIT ?", (limit,))
 
-    def artists(self) -> list[ArtistShelf]:
-        """Every artist of an album or a single track, by name."""
-        query = f"{_ARTISTS} GROUP BY artist_id ORDER BY place"
-        return [ArtistShelf(*found[:-1]) for found in self._database.select(query)]
+    def artists(self, offset: int = 0, limit: int = -1) -> list[ArtistShelf]:
+        """Every artist of an album or a single track, by name; or a page of them."""
+        query = f"{_ARTISTS} ORDER BY place LIMIT ? OFFSET ?"
+        return [ArtistShelf(*found) for found in self._database.select(query, (limit, offset))]
 
     def artist(self, artist_id: str) -> ArtistShelf | None:
         """One artist, or None."""
-        found = self._database.select(f"{_ARTISTS} AND artist_id = ? GROUP BY artist_id", (artist_id,))
-        return ArtistShelf(*found[0][:-1]) if found else None
+        found = self._database.select(f"{_ARTISTS} WHERE artist_id = ?", (artist_id,))
+        return ArtistShelf(*found[0]) if found else None
 
     def genres(self) -> list[GenreShelf]:
         """Every genre, the most frequent first. Case does not count; the first way to write it is shown."""
         counts: dict[str, tuple[str, int, set[str]]] = {}
-        query = f"SELECT genres, album_id FROM tracks WHERE {_LIVE} AND genres <> '' ORDER BY sort_key"
+        query = f"SELECT genres, album_id FROM tracks WHERE {LIVE} AND genres <> '' ORDER BY sort_key"
         for genres, album_id in self._database.select(query):
             for genre in genres.split(GENRES_SEPARATOR):
                 shown, tracks, albums = counts.get(_folded(genre), (genre, 0, set()))
@@ -176,7 +168,7 @@ class Shelves:
         return sorted(found, key=lambda each: (-each.tracks, _folded(each.genre)))
 
     def _tracks(self, rest: str, values: Sequence[object]) -> list[TrackRow]:
-        query = f"SELECT {', '.join(COLUMNS)} FROM tracks WHERE {_LIVE} AND {rest}"
+        query = f"SELECT {', '.join(COLUMNS)} FROM tracks WHERE {LIVE} AND {rest}"
         return [row_of(found) for found in self._database.select(query, values)]
 
 

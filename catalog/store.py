@@ -16,6 +16,7 @@ from catalog.feature_rows import (
 )
 from catalog.journal import Journal
 from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow, album_artist_of, sort_key
+from catalog.shelf_rows import Shelved
 from model.album import album_id_of, artist_id_of
 from model.features import FEATURES, Features
 
@@ -74,9 +75,11 @@ class Catalog(Opened):
         if not (upserts or removals or heard):
             return
         with self._database.writing() as db:
+            shelved = Shelved(db, {str(track_id) for track_id, *_ in (*upserts, *removals)})
             db.executemany(_UPSERT, upserts)
             db.executemany(UPSERT_FEATURES, heard)
             db.executemany("DELETE FROM tracks WHERE track_id = ?", removals)
+            shelved.refresh()
             db.executemany("DELETE FROM features WHERE track_id = ?", removals)
         self.journal.note(str(each[0]) for each in (*upserts, *heard, *removals))
 

@@ -10,7 +10,9 @@ from aiohttp import web
 from catalog.app_passwords import AppPasswords
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
+from catalog.play_queues import PlayQueues
 from catalog.playlists import Playlists
+from catalog.ratings import Ratings
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from discovery.accounts import Accounts
@@ -32,6 +34,7 @@ from discovery.sequence.operations import Mixes
 from discovery.sequence.pool import CatalogCandidates
 from discovery.sequence.sounds import CatalogSounds
 from discovery.subsonic.door import Door
+from discovery.subsonic.similar import Similar
 from discovery.subsonic.web import Parts, Subsonic
 from protection.keys import NO_KEYS, KeyRing
 from storage.base import ObjectStore
@@ -94,11 +97,12 @@ def add_routes(
     _follow(app, store, catalog, settings, searching, listening, recommending, sounds, synced)
     accounts = Listeners(listeners)
     rates = Rates(settings.rate_factor)
+    mixer = Mixer(CatalogCandidates(catalog, sounds, recommending.together))
     frame = Frame(accounts, rates, proxies=settings.proxies)
     served = (
         *Library(catalog).served,
         *searching.served,
-        *Mixes(catalog, Mixer(CatalogCandidates(catalog, sounds, recommending.together))).served,
+        *Mixes(catalog, mixer).served,
         *recommending.served,
         *Accounts(accounts, is_open=settings.sign_up).served,
         *listening.served,
@@ -116,9 +120,13 @@ def add_routes(
         index=lambda: searching.index,
         door=Door(accounts, AppPasswords(listeners), keys),
         favourites=listening.favourites,
+        ratings=Ratings(listeners),
+        queues=PlayQueues(listeners),
         plays=listening.plays,
         library=playlists,
+        similar=Similar(lambda: recommending.recommender, mixer),
         rates=rates,
+        proxies=settings.proxies,
         signed=signed,
     )
     Subsonic(parts).add_routes(app)

@@ -149,20 +149,20 @@ class Recommending:
 
     async def home(self, call: Call) -> Home:
         """The home page."""
-        shelves = await asyncio.to_thread(self._ours.home, call.listener_id)
+        shelves = await asyncio.to_thread(self.recommender.home, call.listener_id)
         return Home(shelves=[_shelf(each) for each in shelves])
 
     async def for_listener(self, call: Call) -> Recommendations:
         """Tracks for a listener."""
         found = await asyncio.to_thread(
-            self._ours.for_listener, call.listener_id, call.query["limit"], seen=bool(call.query["heard"])
+            self.recommender.for_listener, call.listener_id, call.query["limit"], seen=bool(call.query["heard"])
         )
         return Recommendations(recommendations=_recommended(found))
 
     async def similar_tracks(self, call: Call) -> SimilarTracks:
         """Tracks like one."""
         try:
-            rows = await asyncio.to_thread(self._ours.similar, call.path["track_id"], call.query["limit"])
+            rows = await asyncio.to_thread(self.recommender.similar, call.path["track_id"], call.query["limit"])
         except TrackUnknown as error:
             raise ResourceUnknown("no such track") from error
         return SimilarTracks(tracks=[track_answer(row) for row in rows])
@@ -170,11 +170,12 @@ class Recommending:
     async def similar_artists(self, call: Call) -> SimilarArtists:
         """Artists like one."""
         asked, limit = call.query["artist"], call.query["limit"]
-        names = await asyncio.to_thread(self._ours.similar_artists, asked, limit)
+        names = await asyncio.to_thread(self.recommender.similar_artists, asked, limit)
         return SimilarArtists(artists=[Artist(artist=name) for name in names])
 
     @property
-    def _ours(self) -> Recommender:
+    def recommender(self) -> Recommender:
+        """What the operations ask, from the application's start on."""
         assert self._recommender is not None, "nobody asks before the application has started"
         return self._recommender
 
@@ -185,7 +186,7 @@ class Recommending:
 
     async def _look(self) -> None:
         try:
-            await asyncio.to_thread(self._ours.look)
+            await asyncio.to_thread(self.recommender.look)
         except CatalogError as error:
             extra = {"error_code": error.code, "error": str(error), "hint": error.hint}
             log.warning("plays not counted", extra=extra)

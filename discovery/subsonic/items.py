@@ -22,11 +22,12 @@ _IN_NO_PATH = str.maketrans({"/": "_", "\\": "_", "\0": "_"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mine:
-    """What one listener has to do with one song. Times are seconds since the epoch."""
+    """What one listener has to do with one song, album or artist. Times are seconds since the epoch."""
 
     starred_s: float | None = None
     plays: int | None = None
     played_s: float | None = None
+    rating: int | None = None
 
 
 NOTHING = Mine()
@@ -57,6 +58,7 @@ def song(row: TrackRow, mine: Mine = NOTHING) -> Element:
         "isVideo": False,
         "created": moment(row.published_s or 0),
         "starred": optional_moment(mine.starred_s),
+        "userRating": mine.rating,
         "playCount": mine.plays,
         "played": optional_moment(mine.played_s),
         "albumId": album_id_of(album_artist, row.album),
@@ -85,18 +87,21 @@ def album(shelf: AlbumShelf, mine: Mine = NOTHING) -> Element:
         "created": moment(shelf.published_s or 0),
         "year": shelf.year,
         "starred": optional_moment(mine.starred_s),
+        "userRating": mine.rating,
         "playCount": mine.plays,
         "played": optional_moment(mine.played_s),
     }
 
 
-def artist(shelf: ArtistShelf) -> Element:
+def artist(shelf: ArtistShelf, mine: Mine = NOTHING) -> Element:
     """An artist without albums: an `ArtistID3`."""
     return {
         "id": shelf.artist_id,
         "name": shelf.artist,
         "coverArt": shelf.art_id,
         "albumCount": shelf.albums,
+        "starred": optional_moment(mine.starred_s),
+        "userRating": mine.rating,
         "roles": ["albumartist"],
     }
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from catalog.favourites import Favourites
+from catalog.play_queues import PlayQueue, PlayQueues
 from catalog.playlists import EntryRow, PlaylistChange, PlaylistRow
 from catalog.plays import DAY_MS, Heard, Plays
+from catalog.ratings import BEST, Ratings
 from catalog.schema import TrackRow, album_artist_of
 from catalog.shelves import Shelves
 from catalog.store import Catalog
@@ -31,11 +33,21 @@ class Own:
     """One listener's stars, plays and playlists."""
 
     def __init__(
-        self, listener_id: str, *, catalog: Catalog, favourites: Favourites, plays: Plays, library: Library
+        self,
+        listener_id: str,
+        *,
+        catalog: Catalog,
+        favourites: Favourites,
+        ratings: Ratings,
+        queues: PlayQueues,
+        plays: Plays,
+        library: Library,
     ) -> None:
         self._listener_id = listener_id
         self._catalog = catalog
         self._favourites = favourites
+        self._ratings = ratings
+        self._queues = queues
         self._plays = plays
         self._library = library
 
@@ -43,12 +55,18 @@ class Own:
         """What there is of some songs, albums or artists."""
         stars = self._favourites.among(self._listener_id, ids)
         heard = {each.track_id: each for each in self._plays.heard_among(self._listener_id, ids)}
-        return {each: _mine(stars.get(each), heard.get(each)) for each in stars.keys() | heard.keys()}
+        ratings = self._ratings.among(self._listener_id, ids)
+        some = stars.keys() | heard.keys() | ratings.keys()
+        return {each: _mine(stars.get(each), heard.get(each), ratings.get(each)) for each in some}
 
     def starred(self) -> Sequence[str]:
         """The ids of all that has a star, the latest first."""
         found = self._favourites.page(self._listener_id, offset=0, limit=_STARRED_MAX)
         return [each.track_id for each in found]
+
+    def rated(self) -> Sequence[str]:
+        """The ids of all that is rated, the best first."""
+        return self._ratings.best(self._listener_id, _STARRED_MAX)
 
     def albums_played(self, *, most: bool) -> Sequence[str]:
         """Ids of albums that were played: the most played first, or those that were played last."""
@@ -73,6 +91,51 @@ class Own:
         for each in (item for kind in _KINDS for item in asked.many(kind)):
             self._favourites.remove(self._listener_id, each)
         return {}
+
+    def set_rating(self, browse: Browse, asked: Asked) -> Element:
+        """Give a song, an album or an artist stars; 0 takes them back."""
+        item_id, rating = asked.text("id"), asked.number("rating", -1, most=BEST + 1)
+        if rating > BEST:
+            raise Refused(Code.GENERIC, f"rating must be from 0 to {BEST}")
+        if rating and not browse.has(item_id):
+            not_found("song, album or artist")
+        if not self._ratings.rate(self._listener_id, item_id, rating, at_ms=now_ms()):
+            raise Refused(Code.GENERIC, "more ratings than are kept")
+        return {}
+
+    def save_play_queue(self, browse: Browse, asked: Asked) -> Element:
+        """Keep what is playing, and what comes, for another device; without songs, keep nothing."""
+        track_ids = asked.many("id")
+        current = asked.text("current", track_ids[0] if track_ids else "")
+        if track_ids and current not in track_ids:
+            raise Refused(Code.GENERIC, "current is none of the songs")
+        queue = PlayQueue(
+            track_ids=[browse.track(each).track_id for each in track_ids],
+            current=current,
+            position_ms=asked.number("position", 0, most=_TIME_MAX),
+            changed_ms=now_ms(),
+            changed_by=asked.text("c", ""),
+        )
+        self._queues.save(self._listener_id, queue)
+        return {}
+
+    def get_play_queue(self, browse: Browse, asked: Asked) -> Element:
+        """What was kept, without songs that are gone."""
+        queue = self._queues.of(self._listener_id)
+        if queue is None:
+            return {"playQueue": {"username": self._listener_id, "changed": moment(0), "changedBy": "", "entry": []}}
+        rows = self._catalog.rows_of(set(queue.track_ids))
+        live = [rows[each] for each in queue.track_ids if each in rows and rows[each].live]
+        is_there = any(row.track_id == queue.current for row in live)
+        shown = {
+            "current": queue.current if is_there else None,
+            "position": queue.position_ms if is_there else None,
+            "username": self._listener_id,
+            "changed": moment(queue.changed_ms / 1000),
+            "changedBy": queue.changed_by,
+            "entry": browse.songs(live),
+        }
+        return {"playQueue": shown}
 
     def scrobble(self, browse: Browse, asked: Asked) -> Element:
         """Songs that were heard to their end, for listeners who agreed that plays are kept; told twice, they count
@@ -182,8 +245,9 @@ class Own:
         }
 
 
-def _mine(starred_ms: int | None, heard: Heard | None) -> Mine:
+def _mine(starred_ms: int | None, heard: Heard | None, rating: int | None) -> Mine:
     return Mine(
+        rating=rating,
         starred_s=None if starred_ms is None else starred_ms / 1000,
         plays=heard.listens if heard else None,
         played_s=heard.last_played_ms / 1000 if heard else None,

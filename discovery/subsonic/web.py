@@ -12,34 +12,51 @@ from importlib.metadata import version
 from aiohttp import web
 
 from catalog.favourites import Favourites
+from catalog.play_queues import PlayQueues
 from catalog.plays import Plays
+from catalog.ratings import Ratings
+from catalog.schema import TrackRow
 from catalog.store import Catalog
+from discovery.frame import address_of
 from discovery.operations import Group
 from discovery.playlists.library import Library
-from discovery.rates import Rates
+from discovery.rates import KEY_FAILURES, Rates
 from discovery.search import SearchIndex
+from discovery.subsonic import folders
 from discovery.subsonic.answer import JSON_TYPE, XML_TYPE, Element, as_json, as_xml, failed, succeeded
 from discovery.subsonic.asked import Asked, Code, Refused
 from discovery.subsonic.browse import Browse
-from discovery.subsonic.credentials import credentials_of
+from discovery.subsonic.credentials import Key, Token, credentials_of
 from discovery.subsonic.door import Door
+from discovery.subsonic.lyrics import plain, structured
 from discovery.subsonic.own import Own
 from discovery.subsonic.renditions import Renditions
+from discovery.subsonic.similar import Similar
 from model.errors import ObjectNotFound, PlaylistChanged, PlaylistRefused, PlaylistUnknown
-from model.track import ART_SIDES
+from model.records import from_json
+from model.track import ART_SIDES, Track, is_id
 from storage.base import ObjectStore
+from storage.keys import track_key
 
 _PRIVATE = {"Cache-Control": "private, no-store", "CDN-Cache-Control": "no-store"}
 _FORM = "application/x-www-form-urlencoded"
 _SIDE_MAX = 10_000
 _VERSION = version("segue")
-_EXTENSIONS: Mapping[str, Sequence[int]] = {"apiKeyAuthentication": [1], "formPost": [1]}
+_EXTENSIONS: Mapping[str, Sequence[int]] = {"apiKeyAuthentication": [1], "formPost": [1], "songLyrics": [1]}
 
 
 Endpoint = Callable[[Browse, Asked], Element]
 OwnEndpoint = Callable[[Own, Browse, Asked], Element]
 _BROWSE: Mapping[str, Endpoint] = {
-    "getMusicFolders": Browse.get_music_folders,
+    "getMusicFolders": folders.get_music_folders,
+    "getIndexes": folders.get_indexes,
+    "getMusicDirectory": folders.get_music_directory,
+    "getAlbumList": folders.get_album_list,
+    "getStarred": folders.get_starred,
+    "search2": folders.search2,
+    "getSimilarSongs": folders.get_similar_songs,
+    "getArtistInfo": folders.get_artist_info,
+    "getAlbumInfo": Browse.get_album_info2,
     "getArtists": Browse.get_artists,
     "getArtist": Browse.get_artist,
     "getAlbum": Browse.get_album,
@@ -59,6 +76,9 @@ _BROWSE: Mapping[str, Endpoint] = {
 _OWN: Mapping[str, OwnEndpoint] = {
     "star": Own.star,
     "unstar": Own.unstar,
+    "setRating": Own.set_rating,
+    "savePlayQueue": Own.save_play_queue,
+    "getPlayQueue": Own.get_play_queue,
     "scrobble": Own.scrobble,
     "getPlaylists": Own.get_playlists,
     "getPlaylist": Own.get_playlist,
@@ -68,7 +88,8 @@ _OWN: Mapping[str, OwnEndpoint] = {
 }
 _REDIRECTS = ("getCoverArt", "stream", "download", "hls.m3u8", "hls")
 _SAID = ("ping", "getLicense", "tokenInfo", "getUser", "getNowPlaying", "getOpenSubsonicExtensions")
-ENDPOINTS = (*_BROWSE, *_OWN, *_REDIRECTS, *_SAID)
+_LYRICS = ("getLyrics", "getLyricsBySongId")
+ENDPOINTS = (*_BROWSE, *_OWN, *_REDIRECTS, *_LYRICS, *_SAID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +102,13 @@ class Parts:
     index: Callable[[], SearchIndex | None]
     door: Door
     favourites: Favourites
+    ratings: Ratings
+    queues: PlayQueues
     plays: Plays
     library: Library
+    similar: Similar
     rates: Rates
+    proxies: int
     signed: Callable[[str], str]
 
 
@@ -107,7 +132,8 @@ class Subsonic:
         asked = await _asked(request)
         written, media_type = (as_json, JSON_TYPE) if asked.values.get("f") == ["json"] else (as_xml, XML_TYPE)
         try:
-            answer = await self._answer(request.match_info["endpoint"].removesuffix(".view"), asked)
+            place = self._parts.rates.place_of(address_of(request, self._parts.proxies))
+            answer = await self._answer(request.match_info["endpoint"].removesuffix(".view"), asked, place)
         except Refused as refused:
             answer = failed(refused.code, str(refused), server_version=_VERSION)
         except PlaylistUnknown:
@@ -121,29 +147,67 @@ class Subsonic:
         body = await asyncio.to_thread(written, answer)
         return web.Response(body=body, content_type=media_type, charset="utf-8", headers=_PRIVATE)
 
-    async def _answer(self, endpoint: str, asked: Asked) -> Element | str:
+    async def _answer(self, endpoint: str, asked: Asked, place: str) -> Element | str:
         """The whole answer, or where to go for it."""
         if asked.values.get("f", ["xml"]) not in (["xml"], ["json"]):
             raise Refused(Code.GENERIC, "f is xml or json")
         if endpoint == "getOpenSubsonicExtensions":
             return self._ok({"openSubsonicExtensions": [{"name": n, "versions": v} for n, v in _EXTENSIONS.items()]})
-        listener_id = await asyncio.to_thread(self._parts.door.admit, credentials_of(asked))
+        listener_id = await self._admitted(credentials_of(asked), place)
         self._parts.rates.take(Group.READ, listener_id)
         own = self._own(listener_id)
-        browse = Browse(self._parts.catalog, self._parts.index, own)
+        browse = Browse(self._parts.catalog, self._parts.index, own, self._parts.similar)
         if endpoint in _BROWSE:
             return self._ok(await asyncio.to_thread(_BROWSE[endpoint], browse, asked))
         if endpoint in _OWN:
             return self._ok(await asyncio.to_thread(_OWN[endpoint], own, browse, asked))
         if endpoint in self._redirects:
             return self._parts.signed(await self._redirects[endpoint](browse, asked))
+        if endpoint in _LYRICS:
+            return self._ok(await self._lyrics(endpoint, browse, asked))
         return self._ok(_said(endpoint, listener_id))
+
+    async def _admitted(self, shown: Key | Token, place: str) -> str:
+        """Whose request it is. Raises Refused, and RateLimited for who tries keys and passwords, or whose are tried."""
+        tried = [place, shown.login] if isinstance(shown, Token) and is_id(shown.login) else [place]
+        for each in tried:
+            self._parts.rates.check(KEY_FAILURES, each)
+        try:
+            return await asyncio.to_thread(self._parts.door.admit, shown)
+        except Refused:
+            for each in tried:
+                self._parts.rates.take(KEY_FAILURES, each)
+            raise
 
     def _own(self, listener_id: str) -> Own:
         parts = self._parts
         return Own(
-            listener_id, catalog=parts.catalog, favourites=parts.favourites, plays=parts.plays, library=parts.library
+            listener_id,
+            catalog=parts.catalog,
+            favourites=parts.favourites,
+            ratings=parts.ratings,
+            queues=parts.queues,
+            plays=parts.plays,
+            library=parts.library,
         )
+
+    async def _lyrics(self, endpoint: str, browse: Browse, asked: Asked) -> Element:
+        """The lyrics that a song's tags have; nothing if they have none."""
+        if endpoint == "getLyricsBySongId":
+            row = await asyncio.to_thread(browse.track, asked.text("id"))
+            found = structured(await self._tagged(row), artist=row.artist, title=row.title)
+            return {"lyricsList": {"structuredLyrics": found}}
+        artist, title = asked.text("artist", ""), asked.text("title", "")
+        named = await asyncio.to_thread(browse.named, artist, title)
+        lyrics = plain(await self._tagged(named)) if named else ""
+        if not (named and lyrics):
+            return {"lyrics": {"value": ""}}
+        return {"lyrics": {"artist": named.artist, "title": named.title, "value": lyrics}}
+
+    async def _tagged(self, row: TrackRow) -> str:
+        key = track_key(row.track_id)
+        track = await asyncio.to_thread(from_json, Track, (await self._parts.store.read(key)).data, subject=key)
+        return track.tags.lyrics
 
     def _ok(self, body: Element) -> Element:
         return succeeded(body, server_version=_VERSION)

@@ -4,21 +4,38 @@ import asyncio
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from libopensonic import AsyncConnection
 
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
 from model.album import album_id_of
 from storage.filesystem import FilesystemStore
+from tests.integration.api.subsonic_server import Served, serving
 from tests.integration.origin.published import publish
 from tests.support.command import command, environment
 
 STOP_TIMEOUT_S = 35
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """An origin for other people's players, until the module is done."""
+    with serving(tmp_path_factory.mktemp("subsonic")) as made:
+        yield made
+
+
+@pytest.fixture
+async def player(served: Served) -> AsyncIterator[AsyncConnection]:
+    """A player with an API key."""
+    connection = served.connected(api_key=served.key)
+    yield connection
+    await connection.cleanup()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,7 @@
 """Other people's players: a client library that we did not write asks a real `segue serve` for everything."""
 
-import asyncio
-import json
-import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from hashlib import md5
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,81 +10,7 @@ import pytest
 from libopensonic import AsyncConnection
 from libopensonic.errors import CredentialError, DataNotFoundError, SonicError
 
-from catalog.app_passwords import AppPasswords
-from catalog.listener_database import ListenerDatabase
-from catalog.listeners import Listeners
-from catalog.plays import Plays
-from model.album import album_id_of, artist_id_of
-from protection.key_store import load_keys
-from storage.filesystem import FilesystemStore
-from tests.integration.origin.published import Published, publish
-from tests.support.command import command, environment
-
-ALBUM, ARTIST = album_id_of("Somebody", "Album"), artist_id_of("Somebody")
-STOP_TIMEOUT_S = 35
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """An origin that asks for tokens, two songs of an album, and a listener with a phone."""
-
-    url: str
-    songs: tuple[Published, ...]
-    listener_id: str
-    key: str
-    password: str
-    plays: Plays
-    log: Path
-
-    def connected(self, **credentials: Any) -> AsyncConnection:
-        """A player."""
-        host, _, port = self.url.rpartition(":")
-        return AsyncConnection(host, port=int(port), **credentials)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The origin runs on until the module is done."""
-    folder = tmp_path_factory.mktemp("subsonic")
-    songs = asyncio.run(_published(folder / "store"))
-    keys = load_keys(folder / "keys", create=True)
-    arguments = command(
-        "serve", "--store", f"file:{folder / 'store'}", "--port", "0", "--listeners", folder / "listeners.sqlite3",
-        "--key-store", f"file:{folder / 'keys'}", "--auth", "token", "--log-format", "json", "--log-listeners", "on",
-        "--log-level", "info",
-    )  # fmt: skip
-    secrets = {"SEGUE_TOKEN_KEY": "00" * 32}
-    log = folder / "log"
-    with ListenerDatabase(folder / "listeners.sqlite3") as database, log.open("wb") as errors:
-        listener, key = Listeners(database).add("ann")
-        phone = AppPasswords(database).add(listener.listener_id, "phone", keys.current.key_set)
-        process = subprocess.Popen(
-            arguments, env=environment(folder, **secrets), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=errors,
-        )  # fmt: skip
-        assert process.stdout is not None
-        with process.stdout as said:
-            try:
-                yield Served(
-                    url=json.loads(said.readline())["url"].rstrip("/"),
-                    songs=songs,
-                    listener_id=listener.listener_id,
-                    key=key,
-                    password=keys.current.app_password(phone.password_id),
-                    plays=Plays(database),
-                    log=log,
-                )
-            finally:
-                process.terminate()
-                process.wait(STOP_TIMEOUT_S)
-
-
-@pytest.fixture
-async def player(served: Served) -> AsyncIterator[AsyncConnection]:
-    """A player with an API key."""
-    connection = served.connected(api_key=served.key)
-    yield connection
-    await connection.cleanup()
+from tests.integration.api.subsonic_server import ALBUM, ARTIST, Served
 
 
 async def test_a_key_and_an_app_password_let_in(served: Served, player: AsyncConnection) -> None:
@@ -101,7 +21,7 @@ async def test_a_key_and_an_app_password_let_in(served: Served, player: AsyncCon
     assert (user.username, user.stream_role, user.admin_role) == (served.listener_id, True, False)
     assert (await player.get_license())["license"]["valid"]
     names = {each.name for each in await player.get_open_subsonic_extensions()}
-    assert names == {"apiKeyAuthentication", "formPost"}
+    assert names == {"apiKeyAuthentication", "formPost", "songLyrics"}
     phone = served.connected(username=served.listener_id, password=served.password)
     assert await phone.ping()
     await phone.cleanup()
@@ -305,11 +225,3 @@ async def test_no_log_has_a_key(served: Served, player: AsyncConnection) -> None
         assert answer.status == 200
     logged = served.log.read_text()
     assert served.key not in logged and served.password not in logged and served.listener_id not in logged
-
-
-async def _published(folder: Path) -> tuple[Published, ...]:
-    store = FilesystemStore(folder)
-    try:
-        return tuple([await publish(store, name, segments=2) for name in ("one", "two")])
-    finally:
-        await store.close()

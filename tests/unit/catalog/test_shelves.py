@@ -1,5 +1,6 @@
 """Live tracks by album, artist and genre."""
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -105,3 +106,44 @@ def test_what_is_asked_for_is_never_sql(shelves: Shelves) -> None:
     for text in ("' OR 1 --", '"', "%", "_", "\n", ""):
         assert shelves.tracks_of_genre(text, 0, 9) == []
         assert shelves.albums_of([text]) == shelves.albums_by(text) == []
+
+
+def test_shelves_follow_every_change_of_their_tracks() -> None:
+    """Whatever came, moved and went, in whatever order: as if the catalog were filled with what is there now."""
+    luck = random.Random(5)
+    names = ("Abba", "Björk", "")
+    with Catalog() as changed:
+        now: dict[str, TrackRow] = {}
+        for _ in range(60):
+            some = [
+                replace(
+                    ROW, track_id=f"t{luck.randrange(12)}", title=luck.choice(("A", "B")), year=luck.choice((1, 2)),
+                    artist=luck.choice(names), album_artist=luck.choice(names), album=luck.choice(("", "One", "Two")),
+                    package_id=luck.choice((None, "p" * 16, "q" * 16)), genres=luck.choice(((), ("A", "b"), ("a",))),
+                )
+                for _ in range(3)
+            ]  # fmt: skip
+            removed = [f"t{luck.randrange(12)}"]
+            changed.apply(some, removed)
+            now |= {row.track_id: row for row in some}
+            now.pop(removed[0], None)
+            with Catalog() as fresh:
+                fresh.apply(now.values(), [])
+                assert _all(Shelves(changed)) == _all(Shelves(fresh))
+
+
+def _all(shelves: Shelves) -> object:
+    of_genre = shelves.albums(0, 99, genre="a"), shelves.albums(0, 99, genre="b")
+    return shelves.albums(0, 99), shelves.albums_total(), shelves.artists(), of_genre
+
+
+def test_a_page_of_albums_reads_that_page() -> None:
+    """By an index of its order: no albums are grouped or sorted, and no track is read."""
+    for order in set(AlbumOrder) - {AlbumOrder.RANDOM}:
+        with Catalog() as catalog, catalog.database.writing() as db:
+            said: list[str] = []
+            db.set_trace_callback(said.append)
+            Shelves(catalog).albums(0, 2, order=order)
+            db.set_trace_callback(None)
+            plan = " ".join(row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {said[0]}"))
+        assert "USING INDEX albums_by_" in plan and "TEMP B-TREE" not in plan, plan
