@@ -2,9 +2,10 @@
 
     nice python -m benchmarks.bench_home [--tracks 3646] [--listeners 1000] [--requests 300]
 
-Listening is drawn as it comes about (benchmarks/listening_data.py: made_up). The model is trained of it as `segue train`
-does it. Then listeners, each another one, ask for `/api/v1/home` one after the other, on a socket of this machine. CPU
-is that of the process for one request: the server with all its threads, and the client here. JSON on stdout.
+Listening is drawn as it comes about (benchmarks/listening_data.py: made_up). The model is trained of it as
+`segue train` does it. Then listeners, each another one, ask for `/api/v1/home` one after the other, on a socket of
+this machine. CPU is that of the process for one request: the server with all its threads, and the client here.
+JSON on stdout.
 """
 
 import argparse
