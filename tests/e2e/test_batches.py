@@ -1,15 +1,13 @@
 """Batches as an operator runs them: killed, run again, changed, watched."""
 
 import json
-import os
 import random
 import shutil
 import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ import pytest
 from mutagen.flac import FLAC
 
 from tests.support.audio import music_like
-from tests.support.command import SHORT_LADDER, Ran, command, environment, objects, segue
+from tests.support.cluster import until
+from tests.support.command import SHORT_LADDER, Ran, objects, segue, started
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
 PUBLISH = ("publish", "music", *STORE, *SHORT_LADDER)
@@ -52,25 +51,6 @@ def ledger(folder: Path) -> list[str]:
         rows = db.execute(f"SELECT {columns} FROM sources ORDER BY path").fetchall()
         rows += db.execute("SELECT path, seconds, album FROM outlines ORDER BY path").fetchall()
     return [repr(row).replace(folder.name, "") for row in rows]
-
-
-@contextmanager
-def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A command in a process group of its own; nothing of it is left at the end."""
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=cwd,
-        env=environment(cwd),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def event(process: subprocess.Popen[bytes], name: str) -> dict[str, Any]:
@@ -114,20 +94,13 @@ def test_after_a_kill_nothing_works_on_and_the_next_run_cleans_up(tmp_path: Path
         return [line for line in lines if str(tmp_path) in line or "scratch/segue-scratch-" in line]
 
     with started(*arguments, cwd=tmp_path) as process:
-        _until(lambda: any("mezzanine0.mp4" in line and "libopus" in line for line in working()))
+        until(lambda: any("mezzanine0.mp4" in line and "libopus" in line for line in working()))
         process.kill()
         process.wait()
-        _until(lambda: not working())
+        until(lambda: not working())
     assert list((tmp_path / "scratch").iterdir())
     assert segue(*arguments, cwd=tmp_path).status == 0
     assert not list((tmp_path / "scratch").iterdir())
-
-
-def _until(holds: Callable[[], bool], *, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_copy_that_is_levelled_elsewhere_does_not_fight_over_the_track(tmp_path: Path) -> None:
@@ -247,10 +220,10 @@ def test_a_drop_folder_is_watched(tmp_path: Path) -> None:
     with started(*PUBLISH, "--watch", "--move-done", "done", cwd=tmp_path) as process:
         song(tmp_path / "music" / "x" / "1.flac", album="Album", title="One")
         assert event(process, "track")["status"] == "done"
-        _until((tmp_path / "done" / "x" / "1.flac").exists)
+        until((tmp_path / "done" / "x" / "1.flac").exists)
         assert not (tmp_path / "music" / "x" / "1.flac").exists()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=60) == 130
 
 
 def test_a_track_that_changes_in_a_drop_folder_keeps_the_level_of_its_album(tmp_path: Path) -> None:
@@ -271,15 +244,15 @@ def test_a_track_that_changes_in_a_drop_folder_keeps_the_level_of_its_album(tmp_
 
 def test_an_interrupted_batch_has_its_report(tmp_path: Path) -> None:
     """What was done until then is in it, and that it is not all."""
-    album(tmp_path, tracks=4, seconds=2.0)
+    album(tmp_path, tracks=8)  # all are never done before the signal comes
     with started(*PUBLISH, "--loudness", "track", "--report", "report.html", cwd=tmp_path) as process:
         while event(process, "track")["status"] != "done":
             pass
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=60) == 130
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "The batch was interrupted" in page
-    assert any(f"Song {number}" in page for number in range(1, 5))
+    assert any(f"Song {number}" in page for number in range(1, 9))
 
 
 def test_a_report_shows_what_was_done_and_what_failed(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser
 
-from tests.support.browser import chromium
 from tests.support.served_album import BAGATELLE, make, publish, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,12 +37,6 @@ PLAY = """
   setTimeout(() => report(false), 20000);
 })
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.support.command import SHORT_LADDER, objects, segue
 from tests.support.polled import Seen, polled
 from tests.support.proxy import wire
 
-TRACKS = 4
+TRACKS = 3
 SECONDS = 1.5
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
 PUBLISH = ("publish", "music", *STORE, *SHORT_LADDER[:-2])

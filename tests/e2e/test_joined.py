@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,14 +15,12 @@ from urllib.request import urlopen
 import m3u8
 import numpy as np
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from catalog.listener_database import ListenerDatabase
 from catalog.playlists import EntryRow, Playlists
 from model.album import album_id_of
 from tests.support.box_reader import read_boxes
-from tests.support.browser import chromium
 from tests.support.command import SHORT_LADDER, segue
 from tests.support.cut_album import (
     FFMPEG,
@@ -290,13 +288,6 @@ def frames_in(segment: bytes) -> list[bytes]:
         at += row["size"]
     assert at == len(mdat.raw)
     return frames
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """A browser for all tests here."""
-    async with chromium() as found:
-        yield found
 
 
 # Plays a stream in the page's own hls.js until a condition on `seen` holds, and gives what was seen.

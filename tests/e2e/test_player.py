@@ -2,18 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Request, Route, expect
 from prometheus_client.parser import text_string_to_metric_families
 
 from origin.cmcd import parse
 from origin.tokens import Grant, TokenKey, mint
-from tests.support.browser import chromium
 from tests.support.command import environment, segue
 from tests.support.player_page import Listener
 from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving, serving_at
@@ -26,37 +24,11 @@ GAP_MAX_S = 0.1
 GAP_ATTEMPTS = 3  # a busy machine makes the playhead stand now and then; a bad switch makes it stand each time
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Two tracks, published and served by the command line."""
-    root = tmp_path_factory.mktemp("player")
-    for song in (OVERTURE, CODA):
-        make(song, root / "album")
-    publish(root / "album", root / "store")
-    with serving(root / "store") as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def listener(browser: Browser, origin_url: str) -> AsyncIterator[Listener]:
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    one = Listener(await context.new_page())
-    await one.open(origin_url)
-    yield one
-    await context.close()
-
-
 async def test_the_list_shows_every_track_with_art_names_and_length(listener: Listener) -> None:
     """What the origin has live is listed in its order, and the pictures are real."""
     rows = listener.page.get_by_role("listitem")
-    await expect(rows).to_have_count(2)
-    for row, track in zip(await rows.all(), (OVERTURE, CODA), strict=True):
+    await expect(rows).to_have_count(3)
+    for row, track in zip(await rows.all(), (OVERTURE, CODA, BAGATELLE), strict=True):
         for text in (track.title, track.artist, track.album, f"0:{track.seconds:02}"):
             await expect(row).to_contain_text(text)
         await expect(row.locator("img")).to_have_js_property("complete", True)
@@ -64,31 +36,31 @@ async def test_the_list_shows_every_track_with_art_names_and_length(listener: Li
     assert listener.complaints == []
 
 
-async def test_the_player_tells_the_origin_how_it_fares(listener: Listener, origin_url: str) -> None:
+async def test_the_player_tells_the_origin_how_it_fares(listener: Listener, library_url: str) -> None:
     """CMCD comes in headers, not in URLs, and is in the origin's metrics."""
     asked: list[Request] = []
     listener.page.on("request", lambda request: asked.append(request))
-    before = await _told(listener, origin_url)
+    before = await _told(listener, library_url)
     await listener.play(CODA.title)
     await listener.until(f"player.bufferAhead + player.position > {CODA.seconds - 1}")
     media = [request for request in asked if request.url.endswith(".mp4")]
     assert media and not [request.url for request in asked if "?" in request.url and "/api/" not in request.url]
     kinds = {parse(request.headers["cmcd-object"])["ot"] for request in media if "cmcd-object" in request.headers}
     assert kinds == {"a", "i"}
-    after = await _told(listener, origin_url)
+    after = await _told(listener, library_url)
     assert after["requests"] > before["requests"] and after["buffers"] > before["buffers"]
     assert after["dry"] == before["dry"]
 
 
 async def test_plays_a_short_track_to_its_end(listener: Listener) -> None:
     """Every second is played, in real time, without a stall or an error; then the player stops."""
-    await listener.play(CODA.title)
-    await listener.until("player.state === 'ended'", CODA.seconds + 5)
+    await listener.play(BAGATELLE.title)  # the last of the list
+    await listener.until("player.state === 'ended'", BAGATELLE.seconds + 5)
     assert await listener.ask("player.ended") == 1
     assert await listener.ask("player.audio.ended || player.audio.paused") is True
-    assert await listener.ask("player.position") == pytest.approx(CODA.seconds, abs=0.06)
+    assert await listener.ask("player.position") == pytest.approx(BAGATELLE.seconds, abs=0.06)
     played = "[player.audio.played.length, player.audio.played.start(0), player.audio.played.end(0)]"
-    assert await listener.ask(played) == [1, pytest.approx(0, abs=0.01), pytest.approx(CODA.seconds, abs=0.06)]
+    assert await listener.ask(played) == [1, pytest.approx(0, abs=0.01), pytest.approx(BAGATELLE.seconds, abs=0.06)]
     assert await listener.troubles() == []
     assert listener.complaints == []
 
@@ -96,19 +68,18 @@ async def test_plays_a_short_track_to_its_end(listener: Listener) -> None:
 async def test_a_seek_lands_where_it_was_asked_to_and_plays_on(listener: Listener) -> None:
     """Within 50 ms, forward into what is not yet played and back; by the API and by the keyboard."""
     await listener.play(OVERTURE.title)
+    played = "Array.from({ length: player.audio.played.length }, (_, at) => player.audio.played.start(at))"
     for target in (12.34, 3.21):
-        landed = await listener.page.evaluate(
-            """target => new Promise((resolve) => {
-                 seguePlayer.audio.addEventListener("seeked", () => resolve(seguePlayer.position), { once: true });
-                 seguePlayer.seek(target);
-               })""",
-            target,
-        )
-        assert landed == pytest.approx(target, abs=SEEK_TOLERANCE_S)
-        await listener.until(f"player.state === 'playing' && player.position > {target + 0.5}")
+        await listener.page.evaluate("target => seguePlayer.seek(target)", target)
+        there = f"player.position > {target + 0.5} && player.position < {target + 7}"
+        await listener.until(f"player.state === 'playing' && {there}")
+        starts = await listener.ask(played)  # a busy machine tells late of a seek, but knows from where it played
+        assert min(abs(start - target) for start in starts) < SEEK_TOLERANCE_S
+    began_s = time.monotonic()
     before = await listener.ask("player.position")
     await listener.page.keyboard.press("ArrowRight")
-    assert await listener.ask("player.position") == pytest.approx(before + 5, abs=0.5)
+    moved = await listener.ask("player.position") - before
+    assert 4.5 < moved < 5.5 + time.monotonic() - began_s
     assert await listener.troubles() == []
     assert listener.complaints == []
 
@@ -186,8 +157,8 @@ async def test_lossless_is_heard_where_there_is_a_lossless_master(listener: List
 async def test_the_next_track_starts_when_one_ends(listener: Listener) -> None:
     """It was warmed up, so it is heard at once and without a click of the listener."""
     await listener.play(OVERTURE.title)
-    await listener.page.evaluate("end => seguePlayer.seek(end)", OVERTURE.seconds - 3)
-    await listener.until("player.ended === 1", 8)
+    await listener.page.evaluate("end => seguePlayer.seek(end)", OVERTURE.seconds - 6)
+    await listener.until("player.ended === 1", 20)
     await listener.until(f"player.track.title === '{CODA.title}' && player.position > 1")
     warmed = "player.trace.findIndex(e => e.type === 'FRAG_BUFFERED' && e.track === player.track.track_id)"
     ended = "player.trace.findIndex(e => e.type === 'ENDED')"
@@ -248,7 +219,7 @@ async def test_a_track_appears_while_the_page_is_open(browser: Browser, tmp_path
 def protected_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a store, in which there is a track whose keys change every two segments."""
     home = tmp_path_factory.mktemp("protected")
-    make(CODA, home / "album")
+    make(BAGATELLE, home / "album")
     protect = ("--protect", "aes-128", "--key-store", "file:keys", "--key-rotation", "2")
     ladder = ("--aac", "64,128", "--opus", "64,96")
     assert segue("publish", home / "album", "--store", "file:store", *ladder, *protect, cwd=home).status == 0
@@ -275,14 +246,14 @@ async def test_a_protected_track_plays_to_its_end_with_a_token(
     asked: list[str] = []
     listener.page.on("request", lambda request: asked.append(request.url))
     await listener.open(made["url"] if front else f"{protected_url}?hdnts={quote(made['token'])}")
-    cover = listener.page.get_by_role("listitem").filter(has_text=CODA.title).locator("img")
+    cover = listener.page.get_by_role("listitem").filter(has_text=BAGATELLE.title).locator("img")
     await expect(cover).to_have_js_property("complete", True)
     assert await cover.evaluate("image => image.naturalWidth") > 0
     await listener.choose("Codec", family)
-    await listener.play(CODA.title)
-    await listener.until("player.state === 'ended'", CODA.seconds + 10)
+    await listener.play(BAGATELLE.title)
+    await listener.until("player.state === 'ended'", BAGATELLE.seconds + 10)
     assert await listener.ask("player.family") == family.lower()
-    assert await listener.ask("player.position") == pytest.approx(CODA.seconds, abs=0.06)
+    assert await listener.ask("player.position") == pytest.approx(BAGATELLE.seconds, abs=0.06)
     assert len({url for url in asked if "/keys/" in url}) >= 2
     parts = ("tracks", "recordings", "keys", "art", "api")
     assert not any(url.startswith(f"{protected_url}{part}/") for url in asked for part in parts)
@@ -302,7 +273,7 @@ async def test_a_protected_track_is_silent_without_a_token_that_fits(
         acl = ("/api/*", "/tracks/*", "/recordings/*", "/art/*")
         token = mint(Grant(acl=acl, expires_s=int(time.time()) + 600), TokenKey(secret=bytes.fromhex(TOKEN_KEY)))
     await listener.page.goto(f"{protected_url}?hdnts={quote(token)}")
-    track = listener.page.get_by_role("listitem").filter(has_text=CODA.title).get_by_role("button")
+    track = listener.page.get_by_role("listitem").filter(has_text=BAGATELLE.title).get_by_role("button")
     await expect(track.or_(listener.page.get_by_text("A token is needed"))).to_be_visible()
     if await track.count():
         await track.click()
@@ -311,9 +282,9 @@ async def test_a_protected_track_is_silent_without_a_token_that_fits(
     await context.close()
 
 
-async def _told(listener: Listener, origin_url: str) -> dict[str, float]:
+async def _told(listener: Listener, library_url: str) -> dict[str, float]:
     """What players told the origin so far of audio segments: requests, buffers, how often one ran dry."""
-    response = await listener.page.request.get(f"{origin_url}metrics")
+    response = await listener.page.request.get(f"{library_url}metrics")
     families = text_string_to_metric_families(await response.text())
     samples = {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
     return {

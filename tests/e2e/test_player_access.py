@@ -1,6 +1,6 @@
 """Every view of the demo page: what axe says of it, and whether it fits a small phone and a thumb."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -8,9 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import chromium
-from tests.support.library_page import listening, served_library
-from tests.support.player_page import Listener
+from tests.support.player_page import Listener, listening
 from tests.support.served_album import OVERTURE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,21 +86,9 @@ async def favourite(page: Page) -> None:
 VIEWS = (home, results, no_result, albums, album, artist, adding, playlists, playlist, favourite)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served_library(tmp_path_factory.mktemp("access")) as url:
-        yield url
-
-
 @pytest_asyncio.fixture(loop_scope="module", params=[1280, PHONE_PX])
-async def listener(browser: Browser, origin_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Listener]:
-    async with listening(browser, origin_url, width=request.param, height=780) as one:
+async def listener(browser: Browser, library_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Listener]:
+    async with listening(browser, library_url, width=request.param, height=780) as one:
         await one.page.emulate_media(reduced_motion="reduce")  # axe measures contrast: nothing may be fading in
         yield one
 

@@ -1,36 +1,14 @@
 """The demo page's ways to music: search, albums as one stream, stations, the home page."""
 
-from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Request, expect
+from playwright.async_api import Request, expect
 
-from tests.support.browser import chromium
-from tests.support.library_page import listening, served_library
 from tests.support.player_page import Listener
 from tests.support.served_album import BAGATELLE, CODA, OVERTURE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served_library(tmp_path_factory.mktemp("library")) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def listener(browser: Browser, origin_url: str) -> AsyncIterator[Listener]:
-    async with listening(browser, origin_url) as one:
-        yield one
 
 
 async def test_search_finds_while_one_types_and_enter_plays(listener: Listener) -> None:

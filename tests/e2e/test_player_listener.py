@@ -1,15 +1,11 @@
 """The demo page for a listener who is known: consent, plays, favourites, playlists; and for one who is not."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, Request, expect
+from playwright.async_api import Request, expect
 
-from tests.support.browser import chromium
-from tests.support.library_page import listening, served_library
 from tests.support.player_page import Listener
 from tests.support.served_album import BAGATELLE, CODA
 
@@ -31,24 +27,6 @@ TOLD = f"""(title) => new Promise((resolve, reject) => {{
   }}
   look();
 }})"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def origin_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served_library(tmp_path_factory.mktemp("listener")) as url:
-        yield url
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def listener(browser: Browser, origin_url: str) -> AsyncIterator[Listener]:
-    async with listening(browser, origin_url) as one:
-        yield one
 
 
 async def test_whoever_only_listens_stays_unknown(listener: Listener) -> None:

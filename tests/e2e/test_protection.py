@@ -1,11 +1,12 @@
 """Protected by the command line, served by the origin, heard by ffmpeg: with a token all of it, without one nothing."""
 
 import asyncio
+import json
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urljoin
@@ -21,7 +22,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from origin.tokens import Grant, TokenKey, mint, path_prefix
 from protection.key_store import load_keys
-from tests.support.command import SHORT_LADDER, environment, segue
+from segue.main import main
+from tests.support.command import SHORT_LADDER, Ran, environment, segue
+from tests.support.cut_album import tracks_in
 from tests.support.served_album import BAGATELLE, make, serving_at
 
 TOKEN_KEY = "00112233445566778899aabbccddeeff"
@@ -55,8 +58,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
         done = segue(*publish, *more, cwd=home)
         assert done.status == 0, done.stderr
         track_id = done.outcomes["Bagatelle.flac"]["track_id"]
-        shown = segue("show", track_id, "--store", "file:store", cwd=home).lines[0]["package"]
-        made.append(f"recordings/{shown['recording_id']}/{shown['package_id']}")
+        (live,) = tracks_in(home / "store")
+        made.append(str(live.folder.relative_to(home / "store")))
     secrets = environment(home, SEGUE_KEY_STORE=f"file:{home / 'keys'}", SEGUE_TOKEN_KEY=TOKEN_KEY)
     keys = f"new:{TOKEN_KEY},old:{'ab' * 16}"
     closed = environment(home, SEGUE_AUTH="token", SEGUE_TOKEN_KEY=keys, SEGUE_TOKEN_SALT="a-pinch")
@@ -65,9 +68,31 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
         yield Locked(url=url, salted=salted, home=home, track_id=track_id, clear=made[0], package=made[1])
 
 
-def _token(locked: Locked, *arguments: str, key: str = TOKEN_KEY) -> str:
+@pytest.fixture
+def here(locked: Locked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run a command that ends at once in this process: to start another takes longer than the command."""
+    monkeypatch.chdir(locked.home)
+    monkeypatch.setenv("HOME", str(locked.home))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+
+    def run(*arguments: str, **variables: str) -> Ran:
+        for name, text in variables.items():
+            monkeypatch.setenv(name, text)
+        status = main([*arguments, "--json"])
+        said = capsys.readouterr()
+        return Ran(status, [json.loads(line) for line in said.out.splitlines()], said.err)
+
+    return run
+
+
+@pytest.fixture
+def token(here: Callable[..., Ran]) -> Callable[..., str]:
     """The path prefix of a token that the command line makes."""
-    return str(segue("token", *arguments, cwd=locked.home, SEGUE_TOKEN_KEY=key).lines[0]["path_prefix"])
+
+    def made(*arguments: str, key: str = TOKEN_KEY) -> str:
+        return str(here("token", *arguments, SEGUE_TOKEN_KEY=key).lines[0]["path_prefix"])
+
+    return made
 
 
 def _heard(url: str) -> tuple[int, int]:
@@ -78,23 +103,23 @@ def _heard(url: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("family", ["index", "opus"])
-def test_with_a_token_all_of_it_is_heard(locked: Locked, family: str) -> None:
+def test_with_a_token_all_of_it_is_heard(locked: Locked, token: Callable[..., str], family: str) -> None:
     """As much as of the package in the clear, across changes of keys."""
-    status, frames = _heard(locked.playlist(_token(locked), family))
+    status, frames = _heard(locked.playlist(token(), family))
     assert (status, frames) == _heard(f"{locked.home}/store/{locked.clear}/{family}.m3u8")
     assert frames >= BAGATELLE.seconds * RATE_HZ
 
 
 @pytest.mark.parametrize("name", ["none", "junk", "forged", "expired", "not for keys"])
-def test_without_a_token_that_fits_nothing_is_heard(locked: Locked, name: str) -> None:
+def test_without_a_token_that_fits_nothing_is_heard(locked: Locked, token: Callable[..., str], name: str) -> None:
     """Not a sample, and the player is told that it failed."""
     now_s, key = int(time.time()), TokenKey(secret=bytes.fromhex(TOKEN_KEY))
     prefix = {
         "none": "",
         "junk": "/t/junk",
-        "forged": _token(locked, key="ff" * 16),
+        "forged": token(key="ff" * 16),
         "expired": path_prefix(mint(Grant(acl=("/*",), expires_s=now_s - 1), key)),
-        "not for keys": _token(locked, "--acl", "/tracks/*", "--acl", "/recordings/*"),
+        "not for keys": token("--acl", "/tracks/*", "--acl", "/recordings/*"),
     }[name]
     status, frames = _heard(locked.playlist(prefix))
     assert status != 0 and frames == 0
@@ -102,7 +127,7 @@ def test_without_a_token_that_fits_nothing_is_heard(locked: Locked, name: str) -
 
 def _status(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as refused:
         return refused.code
@@ -136,11 +161,13 @@ def test_a_token_for_a_track_is_for_all_of_it_and_no_other(locked: Locked) -> No
         (("--url", "/tracks/{track}/opus.m3u8"), False),
     ],
 )
-def test_tokens_are_good_for_what_was_asked(locked: Locked, arguments: tuple[str, ...], opens: bool) -> None:
+def test_tokens_are_good_for_what_was_asked(
+    locked: Locked, here: Callable[..., Ran], arguments: tuple[str, ...], opens: bool
+) -> None:
     """Minted by the command line, checked by the origin, whose keys are `new` and `old`."""
     keys = f"new:{TOKEN_KEY},old:{'ab' * 16},gone:{'cd' * 16}"
     filled = (each.replace("{track}", locked.track_id) for each in arguments)
-    made = segue("token", *filled, cwd=locked.home, SEGUE_TOKEN_KEY=keys, SEGUE_TOKEN_SALT="a-pinch").lines[0]
+    made = here("token", *filled, SEGUE_TOKEN_KEY=keys, SEGUE_TOKEN_SALT="a-pinch").lines[0]
     path = f"{made['path_prefix']}/tracks/{locked.track_id}/index.m3u8"
     assert _status(urljoin(locked.salted, path)) == (200 if opens else 403)
     assert made["key_id"] == (arguments[-1] if "--key-id" in arguments else "new")
@@ -163,21 +190,21 @@ def test_tokens_are_good_for_what_was_asked(locked: Locked, arguments: tuple[str
     ],
 )
 def test_a_token_that_cannot_be_is_not_made(
-    locked: Locked, arguments: tuple[str, ...], variables: dict[str, str]
+    here: Callable[..., Ran], arguments: tuple[str, ...], variables: dict[str, str]
 ) -> None:
     """Usage, with a hint."""
-    done = segue("token", *arguments, cwd=locked.home, **{"SEGUE_TOKEN_KEY": f"new:{TOKEN_KEY}"} | variables)
+    done = here("token", *arguments, **{"SEGUE_TOKEN_KEY": f"new:{TOKEN_KEY}"} | variables)
     assert (done.status, done.lines[0]["code"]) == (2, "usage") and done.lines[0]["hint"]
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return bytes(answer.read())
 
 
-def test_each_segment_opens_by_hand_to_the_clear_one(locked: Locked) -> None:
+def test_each_segment_opens_by_hand_to_the_clear_one(locked: Locked, token: Callable[..., str]) -> None:
     """Key and IV as the playlist says them to any client: AES-CBC, PKCS#7, the number of the segment."""
-    url = locked.playlist(_token(locked))
+    url = locked.playlist(token())
     media_url = urljoin(url, m3u8.loads(_get(url).decode()).playlists[0].uri)
     media = m3u8.loads(_get(media_url).decode())
     base = urljoin(locked.url, locked.clear)
@@ -213,11 +240,11 @@ async def test_the_byte_range_form_plays_where_one_host_has_bucket_and_keys(lock
     assert heard == _heard(f"{locked.home}/store/{locked.clear}/aac-64.m3u8")
 
 
-def test_verify_says_whether_it_looked_inside(locked: Locked) -> None:
+def test_verify_says_whether_it_looked_inside(here: Callable[..., Ran]) -> None:
     """Sound either way; without keys it says what was left out."""
     said = []
     for more in ((), ("--key-store", "file:keys")):
-        done = segue("verify", "--store", "file:store", *more, cwd=locked.home)
+        done = here("verify", "--store", "file:store", *more)
         assert done.status == 0
         said.append([each["rule"] for each in done.lines[0]["findings"]])
     assert said == [["SEGUE-unseen"], []]
@@ -238,14 +265,19 @@ def test_verify_says_whether_it_looked_inside(locked: Locked) -> None:
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_done(
-    locked: Locked, arguments: tuple[str, ...], variables: dict[str, str], code: str, status: int
+    locked: Locked,
+    here: Callable[..., Ran],
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    code: str,
+    status: int,
 ) -> None:
     """One line with a code and a hint, and no secret in it."""
     cut = locked.home / "cut"
     cut.mkdir(mode=0o700, exist_ok=True)
     (cut / "0001.key").touch(mode=0o600)
     (cut / "0001.key").write_text((locked.home / "keys" / "0001.key").read_text()[:31])
-    done = segue(*arguments, "--store", "file:store", cwd=locked.home, **variables)
+    done = here(*arguments, "--store", "file:store", **variables)
     (error,) = done.lines
     assert (error["event"], error["code"], done.status) == ("error", code, status)
     assert error["hint"]
@@ -253,23 +285,21 @@ def test_what_cannot_be_is_told_before_anything_is_done(
     assert not any(each in done.stderr + str(done.lines) for each in secrets)
 
 
-def test_a_dry_run_makes_no_key_store(locked: Locked) -> None:
+def test_a_dry_run_makes_no_key_store(locked: Locked, here: Callable[..., Ran]) -> None:
     """It tells that there is none."""
-    done = segue(
-        *("publish", "album", "--dry-run", "--store", "file:store", "--protect", "aes-128", "--key-store", "file:new"),
-        cwd=locked.home,
-    )
+    asked = ("publish", "album", "--dry-run", "--store", "file:store")
+    done = here(*asked, "--protect", "aes-128", "--key-store", "file:new")
     assert (done.status, done.lines[0]["code"]) == (3, "key-missing")
     assert not (locked.home / "new").exists()
 
 
-def test_a_dry_run_knows_what_is_protected_in_another_manner(locked: Locked) -> None:
+def test_a_dry_run_knows_what_is_protected_in_another_manner(here: Callable[..., Ran]) -> None:
     """It is a new package; and nothing to do where it is as wanted."""
-    asked = ("publish", "album", "--dry-run", "--store", "file:store", *SHORT_LADDER, "--key-store", "file:keys")
+    store = ("--store", "file:store", *SHORT_LADDER, "--key-store", "file:keys")
     for more, need in (
         (("--protect", "aes-128", "--key-rotation", "2"), "known"),
         (("--protect", "aes-128"), "new ladder"),
         ((), "new ladder"),
     ):
-        done = segue(*asked, *more, cwd=locked.home)
+        done = here("publish", "album", "--dry-run", *store, *more)
         assert [each["need"] for each in done.lines if each["event"] == "planned"] == [need]

@@ -1,19 +1,15 @@
 """Runs as an operator meets them: run again, changed, killed, damaged, retried, watched."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.command import SHORT_LADDER, command, environment, objects, segue
+from tests.e2e.test_faults import disk_that_hangs
+from tests.support.cluster import until
+from tests.support.command import SHORT_LADDER, objects, segue, started
 from tests.support.cut_album import PublishedTrack, music, tracks_in, write_track, write_tracks
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
@@ -42,33 +38,6 @@ def live(folder: Path) -> list[PublishedTrack]:
 def places(folder: Path) -> list[tuple[int | None, int]]:
     """Of each live track its place in its run and the size of that."""
     return [(track.position, len(track.run)) for track in live(folder)]
-
-
-@contextmanager
-def started(*arguments: str, cwd: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A command in a process group of its own; nothing of it is left at the end."""
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=cwd,
-        env=environment(cwd),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
@@ -110,9 +79,9 @@ def test_a_new_rung_alone_is_encoded_and_a_lost_file_is_made_again(tmp_path: Pat
     assert segue("verify", *STORE[:2], cwd=tmp_path).status == 0
 
 
-@pytest.mark.parametrize("marker", ["run.ffconcat", "package.json"])
+@pytest.mark.parametrize("marker", ["scratch/**/run.ffconcat", "store/recordings/*/*/aac-64.mp4"])
 def test_killed_while_a_run_is_made_and_run_again_it_is_as_if_undisturbed(tmp_path: Path, marker: str) -> None:
-    """In the middle of the encode, and when the first of its packages is uploaded."""
+    """In the middle of the encode, and of the upload of its packages."""
     calm, wild = tmp_path / "calm", tmp_path / "wild"
     album(calm)
     shutil.copytree(calm, wild)
@@ -120,8 +89,9 @@ def test_killed_while_a_run_is_made_and_run_again_it_is_as_if_undisturbed(tmp_pa
     for folder in (calm, wild):
         (folder / "scratch").mkdir()
     assert segue(*arguments, cwd=calm).status == 0
-    with started(*arguments, cwd=wild) as process:
-        until(lambda: any(any(wild.glob(f"{place}/**/{marker}")) for place in ("scratch", "store")))
+    records = [key for key in objects(calm / "store") if key.endswith("/package.json")]
+    with disk_that_hangs(wild / "store", records), started(*arguments, cwd=wild) as process:
+        until(lambda: any(wild.glob(marker)))
         assert process.poll() is None
         process.kill()
     assert segue(*arguments, cwd=wild).summary["failed"] == 0

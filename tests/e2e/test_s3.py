@@ -52,7 +52,7 @@ def test_a_track_is_published_into_a_bucket_verified_and_played(environment: Map
     assert _segue(environment, "verify").returncode == 0
     with serving_at(environment["SEGUE_STORE"], environment) as url:
         playlist = f"{url}tracks/{track_id}/index.m3u8"
-        with urllib.request.urlopen(playlist, timeout=20) as answer:
+        with urllib.request.urlopen(playlist, timeout=60) as answer:
             variants = m3u8.loads(answer.read().decode(), uri=playlist).playlists
         ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", playlist, "-f", "null", "-"]
         played = subprocess.run(ffmpeg, capture_output=True, timeout=60, check=False)

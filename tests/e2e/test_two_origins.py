@@ -52,7 +52,7 @@ class Origin:
     def kill(self) -> None:
         """SIGKILL: it gets to save nothing."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -162,7 +162,7 @@ async def test_two_origins_are_one(shared: tuple[ObjectStore, dict[str, str]], t
     finally:
         for each in origins:
             each.process.send_signal(signal.SIGKILL)
-            each.process.wait(20)
+            each.process.wait(60)
             assert each.process.stdout is not None
             each.process.stdout.close()
 

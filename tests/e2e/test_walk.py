@@ -47,7 +47,7 @@ def _publish(source: Path, store: Path, *more: str) -> "subprocess.CompletedProc
 
 
 def _get(url: str) -> tuple[bytes, dict[str, str]]:
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read(), dict(answer.headers)
 
 

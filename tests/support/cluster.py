@@ -16,7 +16,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.support.command import command, environment
 
-READY_S = 60.0
+READY_S = 90.0
 QUICK = {  # what shortens waiting; the same settings serve an operator in another measure
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "4s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
@@ -32,7 +32,7 @@ def free_port() -> int:
         return port
 
 
-def until(condition: Callable[[], object], *, seconds: float = 60.0, what: str = "it") -> None:
+def until(condition: Callable[[], object], *, seconds: float = 90.0, what: str = "it") -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():

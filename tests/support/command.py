@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,26 @@ def segue(*arguments: str | Path, cwd: Path, **more: str) -> Ran:
         stdin=subprocess.DEVNULL,
     )
     return Ran(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+
+
+@contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """The command in a process group of its own, its lines to be read from its stdout; nothing of it is left at the
+    end."""
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        env=environment(cwd),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def objects(store: Path) -> dict[str, bytes]:

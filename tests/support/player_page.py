@@ -1,9 +1,11 @@
 """The demo page as a listener has it open in a browser."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Error, Page
+from playwright.async_api import Browser, ConsoleMessage, Error, Page
 
 # Follows the playhead until a condition holds. Gives the longest standstill and the longest jump of the music, in
 # seconds. Time in which the page itself did not run (a busy machine) is not counted as a standstill.
@@ -81,3 +83,13 @@ class Listener:
 
     def _on_page_error(self, error: Error) -> None:
         self.complaints.append(str(error))
+
+
+@asynccontextmanager
+async def listening(browser: Browser, url: str, *, width: int = 1280, height: int = 800) -> AsyncIterator[Listener]:
+    """Somebody who was never here before opens the page."""
+    context = await browser.new_context(viewport={"width": width, "height": height})
+    one = Listener(await context.new_page())
+    await one.open(url)
+    yield one
+    await context.close()

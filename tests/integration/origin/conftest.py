@@ -140,7 +140,7 @@ def crew(request: pytest.FixtureRequest, shelf: tuple[Path, Published]) -> Itera
     yield running
     if running.process.poll() is None:
         running.process.terminate()
-    running.process.wait(20)
+    running.process.wait(60)
     assert running.process.stdout is not None
     running.process.stdout.close()
 

@@ -54,7 +54,7 @@ def test_a_dead_workers_count_stays_and_its_row_is_taken_over(tmp_path: Path, ho
     assert own.worker == 1
     assert _sum(own) == 10_005 and [row.live for row in own.rows()] == [True, True]
     holder.kill()
-    holder.wait(10)
+    holder.wait(60)
     assert _sum(own) == 10_005
     successor = Board(LAYOUT, tmp_path)
     assert successor.worker == 0

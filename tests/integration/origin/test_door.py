@@ -61,7 +61,7 @@ def door(request: pytest.FixtureRequest, shelf: tuple[Path, Published]) -> Itera
         assert said["parser"] == request.param
         yield Door(port=int(said["url"].rstrip("/").rpartition(":")[2]), parser=said["parser"])
         process.send_signal(signal.SIGTERM)
-        last, complaints = process.communicate(timeout=20)
+        last, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, "")
     assert [key for key in json.loads(last)["reads"] if not _public(key, shelf[1])] == []
 

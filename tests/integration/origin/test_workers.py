@@ -36,7 +36,7 @@ def test_workers_do_not_outlive_their_parent(crew: Crew) -> None:
     workers = crew.workers()
     assert len(workers) == 2
     crew.process.kill()
-    crew.process.wait(5)
+    crew.process.wait(60)
     _until(lambda: not [pid for pid in workers if is_worker(pid)])
 
 

@@ -27,7 +27,7 @@ def test_what_it_prints_opens_a_store_and_a_signal_ends_it(ended_by: signal.Sign
             keys = S3Credentials(access_key=said["SEGUE_S3_ACCESS_KEY"], secret_key=said["SEGUE_S3_SECRET_KEY"])
             assert asyncio.run(_kept(said["SEGUE_STORE"], keys)) == b"1"
             process.send_signal(ended_by)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:
             process.kill()
     host, port = said["SEGUE_STORE"].partition("http://")[2].split(":")

@@ -22,7 +22,7 @@ def _watch(*named: Path) -> AsyncGenerator[list[Source], None]:
 
 
 async def _next(arriving: AsyncGenerator[list[Source], None]) -> list[str]:
-    return [source.path.name for source in await asyncio.wait_for(anext(arriving), timeout=20)]
+    return [source.path.name for source in await asyncio.wait_for(anext(arriving), timeout=60)]
 
 
 async def _logged(caplog: pytest.LogCaptureFixture, words: str) -> None:
