@@ -18,9 +18,9 @@ from tests.support.command import command, environment
 
 READY_S = 90.0
 QUICK = {  # what shortens waiting; the same settings serve an operator in another measure
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "4s",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "8s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "20s",
 }
 
 
