@@ -337,7 +337,7 @@ async def test_uploads_in_parts_that_were_never_ended_go(s3_server: S3Server) ->
     await store.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.integers(1, 3), st.sampled_from(["x", "y"]), st.integers(0, 20)),
