@@ -27,7 +27,7 @@ from benchmarks.bench_origin import base_of, publish
 from storage.open import open_store
 
 PACKAGE_ID = "b" * 16
-RENEWAL_S = 120.0
+RENEWAL_S = 300.0
 PATIENCE_S = 10.0
 KINDS = ((True, 0.01), (True, 0.8), (False, 0.01))  # whether connections are kept, and the pause between requests
 

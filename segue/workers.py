@@ -173,7 +173,7 @@ class _Crew:
         signs = [sign for place in self._places for process in place.processes for sign in process.signs]
         now_s = time.monotonic()
         due_s = [max(0.0, place.restart_s - now_s) for place in self._places if place.vacant]
-        if self._renewal is not None:
+        if self._renewal is not None or self._renewal_asked:  # which came while one was under way
             due_s.append(_LOOK_S)
         return inbox.recv(64) if inbox in wait([inbox, *signs], timeout=min(due_s, default=None)) else b""
 

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -249,3 +249,75 @@ async def test_what_is_missing_is_no_failure_of_the_service() -> None:
             for _ in range(3):
                 with pytest.raises(ObjectNotFound):
                     await store.read("a")
+
+
+KEPT = GOOD.replace(b"Connection: close\r\n", b"")
+
+
+@asynccontextmanager
+async def _answering(*replies: bytes) -> AsyncIterator[tuple[int, list[int]]]:
+    """A server that keeps its connections: each request gets the next of the replies, an empty one the end of its
+    connection. Its port, and for each request the number of its connection."""
+    left, asked, connections = list(replies), list[int](), list[asyncio.StreamWriter]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        number = len(connections)
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                await reader.readuntil(b"\r\n\r\n")
+                asked.append(number)
+                reply = left.pop(0)
+                if not reply:
+                    break
+                writer.write(reply)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], asked
+    finally:
+        server.close()
+        for each in connections:
+            each.close()
+            with suppress(OSError):
+                await each.wait_closed()
+
+
+async def test_a_kept_connection_that_is_gone_costs_no_try() -> None:
+    """The service ends it just when it is used again: the request goes to the next one, and at last to a new one."""
+    async with _answering(KEPT, KEPT, b"", b"", KEPT) as (port, asked), _serving(port) as store:
+        bodies = await asyncio.gather(store.read("a"), store.read("b"))
+        assert sorted(asked) == [1, 2]
+        again = await store.read("c")
+        assert [body.data for body in (*bodies, again)] == [BODY] * 3
+        assert sorted(asked) == [1, 1, 2, 2, 3]
+
+
+async def test_a_connection_is_used_again_and_one_that_was_left_is_not() -> None:
+    """Read to the end, also that of an error, it is as good as new; left amid an answer it is closed."""
+    half = KEPT[:-40_000]
+    missing = s3_error("404 Not Found", "NoSuchKey").replace(b"Connection: close\r\n", b"")
+    async with _answering(KEPT, missing, half, KEPT) as (port, asked), _serving(port) as store:
+        assert (await store.read("a")).data == BODY
+        with pytest.raises(ObjectNotFound):
+            await store.read("b")
+        async with store.open("c") as stream:
+            assert await anext(aiter(stream.chunks))
+        assert (await store.read("d")).data == BODY
+        assert asked == [1, 1, 1, 2]
+
+
+async def test_closing_the_store_ends_reads_that_wait() -> None:
+    """They raise at once; nobody is left waiting for bytes that nobody will read."""
+    async with _answering(KEPT[:-40_000]) as (port, _), _serving(port) as store, store.open("a") as stream:
+        waiting = asyncio.ensure_future(_taken(stream.chunks))
+        await asyncio.sleep(0.1)
+        await store.close()
+        with pytest.raises(StorageUnavailable):
+            await asyncio.wait_for(waiting, 5)
+
+
+async def _taken(chunks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])

@@ -41,7 +41,7 @@ async def test_a_crowd_on_a_cold_segment_is_one_read(start: Start, track: Publis
     async with start(store_deadline_s=100.0) as origin, aiohttp.ClientSession(origin.url, connector=connector) as crowd:
         url, expected = f"{track.package_base}/aac-64/3.mp4", track.segment_of("aac-64", 3)
         asking = [asyncio.create_task(_get(crowd, url)) for _ in range(CROWD)]
-        await until(lambda: origin.app[METRICS].requests_in_progress == CROWD)
+        await until(lambda: origin.app[METRICS].requests_in_progress == CROWD, timeout_s=60.0)
         store.gate.set()
         answers = await asyncio.gather(*asking)
     assert all(answer == (200, expected) for answer in answers)

@@ -45,6 +45,23 @@ async def test_a_rolling_restart_loses_nothing(crew: Crew, track: Published) -> 
     assert tally.closed > CLIENTS  # who kept a connection was asked to leave it
 
 
+async def test_a_restart_that_is_asked_for_amid_one_follows_it(crew: Crew) -> None:
+    """Nothing else has to happen for it: the second SIGHUP may be for settings that the first came too early for."""
+    seen = set(crew.workers())
+
+    def grown_to(number: int) -> Callable[[], bool]:
+        def grown() -> bool:
+            seen.update(crew.workers())
+            return len(seen) >= number
+
+        return grown
+
+    os.kill(crew.process.pid, signal.SIGHUP)
+    await until(grown_to(3), timeout_s=RENEWAL_S)
+    os.kill(crew.process.pid, signal.SIGHUP)
+    await until(grown_to(6), timeout_s=100.0)
+
+
 async def test_a_crash_costs_what_was_under_way(crew: Crew, track: Published) -> None:
     """SIGKILL a worker under load, thrice: no client loses more than the one request that it was waiting for."""
     async with _load(crew, f"{track.package_base}/aac-64/0.mp4") as tally:
