@@ -65,7 +65,7 @@ bench-scale: $(DEV)  ## what a batch and a walk cost over 100,000 tracks (SCALE_
 	@mkdir -p .cache/bench
 	$(BIN)/python -m benchmarks.bench_scale --tracks $(SCALE_TRACKS) \
 	    --folder "$$(test -w /dev/shm && echo /dev/shm || echo .cache/bench)" | tee .cache/bench/bench_scale.json
-	$(BIN)/python -m benchmarks.bench_coordinator --steps $(SCALE_TRACKS) | tee .cache/bench/bench_coordinator.json
+	$(BIN)/python -m benchmarks.bench_coordinator --steps $(SCALE_TRACKS) --seconds 600 --simulated 1000000 | tee .cache/bench/bench_coordinator.json
 
 scale: $(SCALE)/.run $(DEV)  ## simulate the caches of docs/scale.md and compute its tables anew
 	$(SCALE)/bin/python -m scripts.scale_simulation

@@ -1,14 +1,16 @@
 """What a batch on a Dask cluster costs its coordinator, and what a second worker is worth.
 
-    python -m benchmarks.bench_coordinator [--steps N] [--seconds S] > coordinator.json
+    python -m benchmarks.bench_coordinator [--steps N] [--seconds S] [--simulated N] > coordinator.json
 
 A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
 the engine and its window, as many as fit the seconds: CPU of the coordinator, which is this process, and its memory
-from time to time, for it must not grow with their number. `two workers`: steps that take a fifth of a second each, by
-one worker and by two, each worker of one slot and held to a core of its own. An efficiency of 1 by the clock is twice
-as fast. Where other programs use the cores the clock tells of them, so there are two figures that do not: how much of
-the time the slots of the workers had a step (`busy`), and how much of their CPU went into steps (`useful`); the
-efficiency of two by work is that of both, against one.
+from time to time, for it must not grow with their number; CPU of the scheduler beside it. `simulated`: the same by
+the engine in this process, where a step is a turn of the loop, so that a million of them can be waited for.
+
+`two workers`: steps that take a fifth of a second each, by one worker and by two, each worker of one slot and held to a
+core of its own. An efficiency of 1 by the clock is twice as fast. Where other programs use the cores the clock tells of
+them, so there are two figures that do not: how much of the time the slots of the workers had a step (`busy`), and how
+much of their CPU went into steps (`useful`); the efficiency of two by work is that of both, against one.
 """
 
 import argparse
@@ -21,18 +23,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from benchmarks.coordinator_steps import compute, nothing, turn, wait
+from model.engine import InProcess
 from model.events import Unobserved
 from segue.config import load
 from segue.engine import dask_module
 
 STEPS = 5_000
+SIMULATED = 100_000
 TIMED = 40
 STEP_S = 0.2
 WINDOW = 64
@@ -42,31 +47,12 @@ READY_S = 60
 psutil: Any = import_module("psutil")  # comes with Dask, and has no types
 
 
-async def nothing(number: int) -> int:
-    """The least step."""
-    return number
-
-
-async def wait(seconds: float) -> float:
-    """Use so many seconds of time, and no CPU. How long it took, as of all steps."""
-    began_s = time.monotonic()
-    await asyncio.sleep(seconds)
-    return time.monotonic() - began_s
-
-
-async def compute(seconds: float) -> float:
-    """Use so many seconds of CPU."""
-    began_s, began_cpu_s = time.monotonic(), time.thread_time()
-    while time.thread_time() - began_cpu_s < seconds:
-        pass
-    return time.monotonic() - began_s
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A scheduler and its workers."""
 
     address: str
+    scheduler: Any
     workers: list[Any]
 
     def cpu_s(self) -> float:
@@ -96,7 +82,8 @@ def cluster(folder: Path, workers: int) -> Iterator[Running]:
         for number, process in enumerate(running[1:]):
             os.sched_setaffinity(process.pid, {cores[number % len(cores)]})
         try:
-            yield Running(address=address, workers=[psutil.Process(process.pid) for process in running[1:]])
+            scheduler, *workers_of = [psutil.Process(process.pid) for process in running]
+            yield Running(address=address, scheduler=scheduler, workers=workers_of)
         finally:
             for process in reversed(running):
                 process.terminate()
@@ -104,37 +91,48 @@ def cluster(folder: Path, workers: int) -> Iterator[Running]:
                 process.wait(READY_S)
 
 
-async def through(engine: Any, step: Any, values: list[Any]) -> list[Any]:
-    """All steps, as many at a time as a batch has under way; what they gave, in no order."""
+async def through(engine: Any, step: Any, values: Iterable[Any]) -> float:
+    """All steps, as many at a time as a batch has under way; the sum of what they gave."""
     waiting = iter(values)
-    found: list[Any] = []
+    total = 0.0
 
     async def some() -> None:
-        found.extend([await engine.submit(step, value) for value in waiting])
+        nonlocal total
+        for value in waiting:
+            given = await engine.submit(step, value)
+            total += given
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WINDOW):
             group.create_task(some())
-    return found
+    return total
 
 
-async def coordinated(module: Any, folder: Path, address: str, steps: int, seconds: float) -> dict[str, Any]:
+async def coordinated(module: Any, folder: Path, running: Running, steps: int, seconds: float) -> dict[str, Any]:
     """Cost of steps that do nothing."""
+    async with connected(module, folder, running.address, workers=1) as engine:
+        await through(engine, nothing, range(WINDOW))
+        before_s = sum(running.scheduler.cpu_times()[:2])
+        cost = await costs(engine, nothing, steps, seconds)
+        scheduler_s = sum(running.scheduler.cpu_times()[:2]) - before_s
+        return {**cost, "scheduler's cpu_ms per step": round(scheduler_s / cost["steps"] * 1e3, 3)}
+
+
+async def costs(engine: Any, step: Any, steps: int, seconds: float) -> dict[str, Any]:
+    """CPU and memory of this process for so many steps, or as many as fit."""
     me, done, mib = psutil.Process(), 0, {}
-    async with connected(module, folder, address, workers=1) as engine:
-        await through(engine, nothing, list(range(WINDOW)))
-        began_s, began_cpu_s = time.monotonic(), time.process_time()
-        while done < steps and time.monotonic() - began_s < seconds:
-            some = min(steps - done, max(steps // PARTS, 1))
-            await through(engine, nothing, list(range(some)))
-            done += some
-            mib[done] = round(me.memory_info().rss / (1 << 20), 1)
-        return {
-            "steps": done,
-            "cpu_ms per step": round((time.process_time() - began_cpu_s) / done * 1e3, 3),
-            "wall_ms per step": round((time.monotonic() - began_s) / done * 1e3, 3),
-            "mib after so many steps": _thinned(mib),
-        }
+    began_s, began_cpu_s = time.monotonic(), time.process_time()
+    while done < steps and time.monotonic() - began_s < seconds:
+        some = min(steps - done, max(steps // PARTS, 1))
+        await through(engine, step, range(some))
+        done += some
+        mib[done] = round(me.memory_info().rss / (1 << 20), 1)
+    return {
+        "steps": done,
+        "cpu_ms per step": round((time.process_time() - began_cpu_s) / done * 1e3, 4),
+        "wall_ms per step": round((time.monotonic() - began_s) / done * 1e3, 3),
+        "mib after so many steps": _thinned(mib),
+    }
 
 
 def _thinned(mib: dict[int, float]) -> dict[int, float]:
@@ -154,7 +152,7 @@ async def timed(module: Any, folder: Path, running: Running) -> dict[str, dict[s
             lasted_s = await through(engine, step, [STEP_S] * TIMED)
             wall_s, cpu_s = time.monotonic() - began_s, running.cpu_s() - began_cpu_s
             useful = STEP_S * TIMED / cpu_s if step is compute else 1.0
-            taken[step.__name__] = {"s": wall_s, "busy": sum(lasted_s) / wall_s / workers, "useful": useful}
+            taken[step.__name__] = {"s": wall_s, "busy": lasted_s / wall_s / workers, "useful": useful}
         return taken
 
 
@@ -182,17 +180,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for the steps that do nothing")
+    parser.add_argument("--simulated", type=int, default=SIMULATED)
     asked = parser.parse_args()
+    simulated = asyncio.run(costs(InProcess(), turn, asked.simulated, float("inf")))
     module = dask_module("engine_dask")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with cluster(folder, 1) as running:
-            steps = asyncio.run(coordinated(module, folder, running.address, asked.steps, asked.seconds))
+            steps = asyncio.run(coordinated(module, folder, running, asked.steps, asked.seconds))
             one = asyncio.run(timed(module, folder, running))
         with cluster(folder, 2) as running:
             two = asyncio.run(timed(module, folder, running))
     report = {
         "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
+        "simulated": simulated,
         "steps": steps,
         "two workers": {kind: compared(one[kind], two[kind]) for kind in one},
     }

@@ -69,6 +69,11 @@ class Inputs:
         """The size of one mean track."""
         return bps / 8 * self["track_s"]
 
+    @property
+    def read_bytes(self) -> float:
+        """What the origin reads from the store at once, in the mean."""
+        return self.bytes_of(self.heard_bps) * self["played_share"] / self["play_reads"]
+
     def catalogue(self) -> tuple[Ranks, ...]:
         """The tracks by how often they are asked for; the rates sum to 1."""
         return zipf(round(self["tracks"]), self["zipf_head"], knee=round(self["zipf_knee"]), tail=self["zipf_tail"])

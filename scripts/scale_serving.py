@@ -64,7 +64,7 @@ def serving(inputs: Inputs) -> str:
     left = [1.0]
     for tier in tiers(inputs):
         left.append(left[-1] * (1.0 - tier.hits))
-    blocks = left[4] * bits / 8 / inputs["block_bytes"]
+    blocks = left[4] * bits / 8 / inputs.read_bytes
     busy, gbps = inputs["origin_core_busy"], inputs["origin_core_gbps"]
     hot, cold = segments * left[2] * inputs["hot_us"] / 1e6, blocks * inputs["block_read_us"] / 1e6
     all_hot = segments * inputs["hot_us"] / 1e6 / busy

@@ -37,9 +37,8 @@ def layouts(inputs: Inputs) -> str:
     segments = inputs["track_s"] / inputs["segment_s"]
     other = inputs["objects_other"] + inputs["objects_track"]
     rungs = len(inputs.rungs)
-    mean_bytes = inputs.bytes_of(inputs.heard_bps) * inputs["played_share"]
     designs = (
-        ("a rendition", rungs + other, 1 + int(mean_bytes // inputs["block_bytes"])),
+        ("a rendition", rungs + other, inputs["play_reads"]),
         ("a segment", rungs * (segments + _SEGMENT_HEADS - 1) + other, segments * inputs["played_share"] + 1),
     )
     return table(
@@ -145,9 +144,9 @@ def limits(inputs: Inputs) -> str:
     tracks, page_s = inputs["tracks"], inputs["page_s"]
     pages = 2 * tracks / _PAGE_KEYS
     core_s = inputs["publish_cpu_s_per_min"] * inputs["track_s"] / 60
-    blocks = inputs.at_peak * inputs.heard_bps / 8 / inputs["block_bytes"]
+    blocks = inputs.at_peak * inputs.heard_bps / 8 / inputs.read_bytes
     walk_price = pages / 1000 * inputs["put_1000"]
-    steps_per_track = 3  # hear, keep, package
+    steps_per_track = 4  # read tags, hear, make the mezzanine, package
 
     def timed(name: str, each_ms: float, within_s: float, within: str) -> tuple[str, ...]:
         """A row of what takes time for each track."""
@@ -157,6 +156,12 @@ def limits(inputs: Inputs) -> str:
     def kept(name: str, each: float, limit: float) -> tuple[str, ...]:
         """A row of what takes room for each track."""
         return name, f"{each:g} B", short(tracks * each, "B"), f"{_two(limit / each)} tracks in {short(limit, 'B')}"
+
+    def coordinated(name: str, step_ms: float) -> tuple[str, ...]:
+        """A row of what takes time for each step of a batch."""
+        track_ms = steps_per_track * step_ms
+        cores = f"{_two(1000 / track_ms * core_s)} cores that encode"
+        return name, f"{steps_per_track} × {step_ms:g} ms", f"{tracks * track_ms / 3.6e6:,.0f} h", cores
 
     rows = [
         timed("listing `tracks/`, one page after the other", 2 * page_s, 60, "a minute"),
@@ -168,12 +173,9 @@ def limits(inputs: Inputs) -> str:
         kept("catalog, one SQLite file", inputs["catalog_bytes"], _FILE_BYTES),
         kept("ledger, one SQLite file", inputs["ledger_bytes"], _FILE_BYTES),
         kept("search index, one file in memory", inputs["search_bytes"], _MEMORY_BYTES),
-        (
-            "coordinator of a batch",
-            f"{steps_per_track} × {inputs['job_cpu_ms']:g} ms",
-            f"{tracks * steps_per_track * inputs['job_cpu_ms'] / 3.6e6:,.0f} h",
-            f"{_two(1000 / inputs['job_cpu_ms'] / steps_per_track * core_s)} cores that encode",
-        ),
+        kept("plan of a batch, in memory", inputs["plan_bytes"], _MEMORY_BYTES),
+        coordinated("coordinator of a batch", inputs["job_cpu_ms"]),
+        coordinated("its scheduler", inputs["scheduler_cpu_ms"]),
         (
             "reads of one prefix, nothing cached",
             f"{inputs['prefix_gets']:,.0f}/s",

@@ -12,8 +12,6 @@ from model.events import Observer
 from segue.config import Config
 
 SETTINGS = ("engine", "scheduler")
-# Dask walks over every message to find those that a thread should pack. Ours have a few kB, and the walk takes longer.
-_READ_AT_IMPORT = {"distributed.comm.offload": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +40,6 @@ async def engagement(config: Config, observer: Observer, *, again: bool = False)
 def dask_module(name: str) -> ModuleType:
     """A module of ours that needs Dask. Raises UsageError if that is not installed."""
     try:
-        import_module("dask.config").set(_READ_AT_IMPORT)
         return import_module(f"segue.{name}")
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in ("dask", "distributed"):

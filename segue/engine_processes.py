@@ -6,32 +6,52 @@ import signal
 from collections.abc import Callable, Mapping
 
 import dask.config
-from distributed import Nanny, Scheduler
+from distributed import Nanny, Scheduler, SchedulerPlugin
 
 from avtool.locate import locate
 from model.errors import EngineUnavailable
-from segue.engine_dask import RESOURCE, check_answer, connection
+from segue.engine_dask import RESOURCE, check_answer, check_certificates, connection
 from segue.engine_kit import recipe_of
 from segue.engine_worker import recipe_here
 
 WORKER_TTL_S = 60  # a worker that was not heard of for so long is given up, and its steps are given to others
 STOP_S = 10.0
 REJOIN_S = 1.0
+TELL_S = 0.1  # a batch hears of what happened so often at most, but at once if it heard nothing for longer than that
 
 log = logging.getLogger(__name__)
 
 
+class _Unhurried(SchedulerPlugin):  # type: ignore[misc]  # Dask has no types
+    """Steps take seconds, and each message costs the coordinator of a batch CPU: it gets few."""
+
+    def add_client(self, scheduler: Scheduler, client: str) -> None:
+        """Called by the scheduler, which makes the sender of a client's messages right afterwards."""
+
+        def unhurried() -> None:
+            scheduler.client_comms[client].interval = TELL_S
+
+        asyncio.get_running_loop().call_soon(unhurried)
+
+
 async def run_scheduler(address: str, *, ready: Callable[[str], None]) -> None:
-    """Listen at `address` until SIGTERM or SIGINT. Raises OSError if it is taken."""
+    """Listen at `address` until SIGTERM or SIGINT. Raises OSError if it is taken, UsageError without certificates."""
+    check_certificates(address, "scheduler")
     ttl = dask.config.get("distributed.scheduler.worker-ttl")
     if ttl == "5 minutes":  # Dask's default, which nobody chose
         ttl = f"{WORKER_TTL_S}s"
     protocol, _, place = address.partition("://")
     host, _, port = place.rpartition(":")
     with dask.config.set({"distributed.scheduler.worker-ttl": ttl, "distributed.scheduler.http.routes": []}):
-        async with Scheduler(
+        scheduler = Scheduler(
             host=host, port=int(port), protocol=protocol, dashboard=False, dashboard_address="127.0.0.1:0"
-        ) as scheduler:
+        )
+        try:
+            await scheduler
+        except RuntimeError as error:  # that it failed to start
+            raise error.__cause__ or error from None
+        async with scheduler:
+            scheduler.add_plugin(_Unhurried())
             ready(scheduler.address)
             await _signalled()
 
@@ -44,6 +64,7 @@ async def run_worker(
     A process of its own does them; it is started again if it ends. Raises EngineUnavailable, or EngineMismatch if the
     workers that are there have other versions.
     """
+    check_certificates(address, "worker")
     recipe = recipe_of(await locate(environment.get("SEGUE_FFMPEG")))
     await _check_join(address, recipe)
     signalled = asyncio.create_task(_signalled())

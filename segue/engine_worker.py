@@ -1,6 +1,7 @@
 """In a Dask worker: one loop and one workshop for all its steps, as in a process that runs them itself."""
 
 import asyncio
+import pickle
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -34,8 +35,12 @@ async def recipe_here() -> str:
     return recipe_of(await locate(load({})["ffmpeg"] or None))
 
 
-def run_step(kit: Kit, step: Step, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Do a step in this worker. Called in a thread for each; ends early when the step is not wanted any more."""
+def run_step(order: bytes, *, kit: Kit) -> Any:
+    """Do a step in this worker: pickled, its function, arguments and keyword arguments.
+
+    Called in a thread for each; ends early when the step is not wanted any more.
+    """
+    step, args, kwargs = pickle.loads(order)
     worker = get_worker()
     key = worker.get_current_task()
     relay = _Relay(lambda told: worker.log_event(kit.topic, told), worker.address)

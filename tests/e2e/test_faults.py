@@ -116,7 +116,7 @@ def test_a_worker_is_cut_off_from_the_scheduler_and_goes_on_writing(
     machines: Cluster, undisturbed: dict[str, bytes]
 ) -> None:
     """Its step is given to another; what it writes all the same makes nothing live."""
-    machines.scheduler()
+    machines.scheduler(DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL="8s")
     store, encoder = machines.folder / "store", HungEncoder.made(machines.folder)
     with wire(machines.port) as network, polled(store) as seen:
         apart = machines.worker(port=network.port, SEGUE_FFMPEG=encoder.program)

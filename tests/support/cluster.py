@@ -18,7 +18,6 @@ from tests.support.command import command, environment
 
 READY_S = 90.0
 QUICK = {  # what shortens waiting; the same settings serve an operator in another measure
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "8s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "20s",
 }
@@ -106,27 +105,28 @@ class Cluster:
     folder: Path
     environ: dict[str, str]
     stack: ExitStack
+    protocol: str = "tcp"
     port: int = field(default_factory=free_port)
 
     @property
     def address(self) -> str:
         """Of the scheduler."""
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{self.protocol}://127.0.0.1:{self.port}"
 
     @property
     def engine(self) -> tuple[str, ...]:
         """The flags of a batch that works here."""
         return ("--engine", "dask", "--scheduler", self.address)
 
-    def scheduler(self) -> Process:
+    def scheduler(self, **more: str) -> Process:
         """A scheduler that is ready."""
-        return self._ready(self.start("scheduler", "--scheduler", self.address))
+        return self._ready(self.start("scheduler", "--scheduler", self.address, prefix=(), **more))
 
     def worker(
         self, *arguments: str, slots: int = 1, port: int = 0, prefix: tuple[str, ...] = (), **more: str
     ) -> Process:
         """A worker that has joined, the scheduler at `port` if that is not where it really is."""
-        address = f"tcp://127.0.0.1:{port or self.port}"
+        address = f"{self.protocol}://127.0.0.1:{port or self.port}"
         words = ("worker", "--scheduler", address, "--jobs", str(slots), *arguments)
         return self._ready(self.start(*words, prefix=prefix, **more))
 
@@ -158,10 +158,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, **environ: str) -> Iterator[Cluster]:
+def cluster(folder: Path, *, protocol: str = "tcp", **environ: str) -> Iterator[Cluster]:
     """Nothing runs yet; what is started is gone at the end."""
     with ExitStack() as stack:
-        yield Cluster(folder, environ, stack)
+        yield Cluster(folder, environ, stack, protocol)
 
 
 def descendants(pid: int) -> list[int]:
