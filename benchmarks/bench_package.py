@@ -47,6 +47,7 @@ NINE = ("--lossless", "off")  # of our options: the nine renditions that the oth
 SECONDS, ROUNDS = 60, 2
 ALBUM = Path(".cache/album")
 SHAKA = Path(".cache/bench-venv/bin")
+BYTECODE = Path(".cache/bench-bytecode").absolute()  # an installed program is compiled; our folder may not be
 LOOK_S = 0.05
 BARS = {
     "package_cpu_of_floor": 1.04,
@@ -85,7 +86,8 @@ Work = Callable[[Path, Path], Cost]  # of a source, into an empty folder
 
 def run(*command: str, folder: Path | None = None, path: str | None = None) -> tuple[Cost, str]:
     """Run a command to its end: what it took with all that it started, and what it said."""
-    environment = {**os.environ, "PATH": path} if path else None
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPYCACHEPREFIX": str(BYTECODE)} | ({"PATH": path} if path else {})
     with tempfile.TemporaryFile("w+") as words:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -116,7 +118,8 @@ class _Looker(threading.Thread):
     def run(self) -> None:
         """Until the end."""
         while not self._ended.wait(LOOK_S):
-            self.peak_bytes = max(self.peak_bytes, sum(_resident_bytes(each) for each in _tree(self._pid)))
+            held = dict(_resident(each) for each in _tree(self._pid))
+            self.peak_bytes = max(self.peak_bytes, sum(held.values()))
 
     def end(self) -> None:
         """Look no more."""
@@ -134,13 +137,16 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _resident_bytes(pid: int) -> int:
+def _resident(pid: int) -> tuple[str, int]:
+    """Whose memory it is, and how much. A program that is just being started still has that of who starts it (vfork):
+    it has the same addresses then, and is not counted again."""
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        addresses, *lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        for line in lines:
             name, value = line.split(maxsplit=1)
             if name == "Pss:":
-                return int(value.split()[0]) << 10
-    return 0
+                return addresses, int(value.split()[0]) << 10
+    return "", 0
 
 
 def summed(costs: Sequence[Cost]) -> Cost:
@@ -180,10 +186,11 @@ def floor(mezzanine: Path) -> Cost:
 
 
 def _alone(mezzanine: Path, rendition: Rendition) -> list[str]:
-    """The packager's own argument list for one rendition, to null; without the packets that tell its progress."""
+    """The packager's own options for one rendition, to null; without what tells its progress."""
     words = encode(FFMPEG, str(mezzanine), [EncodeOutput(rendition=rendition, path="/dev/null")])
-    first, last = words.index("mp4"), words.index("file:/dev/null")
-    return [*words[:first], "null", *words[first + 1 : last], "-", "-nostdin", "-v", "error"]
+    options = words[words.index("mp4") + 1 : words.index("file:/dev/null")]
+    reading = (FFMPEG, "-nostdin", "-v", "error", "-format_whitelist", "mov", "-i", str(mezzanine))
+    return [*reading, "-map", "0:a:0", "-f", "null", *options, "-"]
 
 
 def ffmpeg_hls(source: Path, folder: Path) -> Cost:

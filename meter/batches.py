@@ -49,11 +49,12 @@ class Batches:
                 self._hand_over(some if len(some) == BATCH else self._waiting)
 
     def end(self) -> None:
-        """Hand over the last batch. Raises ValueError if the last frame is not whole."""
+        """Hand over the last batch, once. Raises ValueError if the last frame is not whole."""
         if self._cut:
             raise ValueError(f"{len(self._cut)} bytes are left, less than a frame")
         self._waiting[self._fill :] = 0
         self._hand_over(self._waiting)
+        del self._hear  # it is part of who holds us: in a circle, megabytes would stay until the collector comes
 
     def _hand_over(self, frames: Samples) -> None:
         count, self._fill = self._fill, 0

@@ -1,7 +1,10 @@
 """One stream, one result: whatever it is cut into, at any rate, and with whatever samples a file may hold."""
 
+import gc
 import hashlib
 import tracemalloc
+import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -216,3 +219,24 @@ def test_the_short_way_leaves_out_what_is_no_sound() -> None:
         meter.loudness()
     with pytest.raises(ValueError, match="cannot measure"):
         LoudnessMeter(sample_rate_hz=48_000, channels=3)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only what nobody refers to goes."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_meter_that_was_asked_goes_at_once() -> None:
+    """Its megabytes do not wait for the collector: nine renditions are heard within seconds."""
+    meter = LoudnessMeter(sample_rate_hz=48_000, channels=2)
+    meter.take_bytes(bytes(8 * BATCH))
+    meter.loudness()
+    there = weakref.ref(meter)
+    del meter
+    assert there() is None
