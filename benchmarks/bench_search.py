@@ -8,9 +8,9 @@ Chinese or Japanese titles. A success is the very title and artist in the first 
 track of this title.
 
 CPU is that of the searching thread, with all that a search gives: tracks, artists and albums, fetched and in order. The
-index is kept in a file, and was used before it is timed. Changes are timed by the clock, in a file and in memory, from
-being handed over until they are found: the longest of 20 new tracks, and 300 tracks at once that are new, get another
-title, another album, or go. Beside it tantivy, with the same terms and the same order
+index is kept in a file, and was used before it is timed. Changes are timed in a file and in memory, from being handed
+over until they are found: by the clock the longest of 20 new tracks; by the clock, and of CPU for the bar, 300 tracks
+at once that are new, get another title, another album, or go. Beside it tantivy, with the same terms and the same order
 among its best hundred, tracks alone.
 
     python3 -m venv .cache/bench-venv
@@ -52,6 +52,7 @@ BARS = {
     "index_mb": 300.0,
     "build_cpu_s": 60.0,
     "update_visible_s": 1.0,
+    "burst_cpu_s": 1.0,
 }
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _NEIGHBOURS = {char: row[max(at - 1, 0) : at] + row[at + 1 : at + 2] for row in _ROWS for at, char in enumerate(row)}
@@ -194,33 +195,39 @@ def ours(file: Path, sets: Mapping[str, Sequence[Case]], folder: Path) -> dict[s
     with SqlitePostings(None, RULES) as postings:
         postings.fill(rows_of(file))
         in_memory = changes(SearchIndex(postings), file)
-    result["changes_s"] = {"in_file": in_file, "in_memory": in_memory}
-    result["update_visible_s"] = max(*in_file.values(), *in_memory.values())
+    both = {"in_file": in_file, "in_memory": in_memory}
+    result["changes"] = both
+    result["update_visible_s"] = max(float(str(each["longest_of_20_s"])) for each in both.values())
+    result["burst_cpu_s"] = max(_most(each["burst_cpu_s"]) for each in both.values())
     result["index_mb"] = round(sum(each.stat().st_size for each in folder.glob("search.sqlite3*")) / 1e6, 1)
     return result
 
 
-def changes(index: SearchIndex, file: Path) -> dict[str, float]:
-    """Seconds until changes are found, by what changes."""
+def changes(index: SearchIndex, file: Path) -> dict[str, object]:
+    """How long until changes are found: the longest of some new tracks, one by one; and many at once, by what changes,
+    by the clock and of CPU."""
     rows = list(islice(rows_of(file), 20 * BURST))[::20]
     longest = max(_update(index, number) for number in range(UPDATES))
-    took = {"longest_of_20": longest}
-    for name, changed in (
-        ("new", [replace(row, track_id=f"burst{row.track_id}", title=f"{row.title} Burst") for row in rows]),
-        ("retitled", [replace(row, title=f"{row.title} Retitled") for row in rows]),
-        ("moved", [replace(row, title=f"{row.title} Moved", album=f"{row.album} Deluxe") for row in rows]),
-    ):
-        started = time.monotonic()
-        index.postings.apply(changed, [])
-        while not any(found.title == changed[-1].title for found in index.search(changed[-1].title).tracks):
-            pass
-        took[name] = time.monotonic() - started
-    started = time.monotonic()
-    index.postings.apply([], [row.track_id for row in rows])
-    while any(found.track_id == rows[-1].track_id for found in index.postings.tracks([rows[-1].track_id])):
-        pass
-    took["gone"] = time.monotonic() - started
-    return {name: round(each, 4) for name, each in took.items()}
+    bursts: dict[str, tuple[list[SearchRow], list[str]]] = {
+        "new": ([replace(row, track_id=f"burst{row.track_id}", title=f"{row.title} Burst") for row in rows], []),
+        "retitled": ([replace(row, title=f"{row.title} Retitled") for row in rows], []),
+        "moved": ([replace(row, title=f"{row.title} Moved", album=f"{row.album} Deluxe") for row in rows], []),
+        "gone": ([], [row.track_id for row in rows]),
+    }
+    burst_s, burst_cpu_s = {}, {}
+    for name, (changed, removed) in bursts.items():
+        started, started_cpu = time.monotonic(), time.thread_time()
+        index.postings.apply(changed, removed)
+        if changed and not any(found.title == changed[-1].title for found in index.search(changed[-1].title).tracks):
+            raise RuntimeError(f"not found: {changed[-1].title}")
+        burst_cpu_s[name] = round(time.thread_time() - started_cpu, 3)
+        burst_s[name] = round(time.monotonic() - started, 3)
+    return {"longest_of_20_s": round(longest, 4), "burst_s": burst_s, "burst_cpu_s": burst_cpu_s}
+
+
+def _most(figures: object) -> float:
+    assert isinstance(figures, dict)
+    return float(max(figures.values()))
 
 
 def _update(index: SearchIndex, number: int) -> float:
@@ -269,7 +276,7 @@ def judged(figures: Mapping[str, object]) -> dict[str, bool]:
             f"{name}_success": of(name, "success_at_1")
             for name in ("artist_title_typo", "title_typo", "plain_accents", "inside_cjk")
         },
-        **{name: float(str(figures[name])) for name in ("index_mb", "build_cpu_s", "update_visible_s")},
+        **{name: float(str(figures[name])) for name in ("index_mb", "build_cpu_s", "update_visible_s", "burst_cpu_s")},
     }
     return {name: seen[name] >= bar if name.endswith("success") else seen[name] <= bar for name, bar in BARS.items()}
 

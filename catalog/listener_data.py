@@ -8,6 +8,7 @@ from catalog.listener_database import ListenerDatabase
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
 _OWNER = "listener_id"
+PLAYLISTS = "playlists"
 
 
 def export_listener(database: ListenerDatabase, listener_id: str) -> dict[str, list[dict[str, object]]]:
@@ -31,6 +32,20 @@ def forget_listener(database: ListenerDatabase, listener_id: str) -> bool:
         found = db.execute("DELETE FROM listeners WHERE listener_id = ?", (listener_id,)).rowcount > 0
     overwrite(database)
     return found
+
+
+def prune_listeners(database: ListenerDatabase, *, before_s: int) -> int:
+    """Delete, with all that is theirs, listeners without a name and without playlists whom nobody used since; how many.
+    They are overwritten in the file."""
+    where = ["name = ''", "max(created_s, ifnull(used_s, 0)) < ?"]
+    if (PLAYLISTS,) in database.select(_TABLES):
+        where.append(f"listener_id NOT IN (SELECT listener_id FROM {PLAYLISTS})")
+    unused = f"SELECT listener_id FROM listeners LEFT JOIN last_used USING (listener_id) WHERE {' AND '.join(where)}"
+    with database.writing() as db:
+        gone = db.execute(f"DELETE FROM listeners WHERE listener_id IN ({unused})", (before_s,)).rowcount
+    if gone:
+        overwrite(database)
+    return gone
 
 
 def overwrite(database: ListenerDatabase) -> None:

@@ -50,6 +50,10 @@ LISTENERS = Migrations(
             listener_id TEXT PRIMARY KEY, key_sha256 BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
             created_s INTEGER NOT NULL
         ) WITHOUT ROWID""",
+        """CREATE TABLE last_used (
+            listener_id TEXT PRIMARY KEY REFERENCES listeners ON DELETE CASCADE, used_s INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        "INSERT INTO last_used SELECT listener_id, CAST(strftime('%s', 'now') AS INTEGER) FROM listeners",
     ),
 )
 

@@ -13,6 +13,7 @@ from catalog.listener_database import ListenerDatabase, new_id
 
 KEY_PREFIX = "sk_"  # so that scanners for leaked secrets, and people, see what it is
 _KEY_BYTES = 32
+_DAY_S = 86_400
 _KEY_CHARS_MAX = 100  # more than any key of ours
 
 
@@ -60,8 +61,24 @@ class Listeners:
         """Whose key this is; None if it is nobody's."""
         if not (key.startswith(KEY_PREFIX) and key.isascii() and len(key) <= _KEY_CHARS_MAX):
             return None
-        found = self._database.select("SELECT listener_id FROM listeners WHERE key_sha256 = ?", (_hash(key),))
-        return str(found[0][0]) if found else None
+        query = "SELECT listener_id, used_s FROM listeners LEFT JOIN last_used USING (listener_id) WHERE key_sha256 = ?"
+        for listener_id, used_s in self._database.select(query, (_hash(key),)):
+            self._used(listener_id, used_s)
+            return str(listener_id)
+        return None
+
+    def used(self, listener_id: str) -> None:
+        """A listener proved itself by something else than its key."""
+        found = self._database.select("SELECT used_s FROM last_used WHERE listener_id = ?", (listener_id,))
+        self._used(listener_id, found[0][0] if found else None)
+
+    def _used(self, listener_id: str, used_s: int | None) -> None:
+        """Note the day, not the moment, and once."""
+        today_s = int(time.time()) // _DAY_S * _DAY_S
+        if used_s is None or used_s < today_s:
+            query = "INSERT OR REPLACE INTO last_used SELECT listener_id, ? FROM listeners WHERE listener_id = ?"
+            with self._database.writing() as db:
+                db.execute(query, (today_s, listener_id))
 
     def get(self, listener_id: str) -> Listener | None:
         """One listener."""

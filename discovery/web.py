@@ -12,6 +12,7 @@ from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
 from catalog.play_queues import PlayQueues
 from catalog.playlists import Playlists
+from catalog.plays import DAY_MS
 from catalog.ratings import Ratings
 from catalog.search_postings import Postings
 from catalog.store import Catalog
@@ -19,7 +20,7 @@ from discovery.accounts import Accounts
 from discovery.following import RANK_EVERY_S, Following
 from discovery.frame import Frame
 from discovery.library import Library
-from discovery.listening.service import Listening
+from discovery.listening.service import RETENTION_DAYS, Listening
 from discovery.openapi import DOCUMENT, openapi
 from discovery.operations import Call, Served
 from discovery.playlists.library import Library as PlaylistLibrary
@@ -54,6 +55,7 @@ class DiscoverySettings:
     sync_interval_s: float = 0.5
     sync_rest: float = 20.0
     search_index: str = ""
+    retention_days: int = RETENTION_DAYS
     sign_up: bool = True
     rate_factor: float = 1.0
     proxies: int = 0
@@ -91,7 +93,7 @@ def add_routes(
     """
     sounds = sounds or CatalogSounds(catalog)
     playlists = playlists or PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners))
-    listening = Listening(listeners, catalog)
+    listening = Listening(listeners, catalog, retention_days=settings.retention_days)
     searching = Searching(catalog, listening.own)
     recommending = Recommending(catalog, listeners, settings.models)
     _follow(app, store, catalog, settings, searching, listening, recommending, sounds, synced)
@@ -127,6 +129,7 @@ def add_routes(
         similar=Similar(lambda: recommending.recommender, mixer),
         rates=rates,
         proxies=settings.proxies,
+        kept_ms=settings.retention_days * DAY_MS,
         signed=signed,
     )
     Subsonic(parts).add_routes(app)

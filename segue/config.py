@@ -182,6 +182,7 @@ SETTINGS = (
         "loopback",
         "whether anybody may become a listener; loopback: where the origin serves this machine alone",
     ),
+    Setting("retention_days", _whole(1, 36_500), 400, "days that play events and unused listeners are kept"),
     Setting("rate_limit", _factor, 1.0, "times the API's own rate limits; 0: none"),
     Setting("proxies", _whole(0, 16), 0, "proxies in front that write X-Forwarded-For; 0: clients come by themselves"),
     Setting("node_name", _node_name, "", "what this origin calls itself in CMSD-Static"),

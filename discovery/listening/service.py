@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from catalog.favourites import FAVOURITES, Favourite, Favourites
-from catalog.listener_data import export_listener, forget_listener
+from catalog.listener_data import export_listener, forget_listener, prune_listeners
 from catalog.listener_database import ListenerDatabase
 from catalog.plays import DAY_MS, PLAYS, PlayRow, Plays
 from catalog.schema import TrackRow
@@ -201,8 +201,12 @@ class Listening:
         return await asyncio.to_thread(weights)
 
     async def prune(self) -> int:
-        """Drop the events that are older than they are kept; how many."""
-        return await asyncio.to_thread(self.plays.prune, before_ms=self._clock() - self._kept_ms)
+        """Drop the events that are older than they are kept, and listeners whom nobody used for as long; how many
+        events."""
+        before_ms = self._clock() - self._kept_ms
+        dropped = await asyncio.to_thread(self.plays.prune, before_ms=before_ms)
+        await asyncio.to_thread(prune_listeners, self._database, before_s=before_ms // 1000)
+        return dropped
 
     def _checked(
         self, listener_id: str, batch: Batch, tracks: Mapping[str, TrackRow]

@@ -27,5 +27,6 @@ class Door:
         passwords = self._passwords.of(shown.login) if is_id(shown.login) else []
         known = [each for each in passwords if self._keys.has(each.key_set)]
         if shown.is_of(self._keys.master(each.key_set).app_password(each.password_id) for each in known):
+            self._listeners.used(shown.login)
             return shown.login
         raise Refused(Code.WRONG_LOGIN, "wrong user name or app password")

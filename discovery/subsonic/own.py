@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from catalog.favourites import Favourites
 from catalog.play_queues import PlayQueue, PlayQueues
 from catalog.playlists import EntryRow, PlaylistChange, PlaylistRow
-from catalog.plays import DAY_MS, Heard, Plays
+from catalog.plays import Heard, Plays
 from catalog.ratings import BEST, Ratings
 from catalog.schema import TrackRow, album_artist_of
 from catalog.shelves import Shelves
 from catalog.store import Catalog
 from discovery.listening.events import EventTooOld, Kind, PlayEvent
 from discovery.listening.listens import happened_at
-from discovery.listening.service import RETENTION_DAYS, now_ms, play_row
+from discovery.listening.service import now_ms, play_row
 from discovery.playlists.library import Library, playlist_name
 from discovery.subsonic.answer import Element
 from discovery.subsonic.asked import Asked, Code, Refused, not_found
@@ -42,6 +42,7 @@ class Own:
         queues: PlayQueues,
         plays: Plays,
         library: Library,
+        kept_ms: int,
     ) -> None:
         self._listener_id = listener_id
         self._catalog = catalog
@@ -50,6 +51,7 @@ class Own:
         self._queues = queues
         self._plays = plays
         self._library = library
+        self._kept_ms = kept_ms
 
     def of(self, ids: Sequence[str]) -> Mapping[str, Mine]:
         """What there is of some songs, albums or artists."""
@@ -207,7 +209,7 @@ class Own:
             position_ms=played_ms, played_ms=played_ms, source=_SOURCE,
         )  # fmt: skip
         try:
-            happened_ms = happened_at(event, sent_at_ms=None, now_ms=now, kept_ms=RETENTION_DAYS * DAY_MS)
+            happened_ms = happened_at(event, sent_at_ms=None, now_ms=now, kept_ms=self._kept_ms)
         except EventTooOld as error:
             raise Refused(Code.GENERIC, "that was too long ago") from error
         self._plays.add([play_row(self._listener_id, event, happened_ms, duration_s=row.duration_s)])

@@ -109,6 +109,7 @@ class Parts:
     similar: Similar
     rates: Rates
     proxies: int
+    kept_ms: int
     signed: Callable[[str], str]
 
 
@@ -189,6 +190,7 @@ class Subsonic:
             queues=parts.queues,
             plays=parts.plays,
             library=parts.library,
+            kept_ms=parts.kept_ms,
         )
 
     async def _lyrics(self, endpoint: str, browse: Browse, asked: Asked) -> Element:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 
+from catalog.listener_data import prune_listeners
 from catalog.listener_database import ListenerDatabase
 from catalog.plays import DAY_MS, IMPORTED, PlayRow, Plays
 from catalog.schema import TrackRow
@@ -15,7 +16,7 @@ from catalog.shelves import Shelves
 from catalog.store import Catalog
 from discovery.listening.events import EventInvalid, Kind, PlayEvent
 from discovery.listening.history_files import Line, Listen, read_history
-from discovery.listening.service import HALF_LIFE_DAYS, RETENTION_DAYS, play_row
+from discovery.listening.service import HALF_LIFE_DAYS, play_row
 from discovery.playlists.match import LookUps, matched
 from discovery.search import SearchIndex
 from discovery.search_follow import compare, popular_first
@@ -29,7 +30,7 @@ from segue.output import Output
 from segue.wiring import opened_catalog, opened_listeners, opened_postings, opened_store
 
 HELP = "what listeners played: import it, rank search by it, drop what is old"
-SETTINGS = ("store", "catalog", "listeners", "search_index")
+SETTINGS = ("store", "catalog", "listeners", "search_index", "retention_days")
 EXAMPLE = "segue events import listens.jsonl --listener LISTENER_ID --store file:store"
 AT_ONCE = 500
 SEARCHES_MAX = 100_000  # an operator waits
@@ -66,9 +67,11 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
             case "rank":
                 return await _rank(config, output, catalog, Plays(database))
             case _:
-                dropped = Plays(database).prune(before_ms=_now_ms() - RETENTION_DAYS * DAY_MS)
-                output.data({"event": "summary", "dropped": dropped})
-                output.say(f"{dropped} events dropped")
+                before_ms = _now_ms() - config["retention_days"] * DAY_MS
+                dropped = Plays(database).prune(before_ms=before_ms)
+                unused = prune_listeners(database, before_s=before_ms // 1000)
+                output.data({"event": "summary", "dropped": dropped, "unused": unused})
+                output.say(f"{dropped} events dropped, and {unused} listeners whom nobody used")
                 return 0
 
 

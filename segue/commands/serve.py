@@ -40,7 +40,7 @@ HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
     "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners", "models",
-    "sign_up", "rate_limit", "proxies",
+    "sign_up", "rate_limit", "proxies", "retention_days",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
 
@@ -110,6 +110,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             search_index=config["search_index"],
             sign_up=config["sign_up"] == "on" or (config["sign_up"] == "loopback" and _is_loopback(config["host"])),
             rate_factor=config["rate_limit"],
+            retention_days=config["retention_days"],
             proxies=config["proxies"],
             models=config.models_path,
         ),

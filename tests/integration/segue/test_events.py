@@ -78,7 +78,7 @@ def test_events_of_ours_are_taken(run: Run, tracks: list[Published], tmp_path: P
     file.write_text(json.dumps(event) + "\n")
     assert run("events", "import", str(file), "--listener", LISTENER, "--consent")[0] == 0
     status, lines, _ = run("events", "prune")
-    assert (status, lines) == (0, [{"event": "summary", "dropped": 0}])
+    assert (status, lines) == (0, [{"event": "summary", "dropped": 0, "unused": 0}])
 
 
 def test_what_was_heard_comes_first(run: Run, tracks: list[Published], tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """All that is kept of a listener is handed over, and deleted, whoever keeps it."""
 
+import time
 from pathlib import Path
 
 from catalog.favourites import Favourites
-from catalog.listener_data import export_listener, forget_listener
+from catalog.listener_data import export_listener, forget_listener, prune_listeners
 from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listeners import Listeners
+from catalog.playlists import Playlists
 from catalog.plays import Plays
 from tests.unit.catalog.test_plays import NOW, ROW, add_listener
 
@@ -57,3 +60,27 @@ def test_what_is_forgotten_is_gone_from_tables_and_files(tmp_path: Path) -> None
         assert export_listener(database, "bert") == before
         files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
         assert b"book-bert" in files and b"book-anna" not in files and b"loved-by-anna" not in files
+
+
+def test_listeners_whom_nobody_uses_are_dropped() -> None:
+    """Without a name and without playlists, after so long; whoever was used since stays, by the day."""
+    now_s = int(time.time())
+    with ListenerDatabase() as database:
+        listeners, playlists = Listeners(database), Playlists(database)
+        (used, key), (unused, _), (named, _), (keeps, _), (device, _) = [
+            listeners.add(name) for name in ("", "", "kitchen", "", "")
+        ]
+        playlists.create(keeps.listener_id, name="Mine", entries=[])
+        with database.writing() as db:
+            db.execute("UPDATE listeners SET created_s = 0")
+        assert listeners.of_key(key) == listeners.of_key(key) == used.listener_id
+        listeners.used(device.listener_id)
+        assert database.select("SELECT DISTINCT used_s % 86400 FROM last_used") == [(0,)]
+        assert prune_listeners(database, before_s=0) == 0
+        assert prune_listeners(database, before_s=now_s - 2 * 86_400) == 1
+        left = {each.listener_id for each in listeners.all()}
+        assert left == {used.listener_id, named.listener_id, keeps.listener_id, device.listener_id}
+        assert unused.listener_id not in left
+        assert prune_listeners(database, before_s=now_s + 1) == 2
+    with ListenerDatabase() as empty:  # whose playlists have no tables yet
+        assert prune_listeners(empty, before_s=now_s) == 0
