@@ -139,7 +139,7 @@ def main() -> None:
     options.add_argument("--requests", type=int, default=300)
     asked = options.parse_args()
     load_before = os.getloadavg()[0]
-    artist_of, played = made_up(asked.tracks, asked.listeners)
+    artist_of, _, played = made_up(asked.tracks, asked.listeners)
     known = {track_id: Known(artist) for track_id, artist in artist_of.items()}
     with TemporaryDirectory() as folder, Catalog() as catalog, ListenerDatabase(None) as database:
         catalog.apply(rows(artist_of), [])

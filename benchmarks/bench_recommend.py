@@ -3,11 +3,15 @@
 Two protocols. `next`: of each listener the last item is hidden and has to be found among all that it has not had, as in
 the papers (only data in the order of time). `fifth`: a random fifth of each listener's items is hidden; three times.
 Settings of every other model are chosen on a part of the training data that was hidden in the same way, never on what
-is tested; ours has what the product has. Figures are means with the standard deviation over seeds.
+is tested. So was the one weight of ours, `NEIGHBOURS_SAY`: `--choose` does that again, and looks at no test item.
+
+Figures are means with the standard deviation over seeds; `against_the_best` is the difference to the best other model,
+listener by listener, with its 95 % interval by bootstrap. Tracks that nobody played (`cold`) need sounds, which no
+listening data have: they are made up.
 
 CPU is that of one request, with all that a list takes. Data: see benchmarks/listening_data.py.
 
-    nice python -m benchmarks.bench_recommend FOLDER [--markdown] > result.json
+    nice python -m benchmarks.bench_recommend FOLDER [--markdown | --choose] > result.json
 """
 
 import argparse
@@ -19,17 +23,17 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.listening_data import counts, sequences
-from discovery.recommend.judge import Recommend, Split, hold_out, judge, leave_last, unheard_best
+from benchmarks.listening_data import counts, made_up, made_up_sounds, sequences
+from discovery.recommend.judge import TOP, Recommend, Split, hold_out, judge, leave_last, unheard_best
 from discovery.recommend.model import Model
-from discovery.recommend.plays import Plays, Row, rows_joined
-from discovery.recommend.recipe import TrainSettings
+from discovery.recommend.plays import Plays, Row, gathered, rows_joined
+from discovery.recommend.recipe import Known, TrainSettings
 from discovery.recommend.scorers import Popular, Scorer
 from discovery.recommend.train import train
 from discovery.recommend.train_factors import als, ials
@@ -40,6 +44,9 @@ FIFTH, VALIDATION = 0.2, 0.15
 NEW_LISTENERS, NEW_ROW_LEAST = 200, 15
 GIVEN = (0, 1, 2, 3, 5, 10)  # items that a new listener has played
 P99_MS_MAX = 10.0
+SAYS = (0.25, 0.5, 1.0, 2.0)  # of the neighbours, where factors have 1: what may be chosen from
+DRAWS = 2000  # of the bootstrap
+COLD_TRACKS, COLD_LISTENERS, COLD_PART = 2000, 600, 0.1
 FIGURES = ("ndcg10", "ndcg10_error", "hit10", "recall20", "coverage10", "novelty", "popularity")
 
 Maker = Callable[..., Scorer]
@@ -115,12 +122,14 @@ def _figures(
         model = make(test.plays)
         trained_s.append(time.process_time() - started)
         found.append(asdict(judge(_timed(listing(model), spent_ms), test)))
+    each = [value for judged in found for value in judged.pop("each")]
     figures: dict[str, object] = {
         name: [round(statistics.mean(each[name] for each in found), 4), _deviation([each[name] for each in found])]
         for name in FIGURES
     }
     spent_ms.sort()
     return figures | {
+        "each": each,
         "train_cpu_s": round(statistics.mean(trained_s), 2),
         "p50_ms": round(spent_ms[len(spent_ms) // 2], 2),
         "p99_ms": round(spent_ms[int(len(spent_ms) * 0.99)], 2),
@@ -176,6 +185,70 @@ def at_least_the_best(rows: Sequence[Mapping[str, object]]) -> bool:
     return all(_mean(ours, "ndcg10") >= _mean(each, "ndcg10") - _mean(each, "ndcg10_error") for each in others)
 
 
+def against_the_best(rows: Sequence[dict[str, object]]) -> dict[str, object]:
+    """How much better ours is than the best other model, over the listeners of all seeds; takes `each` out of rows."""
+    *others, ours = rows
+    best = max(others, key=lambda each: _mean(each, "ndcg10"))
+    gained = np.asarray(ours["each"], np.float64) - np.asarray(best["each"], np.float64)
+    luck = np.random.default_rng(0)
+    means = [gained[luck.integers(0, len(gained), len(gained))].mean() for _ in range(DRAWS)]
+    for row in rows:
+        del row["each"]
+    low, high = np.percentile(means, (2.5, 97.5)).round(4).tolist()
+    return {"best_other": best["model"], "ndcg10_gained": round(float(gained.mean()), 4), "interval": [low, high]}
+
+
+def says(plays: Plays, *, in_time: bool) -> dict[str, object]:
+    """nDCG@10 of the blend on what is hidden for validation, by each weight: test items are in nobody's sight."""
+    tests = {"fifth": hold_out(hold_out(plays, FIFTH, 0).plays, VALIDATION, 0)}
+    if in_time:
+        tests["next"] = leave_last(leave_last(plays).plays)
+    found: dict[str, dict[float, float]] = {}
+    for name, test in tests.items():
+        model = _ours(test.plays)
+        found[name] = {say: round(judge(_listing(replace(model, say=say)), test).ndcg10, 4) for say in SAYS}
+    worth = {say: sum(each[say] / max(each.values()) for each in found.values()) for say in SAYS}
+    return {**found, "best_of_both": max(SAYS, key=worth.__getitem__)}
+
+
+def cold() -> dict[str, float]:
+    """nDCG@10 for tracks that no model saw a play of, among each other, by what they sound like; on made-up tastes."""
+    artist_of, scene_of, played = made_up(COLD_TRACKS, COLD_LISTENERS)
+    sounds = made_up_sounds(artist_of, scene_of)
+    known = {track_id: Known(artist, sounds[track_id]) for track_id, artist in artist_of.items()}
+    luck = np.random.default_rng(0)
+    hidden = {each for each in sorted(artist_of) if luck.random() < COLD_PART}
+    model = train(gathered(each for each in played if each[1] not in hidden), TrainSettings(), known)
+    content, factors = model.content, model.factors
+    assert content is not None and factors is not None
+    among = np.array([item for item, track in enumerate(model.tracks) if track in hidden])
+    wanted: dict[str, set[int]] = {}
+    heard: dict[str, list[tuple[int, str, int]]] = {}
+    for listener, track, listens, at in played:
+        if track in hidden:
+            wanted.setdefault(listener, set()).add(model.items[track])
+        else:
+            heard.setdefault(listener, []).append((at, track, listens))
+    found: dict[str, list[float]] = {}
+    for listener, items in wanted.items():
+        row = model.row((track, listens) for _, track, listens in sorted(heard.get(listener, []), reverse=True))
+        if not len(row.items):
+            continue
+        scores = {
+            "by chance": luck.random(len(model.tracks), np.float32),
+            "likeness of sound": content.profile(row),
+            "ridge regression": content.predicted(factors.folded(row)),
+            "ours": model.scores(row),
+        }
+        for name, each in scores.items():
+            best = among[np.argsort(-each[among], kind="stable")[:TOP]]
+            discounts = 1 / np.log2(np.arange(2, TOP + 2))
+            found.setdefault(name, []).append(
+                float(discounts[: len(best)] @ np.isin(best, list(items)) / discounts[: len(items)].sum())
+            )
+    return {name: round(statistics.mean(values), 4) for name, values in found.items()}
+
+
 def _mean(row: Mapping[str, object], name: str) -> float:
     pair = row[name]
     assert isinstance(pair, list)
@@ -190,11 +263,13 @@ def measured(plays: Plays, *, in_time: bool) -> dict[str, object]:
         test = leave_last(plays)
         tables["next"] = list(compared([test] * len(SEEDS), leave_last(test.plays), in_time=True))
     ours = [rows[-1] for rows in tables.values()]
+    against = {name: against_the_best(rows) for name, rows in tables.items()}
     return {
         "listeners": plays.listeners,
         "items": len(plays.tracks),
         "plays": len(plays.items),
         **tables,
+        "against_the_best": against,
         "newcomers": list(newcomers(plays, 0)),
         "held": {
             **{f"{name}_at_least_the_best": at_least_the_best(rows) for name, rows in tables.items()},
@@ -221,12 +296,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", type=Path, nargs="?", help="where the data are")
     options.add_argument("--markdown", action="store_true", help="tables, on stderr")
+    options.add_argument("--choose", action="store_true", help="only the weight of ours, on validation data")
     asked = options.parse_args()
     found = {} if asked.folder is None else {"sequences": sequences(asked.folder), "counts": counts(asked.folder)}
     load_before = os.getloadavg()[0]
     result: dict[str, object] = {"benchmark": "recommend"}
     for name, plays in found.items():
-        if plays is not None:
+        if plays is not None and asked.choose:
+            result[name] = says(plays, in_time=name == "sequences")
+        elif plays is not None:
             figures = measured(plays, in_time=name == "sequences")
             result[name] = figures
             for table in ("next", "fifth"):
@@ -234,6 +312,8 @@ def main() -> None:
                     print(f"{name}, {table}\n{markdown(rows)}\n", file=sys.stderr)
     if len(result) == 1:
         result["missing"] = "FOLDER with listening data; --help says which"
+    if not asked.choose:
+        result["cold"] = cold()
     result["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
     result["machine"] = {
         "cpus": os.cpu_count(),

@@ -9,12 +9,14 @@ Last.fm's data are for non-commercial research; cite last.fm and Cantador et al.
 """
 
 import gzip
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from discovery.recommend.plays import Played, Plays, gathered
+from model.features import FEATURES, TIMBRE, Features
 from model.track import TRACK_ID_LENGTH, digest_of
 
 SEQUENCES, COUNTS = "LastFM.txt", "user_artists.dat"
@@ -48,8 +50,9 @@ def counts(folder: Path) -> Plays | None:
     return gathered(((user, artist.zfill(9), int(plays), 0) for user, artist, plays in fields), row_max=ROW_MAX)
 
 
-def made_up(tracks: int, listeners: int, *, seed: int = 7) -> tuple[dict[str, str], list[Played]]:
-    """A library, as the artist of each track, and what was played of it, as it comes about.
+def made_up(tracks: int, listeners: int, *, seed: int = 7) -> tuple[dict[str, str], dict[str, int], list[Played]]:
+    """A library, as the artist of each track and the first scene of each artist, and what was played of it, as it comes
+    about.
 
     Artists belong to one of forty scenes, some to two, and are uneven: a few are played by most. A listener has one to
     four scenes, likes some artists of them more than others, plays the better known tracks of an artist more, and now
@@ -81,4 +84,18 @@ def made_up(tracks: int, listeners: int, *, seed: int = 7) -> tuple[dict[str, st
                 track = int(bounds[artist]) + int(size * luck.random() ** 2)
                 heard[track] = heard.get(track, 0) + 1 + int(luck.pareto(1.2))
         played += [(name, ids[track], listens, at) for at, (track, listens) in enumerate(heard.items())]
-    return {ids[track]: f"Artist {artist}" for track, artist in enumerate(by_artist.tolist())}, played
+    artist_of = {ids[track]: f"Artist {artist}" for track, artist in enumerate(by_artist.tolist())}
+    return artist_of, {f"Artist {artist}": int(each[0]) for artist, each in enumerate(scenes)}, played
+
+
+def made_up_sounds(artist_of: Mapping[str, str], scene_of: Mapping[str, int]) -> dict[str, Features]:
+    """What such tracks sound like: somewhat like their scene, like their artist, and by themselves, a third each."""
+    found = {}
+    for track_id, artist in artist_of.items():
+        parts = (random.Random(f"{scene_of[artist]}"), random.Random(artist), random.Random(track_id))
+        found[track_id] = Features(
+            recording_id=track_id, format=FEATURES, level_lufs=-14.0, range_lu=6.0, energy=0.5, tempo_bpm=None,
+            tempo_confidence=0.0, key=None, mode=None, key_confidence=0.0,
+            timbre=tuple(sum(part.gauss(0, 1) for part in parts) for _ in range(TIMBRE)),
+        )  # fmt: skip
+    return found

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 
 KEPT = 20_000  # changes; whoever has not asked for longer reads everything again
 
@@ -28,4 +29,4 @@ class Journal:
             missing = self._count - number
             if not 0 <= missing <= len(self._changes):
                 return self._count, None
-            return self._count, frozenset(list(self._changes)[len(self._changes) - missing :])
+            return self._count, frozenset(islice(reversed(self._changes), missing))

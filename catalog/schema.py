@@ -16,6 +16,7 @@ SCHEMA_VERSION = 9
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
 GENRES_SEPARATOR = "\n"  # in the column
 _NUMBER_MAX = 999_999
+_FAMILIES = frozenset(each.value for each in Codec)
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
 
 
@@ -71,7 +72,7 @@ class TrackRow:
             raise ValueError(f"a level is finite or None: {self.level_lufs}")
         if any(not 0 <= (number or 0) < _INTEGER_END for number in (self.track_number, self.disc_number)):
             raise ValueError("track and disc numbers are not negative and have at most 63 bits")
-        if not set(self.families.split()) <= set(Codec):
+        if not _FAMILIES.issuperset(self.families.split()):
             raise ValueError(f"unknown codec family: {self.families!r}")
         if any(GENRES_SEPARATOR in genre or not genre for genre in self.genres):
             raise ValueError(f"a genre is a line of text: {self.genres!r}")

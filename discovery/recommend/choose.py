@@ -1,7 +1,7 @@
 """From scores to a list: what is heard already left out, no artist too often, and not only what everybody plays."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,17 +44,16 @@ def chosen(
     pool = min(len(scores), POOL * limit + len(without))
     best = np.argpartition(-scores, pool - 1)[:pool] if pool < len(scores) else np.arange(len(scores))
     best = best[np.lexsort((best, -scores[best]))]
-    refused = set(without)
+    if len(without):
+        refused = np.fromiter(without, dtype=np.int64, count=len(without))
+        best = best[~np.isin(best, refused)]
     taken: list[int] = []
     passed: list[int] = []
     of_artist: Counter[int] = Counter()
     heads = 0
-    for item in best.tolist():
+    for item, artist, popular in _told(best, limit, shelf):
         if len(taken) == limit:
             break
-        if item in refused:
-            continue
-        artist, popular = int(shelf.artists[item]), bool(shelf.head[item])
         full = artist_max and artist >= 0 and of_artist[artist] >= artist_max
         if full or (popular and head_max is not None and heads >= head_max):
             passed.append(item)
@@ -63,3 +62,10 @@ def chosen(
         of_artist[artist] += 1
         heads += popular
     return (taken + passed)[:limit]
+
+
+def _told(best: NDArray[np.int64], limit: int, shelf: Shelf) -> Iterator[tuple[int, int, bool]]:
+    """Items with their artist and whether they are of the head; some at a time, for most lists need no more."""
+    for first in range(0, len(best), 2 * limit or 1):
+        some = best[first : first + 2 * limit]
+        yield from zip(some.tolist(), shelf.artists[some].tolist(), shelf.head[some].tolist(), strict=True)

@@ -25,7 +25,8 @@ class Split:
 class Judged:
     """Means over listeners (and the standard error of the first): nDCG and hits among the first 10, recall among the
     first 20. `coverage10` is the part of all items that somebody is recommended among its first 10; of these, `novelty`
-    is the mean of -log2 of the part of listeners who have the item, `popularity` of how many they are."""
+    is the mean of -log2 of the part of listeners who have the item, `popularity` of how many they are. `each` are the
+    nDCG of the listeners who had something hidden, in their order."""
 
     ndcg10: float
     ndcg10_error: float
@@ -34,6 +35,7 @@ class Judged:
     coverage10: float
     novelty: float
     popularity: float
+    each: tuple[float, ...] = ()
 
 
 def leave_last(plays: Plays, back: int = 1) -> Split:
@@ -80,6 +82,7 @@ def judge(recommend: Recommend, split: Split) -> Judged:
         coverage10=len(np.unique(listed)) / len(counts),
         novelty=float(-np.log2(share).mean()),
         popularity=float(counts[listed].mean()),
+        each=tuple(map(float, ndcg)),
     )
 
 

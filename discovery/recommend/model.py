@@ -33,6 +33,7 @@ class Model:
     neighbours: tuple[Neighbours, ...]
     factors: Factors | None
     content: Content | None
+    say: float = NEIGHBOURS_SAY  # kept in no file: it was chosen once, for all models
 
     @cached_property
     def items(self) -> Mapping[str, int]:
@@ -69,7 +70,7 @@ class Model:
         if not len(row.items):
             return standard(self.popularity)
         folded = None if self.factors is None else self.factors.folded(row)
-        say = NEIGHBOURS_SAY * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0
+        say = self.say * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0
         by_plays = self._by_plays(row, folded, say)
         if self.content is None:
             return by_plays
@@ -85,7 +86,7 @@ class Model:
         items, not what a listener will like of whom no more is known.
         """
         folded = None if self.factors is None else self.factors.folded(row)
-        scores = self._by_plays(row, folded, NEIGHBOURS_SAY)
+        scores = self._by_plays(row, folded, self.say)
         return np.where(self.listeners > 0, scores, -np.inf).astype(np.float32)
 
     def _by_plays(self, row: Row, folded: Floats | None, say: float) -> Floats:
@@ -100,15 +101,17 @@ class Model:
         """How alike each item is to this one."""
         return self.scores(row_of([item]))
 
-    def recommended(self, row: Row, limit: int, *, seen: bool = False, artist_max: int = 0) -> list[int]:
-        """The best for a row, the best first; what is in it only if `seen`.
+    def recommended(
+        self, row: Row, limit: int, *, seen: bool = False, artist_max: int = 0, scores: Floats | None = None
+    ) -> list[int]:
+        """The best for a row, the best first; what is in it only if `seen`. `scores` are those of the row, if known.
 
         How much of the head a list may have follows from how much of it the row has: who plays what everybody plays is
         given more of it. An empty row gets the popular.
         """
         without = () if seen else row.items.tolist()
         return chosen(
-            self.scores(row),
+            self.scores(row) if scores is None else scores,
             limit,
             self.shelf,
             without=without,
@@ -123,11 +126,14 @@ class Model:
         own = float(self.shelf.head[row.items].mean())
         return min(limit, int(np.ceil((own + FAMILIAR_HEAD) * limit)))
 
-    def reasons(self, row: Row, item: int, limit: int) -> list[int]:
-        """Which items of a row speak most for this one, at most `limit`, the strongest first."""
-        said = np.zeros(len(row.items), dtype=np.float32)
+    def reasons(self, row: Row, items: Sequence[int], limit: int) -> list[list[int]]:
+        """Which items of a row speak most for each of these, at most `limit`, the strongest first."""
+        said = np.zeros((len(items), len(row.items)), dtype=np.float32)
         for part in self.neighbours:
-            each = part.said(row, item)
-            said += each / np.maximum(np.abs(each).max(initial=0.0), np.float32(1e-9))
-        best = np.argsort(-said, kind="stable")[:limit]
-        return [int(row.items[place]) for place in best if said[place] > 0]
+            each = part.said(row, items)
+            said += each / np.maximum(np.abs(each).max(axis=1, initial=0.0), np.float32(1e-9))[:, None]
+        best = np.argsort(-said, axis=1, kind="stable")[:, :limit]
+        return [
+            [int(row.items[place]) for place in places if own[place] > 0]
+            for own, places in zip(said, best, strict=True)
+        ]

@@ -1,5 +1,6 @@
 """Models, each behind two questions: how well does each item suit this row, and which are like this item."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,10 +24,11 @@ class Scorer(Protocol):
 
 def standard(scores: Floats) -> Floats:
     """The same with mean 0 and deviation 1, so that scores of several models can be added; zeros if all are equal."""
-    deviation = float(scores.std())
-    if deviation <= 1e-12:
+    if not scores.size:
         return np.zeros_like(scores)
-    return np.asarray((scores - scores.mean()) / np.float32(deviation), dtype=np.float32)
+    centred = np.asarray(scores - scores.mean(), dtype=np.float32)
+    deviation = float(np.sqrt(centred @ centred / np.float32(len(centred))))
+    return np.zeros_like(centred) if deviation <= 1e-12 else centred / np.float32(deviation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +62,31 @@ class Neighbours:
         """The sum of what the row's items say."""
         if not len(row.items):
             return np.zeros(len(self.starts) - 1, dtype=np.float32)
-        strengths = row.strengths(self.half_life)
-        pieces = [slice(self.starts[item], self.starts[item + 1]) for item in row.items]
-        said = np.concatenate([self.weights[each] * by for each, by in zip(pieces, strengths, strict=True)])
-        targets = np.concatenate([self.targets[each] for each in pieces])
+        targets, said, _ = self._said(row)
         return np.bincount(targets, said, minlength=len(self.starts) - 1).astype(np.float32)
+
+    def _said(self, row: Row) -> tuple[Indices, Floats, Indices]:
+        """All that the row's items say: for whom, how much, and the place in the row of who says it."""
+        lengths = self.starts[row.items + 1] - self.starts[row.items]
+        ends = np.cumsum(lengths)
+        at = np.arange(ends[-1]) + np.repeat(self.starts[row.items] - ends + lengths, lengths)
+        said = self.weights[at] * np.repeat(row.strengths(self.half_life), lengths)
+        return self.targets[at], said, np.repeat(np.arange(len(row.items), dtype=np.int32), lengths)
 
     def likeness(self, item: int) -> Floats:
         """What this item says alone."""
         return self.scores(row_of([item]))
 
-    def said(self, row: Row, target: int) -> Floats:
-        """What each of the row's items says for this one: why it is recommended."""
-        found = np.zeros(len(row.items), dtype=np.float32)
-        for place, item in enumerate(row.items):
-            first, last = int(self.starts[item]), int(self.starts[item + 1])
-            at = first + int(np.searchsorted(self.targets[first:last], target))
-            if at < last and self.targets[at] == target:
-                found[place] = self.weights[at]
-        return np.asarray(found * row.strengths(self.half_life))
+    def said(self, row: Row, items: Sequence[int]) -> Floats:
+        """What each of the row's items (across) says for each of these (down): why they are recommended."""
+        found = np.zeros((len(items), len(row.items)), dtype=np.float32)
+        if found.size:
+            down = np.full(len(self.starts) - 1, -1, dtype=np.int32)
+            down[items] = np.arange(len(items))
+            targets, said, across = self._said(row)
+            asked = np.flatnonzero(down[targets] >= 0)
+            found[down[targets[asked]], across[asked]] = said[asked]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ or it has too few tracks, lists are filled up with what everybody plays, then wi
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,19 +13,21 @@ from catalog.plays import Heard, Plays
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
+from discovery.recommend.alike import ARTIST_MAX, Alike
 from discovery.recommend.current import CurrentModel
 from discovery.recommend.mixes import tastes
 from discovery.recommend.model import Model
 from discovery.recommend.plays import ROW_MAX, Floats, Row
+from discovery.recommend.rows import KnownRows
 from model.album import artist_id_of
 from model.errors import TrackUnknown
 
 LIMIT_MAX = 100
-ARTIST_MAX = 3  # tracks of one artist in a list
 MIXES = 3
 SHELF = 20  # tracks on a shelf of the home page
 BECAUSE = 2  # shelves of what is like a track played lately
 REASONS = 2
+LATELY = 50  # tracks by which a favourite artist is told
 HALF_LIFE_DAYS = 30.0  # of what is popular
 FLOOR = 500  # popular and new tracks that are known by heart
 FLOOR_S = 60.0  # how long they are right, at least
@@ -62,6 +64,15 @@ class Shelf:
     artists: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What a model makes of a listener: its row, and how well each item suits it."""
+
+    model: Model
+    row: Row
+    scores: Floats
+
+
 class Recommender:
     """Recommendations from a catalog, the plays of listeners who agreed, and the current model of a folder (if any)."""
 
@@ -70,6 +81,8 @@ class Recommender:
         self._shelves = Shelves(catalog)
         self._plays = plays
         self._current = current
+        self._rows = KnownRows(catalog)
+        self._alike: Alike | None = None
         self._floor: tuple[str, ...] = ()
         self._floor_until = 0.0
 
@@ -93,34 +106,38 @@ class Recommender:
     def for_listener(self, listener_id: str, limit: int, *, seen: bool = False) -> list[Suggested]:
         """At most `limit` tracks for a listener, the best first; what it heard only if `seen`."""
         heard = self._heard(listener_id)
-        return self._suggested(heard, limit, seen=seen)
+        return self._suggested(heard, self._taste(heard), limit, seen=seen)
 
     def similar(self, track_id: str, limit: int, *, without: Iterable[str] = ()) -> list[TrackRow]:
         """At most `limit` tracks like this one, then others of its artist, then the popular. Raises TrackUnknown."""
         track = self._catalog.get(track_id)
         if track is None or not track.live:
             raise TrackUnknown("no such track", subject=track_id)
-        refused = {track_id, *without}
-        model, alike = self.model, list[str]()
-        if model is not None and track_id in model.items:
-            row = model.row([(track_id, 1)])
-            alike = [model.tracks[each] for each in model.recommended(row, 2 * limit, artist_max=ARTIST_MAX)]
-        own = [each.track_id for each in self._shelves.tracks_by(_artist_id(track), limit)]
-        return self._filled([*alike, *own], limit, refused)
+        return self._similar(track, limit, {track_id, *without})
+
+    def _similar(self, track: TrackRow, limit: int, refused: Collection[str]) -> list[TrackRow]:
+        alike = self._by_model
+        return self._filled(
+            limit,
+            refused,
+            lambda: alike.tracks(track.track_id, 2 * limit) if alike else (),
+            lambda: [each.track_id for each in self._shelves.tracks_by(_artist_id(track), limit)],
+        )
+
+    @property
+    def _by_model(self) -> Alike | None:
+        model, alike = self.model, self._alike
+        if model is None or alike is None or alike.model is not model:
+            alike = self._alike = Alike(model) if model is not None else None
+        return alike
 
     def similar_artists(self, artist: str, limit: int) -> list[str]:
         """At most `limit` artists that are played by those who play this one, the most alike first; those of popular
         tracks, where that is not known."""
-        found: dict[str, None] = {}
-        model = self.model
-        items = model.artist_items.get(artist) if model else None
-        if model is not None and items is not None and len(items):
-            row = model.row([(model.tracks[item], 1) for item in items.tolist()])
-            for item in model.recommended(row, 10 * limit, artist_max=1):
-                if model.artists[item] >= 0:
-                    found[model.artist_names[model.artists[item]]] = None
-        rows = self._filled([], limit * 4, ())
-        found |= dict.fromkeys(row.artist for row in rows if row.artist)
+        alike = self._by_model
+        found = dict.fromkeys(alike.artists(artist, limit) if alike else ())
+        if len(found) < limit:
+            found |= dict.fromkeys(row.artist for row in self._filled(4 * limit, ()) if row.artist)
         return [each for each in found if each != artist][:limit]
 
     def home(self, listener_id: str) -> list[Shelf]:
@@ -131,101 +148,97 @@ class Recommender:
     def _home(self, heard: Sequence[Heard]) -> Iterator[Shelf]:
         listened = [each.track_id for each in heard if each.listens]
         refused = {each.track_id for each in heard}
+        taste = self._taste(heard)
         if listened:
-            yield from self._mixes(heard)
-            yield Shelf(kind=ShelfKind.FOR_YOU, tracks=tuple(self._suggested(heard, SHELF)))
+            yield from self._mixes(taste)
+            yield Shelf(kind=ShelfKind.FOR_YOU, tracks=tuple(self._suggested(heard, taste, SHELF)))
             yield from self._because(listened, refused)
-            yield Shelf(kind=ShelfKind.RECENT, tracks=_plain(self._live(listened)[:SHELF]))
+            yield Shelf(kind=ShelfKind.RECENT, tracks=_plain(self._rows.first(listened, SHELF)))
             if favourite := self._favourite(heard):
                 artists = tuple(self.similar_artists(favourite, SHELF))
                 yield Shelf(kind=ShelfKind.ARTISTS, about=(favourite,), artists=artists)
-        yield Shelf(kind=ShelfKind.NEW, tracks=_plain(self._new(heard, refused)))
-        yield Shelf(kind=ShelfKind.POPULAR, tracks=_plain(self._filled([], SHELF, ())))
+        yield Shelf(kind=ShelfKind.NEW, tracks=_plain(self._new(taste, refused)))
+        yield Shelf(kind=ShelfKind.POPULAR, tracks=_plain(self._filled(SHELF, ())))
 
-    def _mixes(self, heard: Sequence[Heard]) -> Iterator[Shelf]:
-        """One for each taste of the listener: what it knows and what it does not."""
+    def _taste(self, heard: Sequence[Heard]) -> Taste | None:
+        """What the model makes of what was heard; None without one."""
         model = self.model
-        if model is None or model.factors is None:
+        if model is None:
+            return None
+        row = model.row((each.track_id, each.listens) for each in heard)
+        return Taste(model, row, model.scores(row))
+
+    def _mixes(self, taste: Taste | None) -> Iterator[Shelf]:
+        """One for each taste of the listener: what it knows and what it does not."""
+        if taste is None or taste.model.factors is None:
             return
-        row = _row(model, heard)
-        for group in tastes(model.factors.vectors[row.items], row.strengths(), MIXES):
+        model, row, vectors = taste.model, taste.row, taste.model.factors.vectors
+        for group in tastes(vectors[row.items], row.strengths(), MIXES):
             part = Row(row.items[group], row.listens[group])
             items = model.recommended(part, 2 * SHELF, seen=True, artist_max=ARTIST_MAX)
-            tracks = self._live([model.tracks[item] for item in items])[:SHELF]
+            tracks = self._rows.first((model.tracks[item] for item in items), SHELF)
             names = dict.fromkeys(track.artist for track in tracks if track.artist)
             yield Shelf(kind=ShelfKind.MIX, about=tuple(names)[:3], tracks=_plain(tracks))
 
     def _because(self, listened: Sequence[str], refused: set[str]) -> Iterator[Shelf]:
         artists: set[str] = set()
-        for track in self._live(listened[:SHELF]):
+        for track in self._rows.first(listened, SHELF):
             if track.artist not in artists and len(artists) < BECAUSE:
                 artists.add(track.artist)
-                alike = self.similar(track.track_id, SHELF, without=refused)
+                alike = self._similar(track, SHELF, refused)
                 yield Shelf(kind=ShelfKind.BECAUSE, about=(track.title, track.artist), tracks=_plain(alike))
 
     def _favourite(self, heard: Sequence[Heard]) -> str:
-        """The artist that was listened to most; empty if there is none."""
-        rows, listens = self._catalog.rows_of({each.track_id for each in heard}), dict[str, int]()
-        for each in heard:
-            if (row := rows.get(each.track_id)) and row.artist:
-                listens[row.artist] = listens.get(row.artist, 0) + each.listens
+        """The artist of the last LATELY tracks that was listened to most; empty if there is none."""
+        times, listens = {each.track_id: each.listens for each in heard[:LATELY]}, dict[str, int]()
+        for row in self._rows.live(times):
+            if row.artist:
+                listens[row.artist] = listens.get(row.artist, 0) + times[row.track_id]
         return max(listens, key=lambda artist: (listens[artist], artist), default="")
 
-    def _new(self, heard: Sequence[Heard], refused: set[str]) -> list[TrackRow]:
+    def _new(self, taste: Taste | None, refused: set[str]) -> list[TrackRow]:
         """The newest tracks that were not heard: of four times as many those that suit best, where that is known."""
-        newest = [row for row in self._shelves.newest_tracks(4 * SHELF) if row.track_id not in refused]
-        model = self.model
-        if model is not None and (row := _row(model, heard)).items.size:
-            scores = model.scores(row)
-            worth = {track.track_id: model.items.get(track.track_id) for track in newest}
-            newest.sort(key=lambda track: -_score(scores, worth[track.track_id]))
+        newest = self._rows.live(each for each in self._rows.newest()[: 4 * SHELF] if each not in refused)
+        if taste is not None and taste.row.items.size:
+            worth = {track.track_id: taste.model.items.get(track.track_id) for track in newest}
+            newest.sort(key=lambda track: -_score(taste.scores, worth[track.track_id]))
         return newest[:SHELF]
 
-    def _suggested(self, heard: Sequence[Heard], limit: int, *, seen: bool = False) -> list[Suggested]:
+    def _suggested(
+        self, heard: Sequence[Heard], taste: Taste | None, limit: int, *, seen: bool = False
+    ) -> list[Suggested]:
         refused = {each.track_id for each in heard if not seen or (each.skips and not each.listens)}
-        model = self.model
-        if model is None:
-            return list(_plain(self._filled([], limit, refused)))
-        row = _row(model, heard)
-        items = model.recommended(row, 2 * limit, seen=seen, artist_max=ARTIST_MAX)
-        rows = self._filled([model.tracks[item] for item in items], limit, refused)
-        reasons = {track.track_id: self._reasons(model, row, track.track_id) for track in rows}
-        known = self._catalog.rows_of({each for because in reasons.values() for each in because})
+        if taste is None:
+            return list(_plain(self._filled(limit, refused)))
+        model, row = taste.model, taste.row
+        items = model.recommended(row, 2 * limit, seen=seen, artist_max=ARTIST_MAX, scores=taste.scores)
+        rows = self._filled(limit, refused, lambda: [model.tracks[item] for item in items])
+        known = [track.track_id for track in rows if track.track_id in model.items]
+        said = model.reasons(row, [model.items[each] for each in known], REASONS)
+        because = dict(zip(known, ([model.tracks[item] for item in each] for each in said), strict=True))
+        spoken = {
+            track.track_id: track for track in self._rows.live(each for some in because.values() for each in some)
+        }
         return [
-            Suggested(track, tuple(known[each] for each in reasons[track.track_id] if each in known)) for track in rows
+            Suggested(track, tuple(spoken[each] for each in because.get(track.track_id, ()) if each in spoken))
+            for track in rows
         ]
-
-    def _reasons(self, model: Model, row: Row, track_id: str) -> list[str]:
-        item = model.items.get(track_id)
-        return [] if item is None else [model.tracks[each] for each in model.reasons(row, item, REASONS)]
 
     def _heard(self, listener_id: str) -> list[Heard]:
         return self._plays.heard(listener_id, limit=ROW_MAX)
 
-    def _filled(self, track_ids: Sequence[str], limit: int, refused: Iterable[str]) -> list[TrackRow]:
-        """The live ones of these, then the popular, the newest, any; each once, none that is refused."""
+    def _filled(self, limit: int, refused: Collection[str], *wanted: Callable[[], Sequence[str]]) -> list[TrackRow]:
+        """The live ones of those that are wanted, then the popular, the newest, any; each once, none that is refused.
+        What comes later is only asked for if it is needed."""
         without, found = set(refused), dict[str, TrackRow]()
-        many = limit + len(without)
-        sources: tuple[Callable[[], list[TrackRow]], ...] = (
-            lambda: self._live(track_ids),
-            lambda: self._live(self._floor[:many]),
-            lambda: self._shelves.newest_tracks(many),
-            lambda: self._catalog.page(0, many),
-        )
-        for rows in sources:
-            found |= {row.track_id: found.get(row.track_id, row) for row in rows() if row.track_id not in without}
+        for ids in (*wanted, lambda: self._floor, self._rows.newest):
+            some = (each for each in ids() if each not in without and each not in found)
+            found |= {row.track_id: row for row in self._rows.first(some, limit - len(found))}
             if len(found) >= limit:
-                break
+                return list(found.values())
+        rows = self._catalog.page(0, limit + len(without))
+        found |= {row.track_id: found.get(row.track_id, row) for row in rows if row.track_id not in without}
         return list(found.values())[:limit]
-
-    def _live(self, track_ids: Sequence[str]) -> list[TrackRow]:
-        """The live ones of these, in their order."""
-        rows = self._catalog.rows_of(set(track_ids))
-        return [row for each in dict.fromkeys(track_ids) if (row := rows.get(each)) is not None and row.live]
-
-
-def _row(model: Model, heard: Sequence[Heard]) -> Row:
-    return model.row((each.track_id, each.listens) for each in heard)
 
 
 def _score(scores: Floats, item: int | None) -> float:

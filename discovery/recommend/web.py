@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from catalog.listener_database import ListenerDatabase
 from catalog.plays import Plays
+from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.operations import Call, Operation, Served, Who
 from discovery.parameters import Number, Text
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # from one look at the folder of models to the next
 ARTIST_CHARS_MAX = 500
+ANSWERS_KEPT = 10_000  # 20 MB
 _LIMIT = Number(name="limit", default=20, least=1, most=LIMIT_MAX, help="how many")
 
 
@@ -195,11 +197,25 @@ class Recommending:
 def _recommended(found: Iterable[Suggested]) -> list[Recommended]:
     return [
         Recommended(
-            track=track_answer(each.track),
+            track=_answer(each.track),
             because=[Because(track_id=row.track_id, title=row.title, artist=row.artist) for row in each.because],
         )
         for each in found
     ]
+
+
+_answers: dict[str, tuple[TrackRow, Track]] = {}
+
+
+def _answer(row: TrackRow) -> Track:
+    """`track_answer`, kept for as long as the recommender has the very row: lists have the same tracks again and again.
+    Only the loop asks."""
+    kept = _answers.get(row.track_id)
+    if kept is None or kept[0] is not row:
+        if len(_answers) >= ANSWERS_KEPT:
+            _answers.clear()
+        kept = _answers[row.track_id] = (row, track_answer(row))
+    return kept[1]
 
 
 def _shelf(shelf: Shelf) -> HomeShelf:

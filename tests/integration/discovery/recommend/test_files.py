@@ -128,7 +128,7 @@ def holds(folder: Path, model_id: str) -> None:
     assert len(set(items)) == len(items)
     assert all(0 <= item < len(model.tracks) for item in items)
     assert np.isfinite(model.scores(row)).all()
-    model.reasons(row, 0, 3)
+    model.reasons(row, [0], 3)
     assert model.artist_items.keys() == set(model.artist_names)
 
 

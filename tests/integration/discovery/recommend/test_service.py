@@ -8,11 +8,12 @@ import pytest
 from catalog.listener_database import ListenerDatabase
 from catalog.plays import Plays
 from catalog.store import Catalog
+from discovery.recommend.alike import ARTIST_MAX
 from discovery.recommend.current import CurrentModel
 from discovery.recommend.files import write_model
 from discovery.recommend.plays import gathered
 from discovery.recommend.recipe import Known, TrainSettings
-from discovery.recommend.service import ARTIST_MAX, SHELF, Recommender, ShelfKind
+from discovery.recommend.service import SHELF, Recommender, ShelfKind
 from discovery.recommend.train import train
 from model.errors import TrackUnknown
 from tests.integration.discovery.recommend.world import ANN, NEW, add_plays, everybody, filled_catalog, of_ann, rows

@@ -96,7 +96,7 @@ def test_without_factors_sound_still_counts() -> None:
 def test_reasons_are_of_the_row_and_of_its_taste(trained: Model) -> None:
     row = trained.row([*of_taste(2, 4), *of_taste(1, 4)])
     target = trained.items[track_of(2, 9)]
-    reasons = trained.reasons(row, target, 2)
+    [reasons] = trained.reasons(row, [target], 2)
     assert reasons
     assert {taste_of(trained.tracks[item]) for item in reasons} == {2}
     assert set(reasons) <= set(row.items.tolist())

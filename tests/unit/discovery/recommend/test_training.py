@@ -60,7 +60,7 @@ def test_a_table_scores_what_its_rows_say_and_tells_which_said_it() -> None:
     expected = strengths @ dense(table)[row.items]
     assert_allclose(table.scores(row), expected, atol=1e-6)
     target = int(expected.argmax())
-    assert_allclose(table.said(row, target), strengths * dense(table)[row.items, target], atol=1e-6)
+    assert_allclose(table.said(row, [target])[0], strengths * dense(table)[row.items, target], atol=1e-6)
     assert not table.scores(row_of([])).any()
 
 
