@@ -45,6 +45,18 @@ function starting(family, estimateBps) {
   return { audioPreference: { audioCodec: "fLaC" }, abrEwmaDefaultEstimate: LOSSLESS_START_BPS };
 }
 
+/** The listener's key goes with the playlists of what is theirs, in a header, and with nothing else. */
+function keyed({ key }, url) {
+  if (!key) return {};
+  const own = new URL(".", url).href;
+  return {
+    xhrSetup: (xhr, asked) => {
+      if (!xhr.readyState) xhr.open("GET", asked, true); // headers can be set from there on
+      if (asked.startsWith(own)) xhr.setRequestHeader("Authorization", `Bearer ${key}`);
+    },
+  };
+}
+
 /** hls.js's own retries: soon, few, so that a listener learns within seconds that nothing comes. */
 function retrying(timeoutMs) {
   const retry = { maxNumRetry: 2, retryDelayMs: 500, maxRetryDelayMs: 2000 };
@@ -182,6 +194,7 @@ export class Deck extends EventTarget {
       playlistLoadPolicy: LOADING,
       fragLoadPolicy: LOADING,
       ...starting(this.family, estimateBps),
+      ...keyed(this.track, url),
       keyLoadPolicy: LOADING,
       cmcd: { contentId: this.track.track_id, useHeaders: true }, // not in URLs: the browser's cache goes by them
     });

@@ -95,24 +95,34 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
-  /** Plays a track from its start. */
+  /** Plays a track of the library from its start; the library goes on after it. */
   playTrack(trackId) {
+    this.queue.takeLibrary(trackId);
     const track = this.queue.find(trackId);
-    if (!track) return;
-    this.#pressedAt = performance.now();
-    const sameTrack = this.item?.track_id === trackId;
-    const sameFamily = this.deck.family === familyFor(this.choices.family, track);
-    const warm = this.#isWarm(track);
-    if (warm) this.#swap();
-    if (!warm && (!sameTrack || !sameFamily || this.deck.failure)) this.#load(this.deck, track);
-    else if (sameTrack) this.deck.seek(0);
-    this.#start();
+    if (track) this.#play(track);
   }
 
   /** Plays a track that the library as listed may not have. */
   playOne(track) {
     this.queue.remember(track);
     this.playTrack(track.track_id);
+  }
+
+  /** Plays a list track by track, from the one at `index` on. */
+  playFrom(tracks, index, name) {
+    this.queue.take(name, tracks, tracks[index].track_id);
+    this.#play(tracks[index]);
+  }
+
+  #play(track) {
+    this.#pressedAt = performance.now();
+    const sameTrack = this.item?.track_id === track.track_id;
+    const sameFamily = this.deck.family === familyFor(this.choices.family, track);
+    const warm = this.#isWarm(track);
+    if (warm) this.#swap();
+    if (!warm && (!sameTrack || !sameFamily || this.deck.failure)) this.#load(this.deck, track);
+    else if (sameTrack) this.deck.seek(0);
+    this.#start();
   }
 
   /** Plays an album, a playlist or a station as one stream, from the track that is named or from its start. */
@@ -153,7 +163,7 @@ export class Player extends EventTarget {
   next() {
     if (!this.hasNext) return;
     if (this.item.joined) this.#seekStream(this.item.after(this.deck.position).start);
-    else this.playTrack(this.#nextTrack.track_id);
+    else this.#play(this.#nextTrack);
   }
 
   previous() {
@@ -161,7 +171,7 @@ export class Player extends EventTarget {
     const before = this.item.joined ? this.item.before(this.deck.position) : this.queue.before(this.item.track_id);
     if (!before || this.position > RESTART_AFTER_S) this.seek(0);
     else if (this.item.joined) this.#seekStream(before.start);
-    else this.playTrack(before.track_id);
+    else this.#play(before);
   }
 
   /** Seeks within the track that is on; a station goes on as it does. */
@@ -280,7 +290,7 @@ export class Player extends EventTarget {
     this.endedCount += 1;
     const next = this.#nextTrack;
     if (next) {
-      this.playTrack(next.track_id);
+      this.#play(next);
     } else {
       this.#wantsToPlay = false;
       this.#finished = true;

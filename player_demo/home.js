@@ -2,8 +2,8 @@
 
 import { account } from "./account.js";
 import { askOrNull, reachable } from "./api.js";
-import { albumCard, allAlbums, artistShelf, card, libraryRadio } from "./albums.js";
-import { element } from "./elements.js";
+import { albumCard, allAlbums, artistShelf, card, libraryRadio, shelf } from "./albums.js";
+import { askHome, because, moodTiles, ownMixes } from "./mixes.js";
 
 const ALBUMS_SHOWN = 12;
 const by = (id) => document.getElementById(id);
@@ -37,12 +37,14 @@ export class Home {
   async refresh() {
     this.#turn += 1;
     const turn = this.#turn;
-    const answer = await askOrNull("/api/v1/home", account.history ? { key: account.key, cache: "no-store" } : {});
+    const answer = await askHome();
     const albums = await allAlbums();
     if (turn !== this.#turn) return; // asked again meanwhile
-    const shelves = (answer?.shelves ?? []).map((each) => this.#shelf(each)).filter(Boolean);
+    const own = ownMixes(answer).map(({ kind, about }) => `${kind} ${about}`);
+    const shelves = different(answer?.shelves ?? []).map((each) => this.#shelf(each, own.indexOf(`${each.kind} ${each.about}`)));
+    if (answer && albums.length) shelves.unshift(shelf("Mixes", [], moodTiles(), "#/mixes"));
     if (albums.length) shelves.push(shelf("Albums", albums.slice(0, ALBUMS_SHOWN).map(albumCard)));
-    by("shelves").replaceChildren(...shelves);
+    by("shelves").replaceChildren(...shelves.filter(Boolean));
     by("radio").hidden = albums.length === 0;
     by("consent").hidden = answer === null;
   }
@@ -57,17 +59,19 @@ export class Home {
     by("similar").replaceChildren(...(tracks.length ? [this.#tracks(`Like ${track.title}`, tracks)] : []));
   }
 
-  #shelf({ kind, about, tracks, artists }) {
+  #shelf({ kind, about, tracks, artists }, mix) {
     if (kind === "similar-artists") return artists.length ? artistShelf(`Artists like ${about[0]}`, artists) : null;
     const title = TITLES[kind];
-    return title && tracks.length ? this.#tracks(title(about), tracks.map(({ track }) => reachable(track))) : null;
+    if (!title || !tracks.length) return null;
+    const notes = tracks.map((each) => because(each.because));
+    return this.#tracks(title(about), tracks.map(({ track }) => reachable(track)), notes, mix < 0 ? null : `#/mixes/for-you/${mix}`);
   }
 
-  #tracks(title, tracks) {
-    return shelf(title, tracks.map((track) => card({
-      art: track.art_sizes[640], title: track.title, sub: track.artist,
-      act: () => this.#player.playOne(track),
-    })));
+  #tracks(title, tracks, notes = [], href = null) {
+    return shelf(title, tracks.map((track, index) => card({
+      art: track.art_sizes[640], title: track.title, sub: track.artist, note: notes[index],
+      act: () => this.#player.playFrom(tracks, index, title),
+    })), null, href);
   }
 
   async #consent() {
@@ -88,9 +92,8 @@ export class Home {
   }
 }
 
-function shelf(title, cards) {
-  const [made, row] = [element("section", "shelf"), element("div", "shelf-row")];
-  row.append(...cards);
-  made.append(element("h3", "", title), row);
-  return made;
+/** Without what is popular where the same tracks are new: so it is in a small library. */
+function different(shelves) {
+  const ids = (wanted) => shelves.find(({ kind }) => kind === wanted)?.tracks.map(({ track }) => track.track_id).sort().join();
+  return ids("popular") === ids("new-for-you") ? shelves.filter(({ kind }) => kind !== "popular") : shelves;
 }

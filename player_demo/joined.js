@@ -6,12 +6,15 @@ const CLASS = "org.segue.track";
 const FAMILIES = { aac: "index", opus: "opus", lossless: "lossless" };
 const EDGE_S = 0.02; // a seek to a track's beginning may land a hair before it
 
-/** A list as one stream: in each codec family that all of its tracks have. `tracks` in their order. */
-export function joinedList(kind, id, name, tracks) {
+/**
+ * A list as one stream: in each codec family that all of its tracks have. `tracks` in their order. With a listener's
+ * `key` it is a playlist that not everybody may hear.
+ */
+export function joinedList(kind, id, name, tracks, key = null) {
   const has = (family) => tracks.every((track) => track.playlists[family]);
   const families = Object.entries(FAMILIES).filter(([family]) => family === "aac" || has(family));
-  const playlists = allAt(Object.fromEntries(families.map(([family, file]) => [family, `/${kind}s/${id}/${file}.m3u8`])));
-  return new Joined({ id: `${kind}:${id}`, name, tracks, playlists, live: false });
+  const playlists = allAt(Object.fromEntries(families.map(([family, file]) => [family, `/${key ? "my-" : ""}${kind}s/${id}/${file}.m3u8`])));
+  return new Joined({ id: `${kind}:${id}`, name, tracks, playlists, live: false, key });
 }
 
 /** A station: an endless stream that nobody can seek in. */
@@ -24,8 +27,8 @@ class Joined {
   duration_s = 0; // the stream says how long it is
   #ranges = [];
 
-  constructor({ id, name, tracks, playlists, live }) {
-    Object.assign(this, { track_id: id, name, playlists, live });
+  constructor({ id, name, tracks, playlists, live, key = null }) {
+    Object.assign(this, { track_id: id, name, playlists, live, key });
     this.#ranges = live ? [] : planned(tracks);
     this.known = new Map(tracks.map((track) => [track.track_id, track]));
   }

@@ -3,6 +3,7 @@
 import { account } from "./account.js";
 import { addTo, createPlaylist, nameForm, ownPlaylists } from "./playlists.js";
 import { button } from "./elements.js";
+import { go } from "./router.js";
 
 const by = (id) => document.getElementById(id);
 const path = (trackId) => `/api/v1/favourites/${encodeURIComponent(trackId)}`;
@@ -18,6 +19,7 @@ export class Mine {
     this.#say = say;
     by("favourite").addEventListener("click", () => this.#mark());
     by("add").addEventListener("click", () => this.#choose());
+    by("like").addEventListener("click", () => go("mixes", "track", this.#track.track_id));
     by("add-close").addEventListener("click", () => by("add-dialog").close());
   }
 

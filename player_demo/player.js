@@ -4,6 +4,7 @@ import { Albums, openAlbumNamed } from "./albums.js";
 import { Player } from "./engine.js";
 import { Home } from "./home.js";
 import { Mine } from "./mine.js";
+import { Mixes } from "./mixes.js";
 import { Playlists } from "./playlists.js";
 import { Plays } from "./plays.js";
 import { followLibrary } from "./library.js";
@@ -26,8 +27,9 @@ const list = new TrackList((trackId) => {
 });
 
 const home = new Home(player);
-const albums = new Albums(player);
-const say = (text) => stage.announce(text);
+const say = (text) => stage.say(text);
+const albums = new Albums(player, say);
+const mixes = new Mixes(player, say);
 const playlists = new Playlists(player, say);
 const mine = new Mine(player, say);
 const plays = new Plays(player);
@@ -62,6 +64,7 @@ const refresh = followAddress({
   albums: (id) => (id ? albums.one(id) : albums.list()),
   artists: (name) => albums.artist(name ?? ""),
   "": () => home.refresh(),
+  mixes: (...mix) => (mix.length > 1 ? mixes.one(...mix) : mixes.list()),
   playlists: (id) => (id ? playlists.one(id) : playlists.list()),
 });
 playlists.onChange(refresh);

@@ -3,6 +3,7 @@
 import { account } from "./account.js";
 import { ask, reachable } from "./api.js";
 import { heading } from "./albums.js";
+import { support } from "./deck.js";
 import { button, element } from "./elements.js";
 import { plural } from "./format.js";
 import { joinedList } from "./joined.js";
@@ -86,27 +87,29 @@ export class Playlists {
     const [playlist, { entries }] = answers;
     const live = entries.filter((entry) => entry.track).map((entry) => ({ ...entry, track: reachable(entry.track) }));
     const tracks = live.map((entry) => entry.track);
-    const stream = () => joinedList("playlist", id, playlist.name, tracks);
-    const pick = (index) => (playlist.public
-      ? this.#player.playJoined(stream(), tracks[index].track_id)
-      : this.#player.playOne(tracks[index]));
+    const pick = (index, from = tracks[index].track_id) => {
+      // A key goes in a header, which the browser's own player of HLS cannot send: there they play one by one.
+      if (!playlist.public && !support.hls) this.#player.playFrom(tracks, index, playlist.name);
+      else this.#player.playJoined(joinedList("playlist", id, playlist.name, tracks, playlist.public ? null : account.key), from);
+    };
     const edited = playlist.own && !playlist.by_rules;
     const extra = edited ? (index) => this.#rowButtons(id, live, index) : undefined;
     const sub = `${plural(tracks.length, "track")}${playlist.public ? " · public" : ""}`;
-    const nodes = [heading(playlist.name, sub, ...this.#actions(playlist, tracks, stream))];
+    const nodes = [heading(playlist.name, sub, ...this.#actions(playlist, tracks, () => pick(0, null)))];
     if (playlist.own) {
       nodes.push(nameForm({ label: "Name", verb: "Rename", value: playlist.name, act: (name) => this.#edit(id, { name }) }));
     }
-    nodes.push(tracks.length ? trackRows(tracks, pick, this.#player.track?.track_id, extra) : element("p", "nothing", "Nothing in it yet."));
+    nodes.push(tracks.length ? trackRows(tracks, (index) => pick(index), { current: this.#player.track?.track_id, extra }) : element("p", "nothing", "Nothing in it yet."));
     return nodes;
   }
 
-  #actions({ playlist_id: id, own, public: open, name }, tracks, stream) {
-    const play = button({ className: "pill strong", text: "Play playlist", sign: "play", act: () => this.#player.playJoined(stream()) });
-    const actions = open && tracks.length ? [play] : [];
+  #actions({ playlist_id: id, own, public: open, name }, tracks, start) {
+    const play = button({ className: "pill strong", text: "Play playlist", sign: "play", act: start });
+    const actions = tracks.length ? [play] : [];
     if (!own) return actions;
-    const share = open ? "Make private" : "Make public to play as one stream";
+    const share = open ? "Make private" : "Make public";
     return [...actions,
+      ...(open ? [button({ text: "Copy link", act: () => this.#copyLink(id) })] : []),
       button({ text: share, act: () => this.#edit(id, { public: !open }) }),
       button({ text: "Delete", label: `Delete ${name}`, act: ({ currentTarget }) => this.#remove(id, currentTarget) })];
   }
@@ -135,6 +138,16 @@ export class Playlists {
     pressed.dataset.sure = "yes";
     pressed.textContent = "Really delete?";
     pressed.setAttribute("aria-label", "Really delete?");
+  }
+
+  /** The address of a public playlist, without the token that this page may be under: that is this listener's. */
+  async #copyLink(id) {
+    try {
+      await navigator.clipboard.writeText(`${location.origin}/#/playlists/${id}`);
+      this.#say("The link is copied.");
+    } catch {
+      this.#say("The browser does not allow it; copy the address of this page.");
+    }
   }
 
   #edit(id, change) {

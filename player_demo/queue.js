@@ -1,4 +1,4 @@
-// Which track comes before and after which: the library's order, or a shuffled one.
+// Which track comes before and after which: the library's order, a list's, or either shuffled.
 
 /** A fair shuffle (Fisher–Yates) of a copy. */
 function shuffled(items) {
@@ -10,19 +10,37 @@ function shuffled(items) {
   return copy;
 }
 
+const byId = (tracks) => new Map(tracks.map((track) => [track.track_id, track]));
+
 export class Queue {
-  #tracks = new Map();
+  #library = new Map();
+  #list = null; // what is gone through in place of the library, if anything
   #guests = new Map();
   #order = [];
   #shuffle = false;
+  #name = "";
 
   /** Takes the library as it is now. A shuffled order keeps its past: new tracks join at the end. */
   update(tracks) {
-    this.#tracks = new Map(tracks.map((track) => [track.track_id, track]));
+    this.#library = byId(tracks);
+    if (this.#list) return;
     const known = new Set(this.#order);
-    const kept = this.#order.filter((id) => this.#tracks.has(id));
-    const fresh = [...this.#tracks.keys()].filter((id) => !known.has(id));
-    this.#order = this.#shuffle ? [...kept, ...shuffled(fresh)] : [...this.#tracks.keys()];
+    const kept = this.#order.filter((id) => this.#library.has(id));
+    const fresh = [...this.#library.keys()].filter((id) => !known.has(id));
+    this.#order = this.#shuffle ? [...kept, ...shuffled(fresh)] : [...this.#library.keys()];
+  }
+
+  /** From now on what follows is this list; a track that it has twice comes once. */
+  take(name, tracks, currentId) {
+    [this.#name, this.#list] = [name, byId(tracks)];
+    this.shuffle(this.#shuffle, currentId);
+  }
+
+  /** From now on what follows is the library. */
+  takeLibrary(currentId) {
+    if (!this.#list) return;
+    [this.#name, this.#list] = ["", null];
+    this.shuffle(this.#shuffle, currentId);
   }
 
   /** Switches shuffling; the current track, if any, becomes the first of a new shuffled order. */
@@ -34,12 +52,17 @@ export class Queue {
 
   /** Knows a track that is not in the library as listed: what follows it is the library from its start. */
   remember(track) {
-    if (!this.#tracks.has(track.track_id)) this.#guests.set(track.track_id, track);
+    if (!this.#library.has(track.track_id)) this.#guests.set(track.track_id, track);
+  }
+
+  /** What the list is called; empty for the library. */
+  get name() {
+    return this.#name;
   }
 
   /** The tracks of the library in its own order. */
-  get all() {
-    return [...this.#tracks.values()];
+  get library() {
+    return [...this.#library.values()];
   }
 
   get first() {
@@ -56,5 +79,9 @@ export class Queue {
 
   before(id) {
     return this.#tracks.get(this.#order[this.#order.indexOf(id) - 1]) ?? null;
+  }
+
+  get #tracks() {
+    return this.#list ?? this.#library;
   }
 }

@@ -1,4 +1,7 @@
-// The address says which view is shown: `#/`, `#/albums`, `#/albums/ID`, `#/artists/NAME`, `#/playlists`, `#/playlists/ID`.
+// The address says which view is shown: `#/`, `#/albums`, `#/albums/ID`, `#/artists/NAME`, `#/playlists`,
+// `#/playlists/ID`, `#/mixes`, `#/mixes/KIND/VALUE`.
+
+import { button, element } from "./elements.js";
 
 const by = (id) => document.getElementById(id);
 
@@ -14,15 +17,17 @@ export function followAddress(views) {
   async function show() {
     turn += 1;
     const mine = turn;
-    const [name, argument] = parts(location.hash);
+    const [name, ...more] = parts(location.hash);
     const away = name !== "" && name in views;
     markLink(away ? name : "");
-    const nodes = away ? await views[name](argument).catch(() => null) : null;
+    by("views").setAttribute("aria-busy", String(away));
+    const nodes = away ? await views[name](...more).catch(() => null) : null;
     if (mine !== turn) return false; // somebody went on meanwhile
+    by("views").setAttribute("aria-busy", "false");
     if (!away) views[""]();
     by("home").hidden = away;
     by("view").hidden = !away;
-    by("view").replaceChildren(...(away ? (nodes ?? [gone()]) : []));
+    by("view").replaceChildren(...(away ? (nodes ?? [gone(refresh)]) : []));
     return true;
   }
   async function refresh() {
@@ -54,9 +59,8 @@ function parts(hash) {
   }
 }
 
-function gone() {
-  const said = document.createElement("p");
-  said.className = "nothing";
-  said.textContent = "There is nothing here, or the origin does not answer.";
-  return said;
+function gone(again) {
+  const made = element("div", "nothing");
+  made.append(element("p", "", "There is nothing here, or the origin does not answer."), button({ text: "Try again", act: again }));
+  return made;
 }

@@ -4,28 +4,33 @@ import { byline, clock, spokenTime } from "./format.js";
 import { element, picture } from "./elements.js";
 
 /** The row's button; whoever shows it hears its clicks by `data-track-id`. */
-export function trackRow(track, { current = null } = {}) {
-  const row = element("button", "row");
+export function trackRow(track, { current = null, note = "" } = {}) {
+  const row = element("button", note ? "row noted" : "row");
   row.type = "button";
   row.dataset.trackId = track.track_id;
   const names = element("span", "names");
   names.append(element("span", "row-title", track.title), element("span", "row-artist", track.artist ?? ""));
+  if (note) names.append(element("span", "row-note", note));
   const time = element("span", "row-time");
   const shown = element("span", "", clock(track.duration_s));
   shown.setAttribute("aria-hidden", "true");
   time.append(shown, element("span", "visually-hidden", spokenTime(track.duration_s)));
-  row.append(bars(), picture(track.art_sizes[160], 48, "row-art"), names, element("span", "row-album", track.album ?? ""), time);
+  const album = note ? [] : [element("span", "row-album", track.album ?? "")];
+  row.append(bars(), picture(track.art_sizes[160], 48, "row-art"), names, ...album, time);
   row.title = [track.title, byline(track)].filter(Boolean).join(" — ");
   setCurrent(row, track.track_id === current);
   return row;
 }
 
-/** A list of rows; `onPick(index)` is called with the place of the one that is picked. */
-export function trackRows(tracks, onPick, current, extra = () => []) {
+/**
+ * A list of rows; `onPick(index)` is called with the place of the one that is picked. `extra(index)` gives what else
+ * stands in its line, `note(index)` what is said of it.
+ */
+export function trackRows(tracks, onPick, { current = null, extra = () => [], note = () => "" } = {}) {
   const list = element("ol", "tracks");
   list.setAttribute("role", "list");
   list.append(...tracks.map((track, index) => {
-    const [item, row] = [element("li", "track"), trackRow(track, { current })];
+    const [item, row] = [element("li", "track"), trackRow(track, { current, note: note(index) })];
     row.addEventListener("click", () => onPick(index));
     item.append(row, ...extra(index));
     return item;

@@ -4,6 +4,7 @@ import { clock, plural, spokenTime } from "./format.js";
 
 const SEEK_STEP_S = 5;
 const VOLUME_STEP = 0.05;
+const TOAST_MS = 4000;
 const EYEBROWS = {
   empty: "Waiting", ready: "Up first", loading: "Buffering…", playing: "Now playing",
   paused: "Paused", ended: "The end", failed: "Stopped",
@@ -16,6 +17,7 @@ export class Stage {
   #shownId = null;
   #said = "";
   #scrubbing = false;
+  #toast = null;
 
   constructor(player) {
     this.#player = player;
@@ -42,7 +44,8 @@ export class Stage {
     const { track, item, state, choices, deck } = this.#player;
     document.body.dataset.state = state;
     if (track && track.track_id !== this.#shownId) this.#showTrack(track);
-    by("eyebrow").textContent = item?.joined ? `${EYEBROWS[state]} · ${item.name}` : EYEBROWS[state];
+    const from = item?.joined ? item.name : this.#player.queue.name;
+    by("eyebrow").textContent = from ? `${EYEBROWS[state]} · ${from}` : EYEBROWS[state];
     const running = state === "playing" || state === "loading";
     by("toggle").setAttribute("aria-label", running ? "Pause" : "Play");
     icon("toggle-icon", running ? "pause" : "play");
@@ -72,6 +75,15 @@ export class Stage {
 
   announce(text) {
     by("announcer").textContent = text;
+  }
+
+  /** Announces, and shows for a moment, what came of something that was pressed. */
+  say(text) {
+    this.announce(text);
+    by("toast").textContent = text;
+    by("toast").hidden = false;
+    clearTimeout(this.#toast);
+    this.#toast = setTimeout(() => { by("toast").hidden = true; }, TOAST_MS);
   }
 
   #showTrack(track) {

@@ -1,5 +1,6 @@
 """What tests in a browser share: the browser, a library that is published once, and a page that is open on it."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from playwright.async_api import Browser
 
 from tests.support.browser import chromium
 from tests.support.player_page import Listener, listening
-from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving
+from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, publish, serving_at
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -31,11 +32,19 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def library_url(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def library_root(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a copy of it, `store`, with its catalog, and what listeners will have made."""
+    root = tmp_path_factory.mktemp("served")
+    shutil.copytree(library, root / "store")
+    shutil.copy(library.with_suffix(".sqlite"), root / "store.sqlite")
+    return root
+
+
+@pytest.fixture(scope="module")
+def library_url(library_root: Path) -> Iterator[str]:
     """It is served by the command line; nobody is known there yet."""
-    store = tmp_path_factory.mktemp("served") / "store"
-    shutil.copytree(library, store)
-    with serving(store) as url:
+    listeners = ("--listeners", str(library_root / "listeners.sqlite3"))
+    with serving_at(f"file:{library_root / 'store'}", os.environ, *listeners) as url:
         yield url
 
 

@@ -168,6 +168,57 @@ async def test_the_next_track_starts_when_one_ends(listener: Listener) -> None:
     assert listener.complaints == []
 
 
+async def test_all_that_can_be_done_can_be_done_by_the_keyboard(listener: Listener) -> None:
+    """Play, pause, another track, volume, mute, shuffle."""
+    keyboard = listener.page.keyboard
+    await listener.play(OVERTURE.title)
+    for key in (" ", "k"):
+        await keyboard.press(key)
+        await listener.until("player.audio.paused && player.state === 'paused'")
+        await keyboard.press(key)
+        await listener.until("player.state === 'playing'")
+    await keyboard.press("n")
+    await listener.until(f"player.state === 'playing' && player.track.title === '{CODA.title}'")
+    await keyboard.press("p")
+    await listener.until(f"player.state === 'playing' && player.track.title === '{OVERTURE.title}'")
+    await listener.page.evaluate("document.activeElement.blur()")  # in the list these keys go from row to row
+    await keyboard.press("ArrowDown")
+    assert await listener.ask("player.audio.volume") == pytest.approx(0.95)
+    await keyboard.press("ArrowUp")
+    assert await listener.ask("player.audio.volume") == pytest.approx(1)
+    for key, button in (("m", "Mute"), ("s", "Shuffle")):
+        for pressed in ("true", "false"):
+            await keyboard.press(key)
+            control = listener.page.get_by_role("button", name=button)
+            await expect(control).to_have_attribute("aria-pressed", pressed)
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_the_systems_media_keys_play_pause_skip_and_seek(browser: Browser, library_url: str) -> None:
+    """What a headset, a lock screen or a keyboard sends comes by the handlers that the page has set."""
+    context = await browser.new_context()
+    await context.add_init_script("""
+      const { mediaSession } = navigator, set = mediaSession.setActionHandler.bind(mediaSession);
+      globalThis.mediaKeys = {};
+      mediaSession.setActionHandler = (action, handler) => { mediaKeys[action] = handler; set(action, handler); };
+    """)
+    listener = Listener(await context.new_page())
+    await listener.open(library_url)
+    await listener.page.evaluate("mediaKeys.play({})")
+    await listener.until(f"player.state === 'playing' && player.track.title === '{OVERTURE.title}'")
+    await listener.page.evaluate("mediaKeys.pause({})")
+    await listener.until("player.state === 'paused' && navigator.mediaSession.playbackState === 'paused'")
+    await listener.page.evaluate("mediaKeys.seekto({ seekTime: 5 })")
+    await listener.until("player.position >= 5 && player.position < 5.1")
+    await listener.page.evaluate("mediaKeys.nexttrack({})")
+    await listener.until(f"player.state === 'playing' && navigator.mediaSession.metadata.title === '{CODA.title}'")
+    await listener.page.evaluate("mediaKeys.previoustrack({})")
+    await listener.until(f"player.state === 'playing' && navigator.mediaSession.metadata.title === '{OVERTURE.title}'")
+    assert listener.complaints == []
+    await context.close()
+
+
 async def test_choices_are_kept_for_the_next_visit(listener: Listener) -> None:
     """Codec and quality stay as chosen, and are what plays."""
     await listener.choose("Codec", "AAC")

@@ -59,6 +59,21 @@ async def artist(page: Page) -> None:
     await expect(page.get_by_role("heading", name=OVERTURE.artist)).to_be_visible()
 
 
+async def mixes(page: Page) -> None:
+    await page.get_by_role("link", name="Mixes", exact=True).click()
+    await expect(page.get_by_role("heading", name="By mood")).to_be_visible()
+
+
+async def mix(page: Page) -> None:
+    await page.get_by_role("button", name="Mix like this track").click()
+    await expect(page.locator("#view .row-note")).to_have_count(3)
+
+
+async def gone(page: Page) -> None:
+    await page.evaluate("location.hash = '#/mixes/for-you/9'")
+    await expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
 async def adding(page: Page) -> None:
     await page.get_by_role("button", name="Add to a playlist").click()
     await expect(page.get_by_role("dialog")).to_be_visible()
@@ -83,7 +98,7 @@ async def favourite(page: Page) -> None:
     await page.get_by_role("button", name="Favourite").click()
 
 
-VIEWS = (home, results, no_result, albums, album, artist, adding, playlists, playlist, favourite)
+VIEWS = (home, results, no_result, albums, album, artist, mixes, mix, gone, adding, playlists, playlist, favourite)
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=[1280, PHONE_PX])

@@ -82,6 +82,81 @@ async def test_a_station_plays_and_says_what_is_on(listener: Listener) -> None:
     assert listener.complaints == []
 
 
+async def test_a_mix_says_why_and_plays_in_its_order(listener: Listener) -> None:
+    """Like the track that is on: from it to the next of the mix, and from there as a radio without an end."""
+    page = listener.page
+    await listener.play(OVERTURE.title)
+    await page.get_by_role("button", name="Mix like this track").click()
+    await expect(page.get_by_role("heading", name=f"Like {OVERTURE.title}")).to_be_visible()
+    rows = page.locator("#view .row")
+    await expect(rows).to_have_count(3)
+    await expect(rows.first.locator(".row-note")).to_contain_text("you chose it")
+    for row in (await rows.all())[1:]:
+        await expect(row.locator(".row-note")).to_contain_text("because you chose")
+    second = await rows.nth(1).locator(".row-title").text_content()
+    await page.get_by_role("button", name="Play mix").click()
+    await listener.until(f"player.state === 'playing' && player.track.title === '{OVERTURE.title}'")
+    await expect(page.locator("#eyebrow")).to_contain_text(f"Like {OVERTURE.title}")
+    await page.keyboard.press("n")
+    await listener.until(f"player.state === 'playing' && player.track.title === '{second}'")
+    await page.get_by_role("button", name="Endless radio").click()
+    await listener.until("player.item.startsWith('station:mix-') && player.state === 'playing' && player.track", 30)
+    assert await listener.troubles() == []
+    assert listener.complaints == []
+
+
+async def test_mixes_are_there_by_mood(listener: Listener) -> None:
+    """From the home page to a mood and to another mix of it; each has its address."""
+    page = listener.page
+    await page.get_by_role("link", name="Open Mixes").click()
+    await expect(page.get_by_role("heading", name="By mood")).to_be_visible()
+    for mood in ("Calm", "Mellow", "Lively", "Wild"):
+        await expect(page.locator("#view").get_by_role("link", name=mood)).to_be_visible()
+    await page.locator("#view").get_by_role("link", name="Calm").click()
+    await expect(page.get_by_role("heading", name="Calm")).to_be_visible()
+    assert urlsplit(page.url).fragment == "/mixes/mood/calm"
+    assert listener.complaints == []
+
+
+async def test_radio_like_an_album_plays(listener: Listener) -> None:
+    """However many tracks the album has."""
+    page = listener.page
+    await page.get_by_role("link", name="Albums").click()
+    await page.locator("#view").get_by_role("button", name="Signals").click()
+    await page.get_by_role("button", name="Radio like this").click()
+    await listener.until("player.item.startsWith('station:mix-') && player.state === 'playing' && player.track", 30)
+    await expect(page.locator("#eyebrow")).to_contain_text("Like Signals")
+    assert listener.complaints == []
+
+
+async def test_an_artist_has_albums_tracks_and_a_mix(listener: Listener) -> None:
+    """As the API knows them, not only those that this page has listed; played from the one that is picked."""
+    page = listener.page
+    await page.route("**/api/v1/tracks?*", lambda route: route.abort())
+    await page.get_by_role("combobox").fill(OVERTURE.artist)
+    await page.get_by_role("option").filter(has_text="3 tracks").click()
+    await expect(page.get_by_role("heading", name=OVERTURE.artist)).to_be_visible()
+    await expect(page.locator("#view .card")).to_have_count(1)
+    rows = page.locator("#view .row")
+    await expect(rows).to_have_count(3)
+    await rows.filter(has_text=CODA.title).click()
+    await listener.until(f"player.state === 'playing' && player.track.title === '{CODA.title}'")
+    await page.get_by_role("button", name="Mix like this", exact=True).click()
+    await expect(page.get_by_role("heading", name=f"Like {OVERTURE.artist}")).to_be_visible()
+    await expect(page.locator("#view .row-note").first).to_contain_text("because you chose")
+
+
+async def test_what_is_not_there_is_said_and_can_be_asked_for_again(listener: Listener) -> None:
+    """The origin was out of reach for a moment."""
+    page = listener.page
+    await page.route("**/api/v1/mixes?*", lambda route: route.abort())
+    await page.evaluate("location.hash = '#/mixes/mood/calm'")
+    await expect(page.get_by_text("There is nothing here")).to_be_visible()
+    await page.unroute("**/api/v1/mixes?*")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("heading", name="Calm")).to_be_visible()
+
+
 async def test_back_leads_to_the_view_before(listener: Listener) -> None:
     """Each view has its address."""
     page = listener.page
