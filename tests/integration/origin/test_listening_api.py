@@ -145,7 +145,7 @@ async def test_a_listener_is_handed_all_and_forgotten(
         await _asked(origin, "PUT", f"/api/v1/favourites/{track.track_id}", key)
         _, kept = await _asked(origin, "GET", "/api/v1/listeners/me/export", key)
         assert {table for table, rows in kept.items() if rows} == {
-            "listeners", "consents", "play_events", "heard", "favourites",
+            "listeners", "last_used", "consents", "play_events", "heard", "favourites",
         }  # fmt: skip
         assert "key_sha256" not in kept["listeners"][0]
         assert await _asked(origin, "DELETE", "/api/v1/listeners/me", key) == (204, None)
