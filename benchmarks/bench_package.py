@@ -47,6 +47,7 @@ NINE = ("--lossless", "off")  # of our options: the nine renditions that the oth
 SECONDS, ROUNDS = 60, 2
 ALBUM = Path(".cache/album")
 SHAKA = Path(".cache/bench-venv/bin")
+STREAMER = SHAKA / "shaka-streamer"
 BYTECODE = Path(".cache/bench-bytecode").absolute()  # an installed program is compiled; our folder may not be
 LOOK_S = 0.05
 BARS = {
@@ -247,7 +248,7 @@ def shaka(source: Path, folder: Path) -> Cost:
             (programs / binary.name.split("-")[0]).symlink_to(binary)
     words = [f"--{name}-config={name}.yaml" for name in configs]
     return run(
-        str(SHAKA.absolute() / "shaka-streamer"),
+        str(STREAMER.absolute()),
         *(*words, "--output", "out", "--use-system-binaries", "--skip-deps-check"),
         folder=folder,
         path=f"{programs}:{os.defpath}",
@@ -263,7 +264,7 @@ def compared(source: Path, folder: Path, *, rounds: int) -> dict[str, object]:
     written: dict[str, dict[str, int]] = {}
     for number in range(rounds):
         for name, work in WORKS.items():
-            if name == "shaka" and not SHAKA.exists():
+            if name == "shaka" and not STREAMER.exists():
                 continue
             place = folder / f"{name}-{number}"
             place.mkdir()
@@ -346,7 +347,7 @@ def main() -> None:
         "benchmark": "package",
         "rounds": asked.rounds,
         "files": found,
-        "missing": [] if SHAKA.exists() else ["shaka"],
+        "missing": [] if STREAMER.exists() else ["shaka"],
         "machine": {
             "cpus": os.cpu_count(),
             "processor": platform.processor() or platform.machine(),
@@ -360,7 +361,7 @@ def main() -> None:
 
 
 def _version_of_shaka() -> str | None:
-    if not SHAKA.exists():
+    if not STREAMER.exists():
         return None
     code = "import streamer; print(streamer.__version__)"
     return run(str(SHAKA / "python"), "-c", code)[1].strip()
