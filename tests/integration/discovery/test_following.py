@@ -107,8 +107,8 @@ async def test_a_change_that_is_told_needs_no_listing_of_all(
         await store.reached.wait()
         new = await publish(store, "new")
         await signal(store, new.track_id)
-        await _until_total(catalog, 2)
-        assert [found.title for found in indexes[0].search("new").tracks] == ["Song new"]
+        await _until(lambda: [found.title for found in indexes[0].search("new").tracks] == ["Song new"])
+        assert catalog.count() == 2
         await _rename(store, old, "Renamed")
         await signal(store, old.track_id)
         await _until(lambda: [found.title for found in indexes[0].search("renamed").tracks] == ["Renamed"])
