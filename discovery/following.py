@@ -12,6 +12,7 @@ from contextlib import ExitStack, asynccontextmanager
 
 from catalog.search_postings import Postings
 from catalog.store import Catalog
+from discovery.alongside import alongside
 from discovery.search_follow import Follower, nothing_counted
 from discovery.sync import Changed, sync, sync_named, unheard
 from model.errors import PipelineError
@@ -66,13 +67,8 @@ class Following:
         """In step at the beginning, as far as all can be had, and following until the end."""
         with ExitStack() as closing:
             await self.all_once(closing)
-            tasks = [asyncio.create_task(each) for each in (self._all(closing), self._told(), self._ranks())]
-            try:
+            async with alongside(self._all(closing), self._told(), self._ranks()):
                 yield
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _all(self, closing: ExitStack) -> None:
         took_s = 0.0

@@ -16,6 +16,7 @@ from catalog.listener_database import ListenerDatabase
 from catalog.plays import DAY_MS, PLAYS, PlayRow, Plays
 from catalog.schema import TrackRow
 from catalog.store import Catalog
+from discovery.alongside import alongside
 from discovery.listening import operations as ops
 from discovery.listening.events import Batch, EventTooOld, PlayEvent, Refused, read_batch
 from discovery.listening.listens import happened_at, judged
@@ -78,12 +79,10 @@ class Listening:
     async def running(self) -> AsyncIterator[None]:
         """With tables; drop what is old once a day, and at the end write what was taken."""
         await asyncio.to_thread(self.migrate)
-        task = asyncio.create_task(self._prune_again_and_again())
         try:
-            yield
+            async with alongside(self._prune_again_and_again()):
+                yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
             await self.writer.close()
 
     async def _prune_again_and_again(self) -> None:

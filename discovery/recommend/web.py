@@ -12,6 +12,7 @@ from catalog.listener_database import ListenerDatabase
 from catalog.plays import Plays
 from catalog.schema import TrackRow
 from catalog.store import Catalog
+from discovery.alongside import alongside
 from discovery.operations import Call, Operation, Served, Who
 from discovery.parameters import Number, Text
 from discovery.recommend.current import CurrentModel
@@ -142,12 +143,8 @@ class Recommending:
         """While this is open, new models are taken up and what is popular is counted; once before it opens."""
         self._recommender = await asyncio.to_thread(self._opened)
         await self._look()
-        task = asyncio.create_task(self._looking())
-        try:
+        async with alongside(self._looking()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def home(self, call: Call) -> Home:
         """The home page."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from catalog.store import Catalog
+from discovery.alongside import alongside
 from discovery.sequence.soundscape import Soundscape
 from model.errors import CatalogError
 
@@ -46,12 +47,8 @@ class CatalogSounds:
     async def following(self) -> AsyncIterator[None]:
         """While this is open, changes are taken up by themselves, and whoever makes a mix need not wait for it."""
         await self._attempt()
-        task = asyncio.create_task(self._looking())
-        try:
+        async with alongside(self._looking()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def _looking(self) -> None:
         took_s = 0.0
