@@ -31,14 +31,14 @@ from catalog.store import Catalog
 from discovery.sync import sync
 from ingest.hear import ART
 from ingest.release import group_of, release_of
-from ingest.scan import find_sources, printable
+from ingest.scan import printable
 from model.events import Status, TrackOutcome, Unobserved
 from model.package import Current
 from model.records import from_json, to_json
 from model.track import TRACK_ID_LENGTH, Track, TrackTags, derived_id, track_id_of
 from scripts.s3_server import S3Server, running_server
 from segue.config import load
-from segue.intake import survey
+from segue.plan import Plan
 from segue.settled import Settlement
 from segue.wiring import workshop
 from storage.defaults import REVALIDATE
@@ -132,12 +132,16 @@ class Library:
         flags = {"store": f"file:{self.store}", "catalog": str(self.ledger), "loudness": "track"}
         async with workshop(load(flags), observer) as shop:
             settlement = Settlement(shop)
-            for group in await survey(shop, find_sources([self.sources]), observer, remembered=True):
-                state, _ = await settlement.look(group)
-                assert state is not None
-                rows = [await asyncio.to_thread(shop.ingest.ledger.last, path) for path in state.paths]
-                ends = [TrackOutcome(source="", status=Status.DONE, track_id=row.track_id) for row in rows if row]
-                await settlement.settle(state, ends)
+            with Plan() as plan:
+                plan.find([self.sources])
+                await plan.survey(shop, observer, remembered=True)
+                await plan.total()
+                async for group in plan.groups(None):
+                    state, _ = await settlement.look(group)
+                    assert state is not None
+                    rows = [await asyncio.to_thread(shop.ingest.ledger.last, path) for path in state.paths]
+                    ends = [TrackOutcome(source="", status=Status.DONE, track_id=row.track_id) for row in rows if row]
+                    await settlement.settle(state, ends)
 
     def _lay(self, ledger: Ledger, first: Track, current: Current, number: int) -> None:
         path = self.source(number)

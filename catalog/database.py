@@ -113,6 +113,22 @@ class Database(SqliteFile):
         return self._connected(str(path))
 
 
+class Temporary(Database):
+    """A database that nobody else sees: SQLite keeps what does not fit its cache in a file without a name, where
+    temporary files go. `what` is in it, for whoever is told that it cannot be kept."""
+
+    def __init__(self, schema: Schema, *, what: str) -> None:
+        self._what = what
+        super().__init__(None, schema, scratch=True)
+
+    def _opened(self) -> sqlite3.Connection:
+        return self._connected("")
+
+    def _error_of(self, error: Exception) -> CatalogError:
+        hint = "make room where temporary files go, or name another folder: SQLITE_TMPDIR"
+        return CatalogError(f"cannot keep {self._what} ({error})", hint=hint)
+
+
 class Opened:
     """What keeps a database open: a context manager."""
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from catalog.ledger import Ledger
 from catalog.store import PointerVersions
 
+_ROWS = 1_000  # at once: of a store that is gone there may be millions
+_AFTER_ALL = b"\xff"  # behind all paths of a track
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledRow:
@@ -47,10 +50,12 @@ class Settled:
 
     def keep(self, found: Mapping[str, PointerVersions], *, after: str, through: str | None) -> None:
         """Forget what became tracks between these ids (None: no end) that are not in the store in these versions."""
-        query = "SELECT path, track_id, ingest_version, current_version FROM settled WHERE track_id > ?"
-        bounds = (after,) if through is None else (after, through)
-        rows = self._database.select(query + ("" if through is None else " AND track_id <= ?"), bounds)
-        gone = [(path,) for path, track_id, *known in rows if found.get(track_id) != PointerVersions(*known)]
-        if gone:
-            with self._database.writing() as db:
-                db.executemany("DELETE FROM settled WHERE path = ?", gone)
+        query = "SELECT track_id, path, ingest_version, current_version FROM settled WHERE (track_id, path) > (?, ?)"
+        query += ("" if through is None else " AND track_id <= ?") + " ORDER BY track_id, path LIMIT ?"
+        place: tuple[str, bytes] = after, _AFTER_ALL
+        while rows := self._database.select(query, (*place, *([] if through is None else [through]), _ROWS)):
+            place = rows[-1][0], rows[-1][1]
+            gone = [(path,) for track_id, path, *known in rows if found.get(track_id) != PointerVersions(*known)]
+            if gone:
+                with self._database.writing() as db:
+                    db.executemany("DELETE FROM settled WHERE path = ?", gone)

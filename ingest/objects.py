@@ -1,6 +1,6 @@
 """Sources in object storage: found by listing, told apart by their entity tags, copied to scratch to be worked on."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -52,22 +52,19 @@ class Buckets:
         while self._open:
             await self._open.popitem()[1].close()
 
-    async def find(self, url: str) -> list[Source]:
-        """The music under `s3://bucket/prefix`, by key. A prefix is a folder, or one object."""
+    async def walk(self, url: str) -> AsyncIterator[tuple[SourceObject, bool]]:
+        """What is under `s3://bucket/prefix`, as the service lists it: music, and pictures that may be covers; whether
+        it is music. A prefix is a folder, or one object."""
         address = parse_address(url)
         bucket = self.bucket(url)
         assert isinstance(address, S3Address)
         root, prefix = bucket_url(address), address.prefix
-        sources: list[Source] = []
-        pictures: dict[Path, dict[str, SourceObject]] = {}
         async for each in bucket.walk(prefix):
-            found = source_of(SourceObject(bucket=root, key=each.key, size_bytes=each.size_bytes, etag=each.etag))
+            stored = SourceObject(bucket=root, key=each.key, size_bytes=each.size_bytes, etag=each.etag)
             if each.key == prefix or _is_music(each.key, prefix):
-                sources.append(found)
-            elif covers_among([found.path.name]) and each.size_bytes <= ART_BYTES_MAX:
-                pictures.setdefault(found.path.parent, {})[found.path.name] = _stored(found)
-        sources = [replace(each, covers=_covers(each.path.parent, pictures)) for each in sources]
-        return sorted(sources, key=lambda source: source.path.parts)
+                yield stored, True
+            elif covers_among([each.key.rpartition("/")[2]]) and each.size_bytes <= ART_BYTES_MAX:
+                yield stored, False
 
     async def now(self, found: SourceObject) -> SourceObject | None:
         """The object as it is now; None if it is gone."""
@@ -114,17 +111,13 @@ def object_at(place: bytes) -> SourceObject | None:
     return SourceObject(bucket=bucket, key=key, size_bytes=0, etag="")
 
 
-def _stored(source: Source) -> SourceObject:
-    assert source.object is not None
-    return source.object
-
-
-def _covers(folder: Path, pictures: Mapping[Path, Mapping[str, SourceObject]]) -> tuple[SourceObject, ...]:
-    """As `ingest.metadata.folder_art` finds them in folders."""
-    beside = pictures.get(folder, {})
+def with_covers(source: Source, pictures_in: Callable[[Path], Iterable[SourceObject]]) -> Source:
+    """The source with the covers that lie beside it, as `ingest.metadata.folder_art` finds them in folders."""
+    folder = source.path.parent
+    beside = {source_of(each).path.name: each for each in pictures_in(folder)}
     if not beside and is_disc_folder(folder):
-        beside = pictures.get(folder.parent, {})
-    return tuple(beside[name] for name in covers_among(beside))
+        beside = {source_of(each).path.name: each for each in pictures_in(folder.parent)}
+    return replace(source, covers=tuple(beside[name] for name in covers_among(beside)))
 
 
 def bucket_url(address: S3Address) -> str:

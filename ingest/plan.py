@@ -1,13 +1,11 @@
 """What a batch is planned by: how long each source is, and which belong to one album."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.ledger import Outline
-from ingest.levels import ALBUM_TRACKS_MAX
 from ingest.metadata.reader import Described
-from ingest.release import group_of, is_album
+from ingest.release import group_of
 from ingest.scan import Source, printable
 from ingest.work import Ingest, stamp_of
 from model.errors import PipelineError, SourceError
@@ -65,17 +63,3 @@ async def describe(work: Ingest, source: Source) -> Described:
     """Tags and length of a source: a step. Raises StorageError or SourceChanged for an object."""
     async with work.buckets.at_hand(source, work.settings) as here:
         return await work.reader.describe(here)
-
-
-def grouped(sources: Sequence[Source], outlines: Sequence[Outline]) -> list[Group]:
-    """The sources by album, in the order of their first members; what is too large to be an album falls apart."""
-    together: dict[str, list[Planned]] = {}
-    for source, outline in zip(sources, outlines, strict=True):
-        together.setdefault(outline.group, []).append(Planned(source, outline.seconds))
-    groups: list[Group] = []
-    for name, members in together.items():
-        if len(members) <= ALBUM_TRACKS_MAX:
-            groups.append(Group(tuple(members), is_album(name)))
-        else:
-            groups += [Group((each,), False) for each in members]
-    return groups

@@ -87,13 +87,19 @@ def find_sources(named: Sequence[Path]) -> list[Source]:
     links to folders are not followed. What cannot be looked at, or is no plain file, is a source too: check_file says
     why, and no music is left out without a word. Raises UsageError for a name that does not exist.
     """
+    check_there(named)
     found: dict[Path, Source] = {}
+    for path in named:
+        for source in _walk(path) if is_folder(path) else [Source(path=path)]:
+            found.setdefault(source.path.absolute(), source)
+    return list(found.values())
+
+
+def check_there(named: Sequence[Path]) -> None:
+    """Raise UsageError for a name that does not exist."""
     for path in named:
         if _is_missing(path):
             raise UsageError("no such file or folder", subject=printable(path), hint="check the spelling")
-        for source in _walk(path) if _is_folder(path) else [Source(path=path)]:
-            found.setdefault(source.path.absolute(), source)
-    return list(found.values())
 
 
 def _is_missing(path: Path) -> bool:
@@ -104,7 +110,8 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether it is one, or a link to one."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except OSError:
@@ -121,18 +128,27 @@ def _walk(folder: Path) -> Iterator[Source]:
 
 def _listed(folder: Path) -> tuple[list[Source], list[Path]]:
     """The sources and the folders in a folder, by name; the folder itself is the source if it cannot be listed."""
+    found = sorted(entries(folder), key=lambda each: each[0].name)
+    if (folder, False) in found:
+        return [Source(path=folder)], []
+    return [Source(path=path) for path, inner in found if not inner], [path for path, inner in found if inner]
+
+
+def entries(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """The music and the folders in a folder, as the system lists them, and whether each is a folder; the folder itself
+    as music if it cannot be listed. Hidden ones are left out, and links to folders."""
     try:
         with os.scandir(folder) as listing:  # it knows what its entries are
-            seen = sorted((entry.name, entry.is_dir(follow_symlinks=False), entry.is_symlink()) for entry in listing)
+            for entry in listing:
+                path = folder / entry.name
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    yield path, True
+                elif path.suffix.lower() in AUDIO_SUFFIXES and not (entry.is_symlink() and is_folder(path)):
+                    yield path, False
     except OSError:
-        return [Source(path=folder)], []
-    shown = [(folder / name, is_folder, link) for name, is_folder, link in seen if not name.startswith(".")]
-    files = [
-        Source(path=path)
-        for path, is_folder, link in shown
-        if path.suffix.lower() in AUDIO_SUFFIXES and not is_folder and not (link and _is_folder(path))
-    ]
-    return files, [path for path, is_folder, _ in shown if is_folder]
+        yield folder, False
 
 
 def files_in(folder: Path) -> list[Source]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
 from enum import StrEnum
 
 from ingest.plan import Group, Planned
@@ -38,11 +38,11 @@ _WRITTEN = _HEARD | {Need.LEVEL}
 _ENCODED = _WRITTEN | {Need.LADDER}
 
 
-async def tell_plan(shop: Workshop, groups: Sequence[Group], output: Output, *, jobs: int, publish: bool) -> None:
+async def tell_plan(shop: Workshop, groups: AsyncIterator[Group], output: Output, *, jobs: int, publish: bool) -> None:
     """One line for each source, and the sums."""
     seconds_of: Counter[Need] = Counter()
     needs: Counter[Need] = Counter()
-    for group in groups:
+    async for group in groups:
         for each in group.members:
             need = await _need(shop, each, album=group.album, publish=publish)
             needs[need] += 1

@@ -5,28 +5,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from catalog.ledger import Outline
 from ingest.elsewhere import hear_by_engine
 from ingest.history import note_duplicate, note_failure, taken_before
 from ingest.keep import keep
 from ingest.levels import levels
-from ingest.plan import Group, grouped, outlined
+from ingest.plan import Group
 from ingest.scan import Source, files_in
 from model.analysis import Analysis
 from model.errors import PipelineError
-from model.events import BatchStarted, Observer, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome
+from model.events import BatchStarted, Observer, Rested, Status, TrackOutcome
 from model.loudness import LoudnessMode
 from model.package import Package
 from model.track import ART_SIDES, Track
 from packager.pipeline import package
-from segue.batch import outcome_of
+from segue.batch import Drawn, outcome_of
 from segue.member import Member
+from segue.plan import Plan
 from segue.runs import package_runs, write_runs
 from segue.schedule import work_order
 from segue.settled import Settlement
 from segue.wiring import Workshop
 
-SURVEYORS = 8
 LOWERED_TOLD_DB = 0.5
 LOWERED_APART_DB = 0.2  # less is inside the tolerance that every rendition has anyway
 
@@ -63,23 +62,21 @@ class Intake:
     def __post_init__(self) -> None:
         self._hands = asyncio.Semaphore(self.jobs)
 
-    async def run(self, groups: Sequence[Group]) -> None:
-        """Work on all groups. An environment error (exit status 3) ends the batch."""
-        count = sum(len(group.members) for group in groups)
-        known = [each.seconds for group in groups for each in group.members]
-        seconds = sum(each for each in known if each is not None) if any(known) else None
+    async def run(self, plan: Plan) -> None:
+        """Work on all that is wanted of a plan. An environment error (exit status 3) ends the batch."""
+        count, seconds = await plan.total()
         self.observer.notify(BatchStarted(total=count, seconds=seconds))
-        order = iter(work_order([_longest(group) for group in groups], self.jobs))
+        groups = Drawn(plan.groups(self.jobs))
         if self.settlement is not None:
             await self.settlement.compare()
 
         async def worker() -> None:
-            for position in order:
-                await self._unless_settled(groups[position])
+            async for group in groups:
+                await self._unless_settled(group)
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(self.jobs, len(groups))):
+                for _ in range(min(self.jobs, count)):
                     tasks.create_task(worker())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
@@ -215,49 +212,12 @@ class Intake:
         member.heard = None  # the tracks of a long album would fill the memory
 
 
-async def survey(shop: Workshop, sources: Sequence[Source], observer: Observer, *, remembered: bool) -> list[Group]:
-    """Look at all sources, quickly, and put those together that are worked on together."""
-    observer.notify(StageStarted(subject="", stage=Stage.PLAN))
-    outlines: dict[int, Outline] = {}
-    waiting = iter(range(len(sources)))
-    seen = 0
-
-    async def surveyor() -> None:
-        nonlocal seen
-        for position in waiting:
-            outlines[position] = await outlined(shop.ingest, sources[position], remembered=remembered)
-            seen += 1
-            progress = StageProgress(subject="", stage=Stage.PLAN, done=seen, total=len(sources))
-            observer.notify(progress)
-
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(max(SURVEYORS, shop.jobs)):
-            tasks.create_task(surveyor())
-    return grouped(sources, [outlines[position] for position in range(len(sources))])
-
-
 async def taken_beside(shop: Workshop, sources: Sequence[Source]) -> list[Source]:
     """What lies in the folders of these sources and was taken before: the rest of their albums is among it."""
     named = {source.path for source in sources}
     places = sorted({source.path.parent for source in sources})
     beside = [each for place in places for each in await asyncio.to_thread(files_in, place) if each.path not in named]
     return [each for each in beside if await taken_before(shop.ingest, each)]
-
-
-def concerned(shop: Workshop, groups: Sequence[Group], wanted: Sequence[Source]) -> list[Group]:
-    """Of the groups only what is wanted, and the other tracks of an album that is worked on as a whole."""
-    paths = {source.path for source in wanted}
-    found = []
-    for group in groups:
-        members = tuple(each for each in group.members if each.source.path in paths)
-        together = group.album and shop.ingest.settings.mode is not LoudnessMode.TRACK
-        if members:
-            found.append(group if together else replace(group, members=members))
-    return found
-
-
-def _longest(group: Group) -> float:
-    return max((each.seconds or 0.0 for each in group.members), default=0.0)
 
 
 def _without_duplicates(members: Sequence[Member]) -> list[Member]:

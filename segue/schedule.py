@@ -20,9 +20,14 @@ def work_order(costs: Sequence[float], jobs: int) -> list[int]:
         while longest[0][1] in taken:
             heapq.heappop(longest)
         cost, position = longest[0]
-        if -cost * jobs < left:
+        if not before_its_turn(-cost, left, jobs):
             position = next(each for each in following if each not in taken)
         taken.add(position)
         order.append(position)
         left -= costs[position]
     return order
+
+
+def before_its_turn(longest: float, left: float, jobs: int) -> bool:
+    """Whether the longest of what is `left` must be started now."""
+    return longest * jobs >= left

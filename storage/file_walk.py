@@ -1,5 +1,6 @@
 """The objects in a folder tree, sorted by key."""
 
+import heapq
 import os
 import stat
 from collections.abc import Iterator
@@ -11,42 +12,55 @@ from storage.file_records import FileIdentity
 from storage.keys import is_key
 from storage.leftovers import Leftover
 
+NAMES_MAX = 50_000
 
-def walk_files(root: Path, prefix: str, after: str = "") -> Iterator[ObjectEntry]:
+
+def walk_files(root: Path, prefix: str, after: str = "", *, names_max: int = NAMES_MAX) -> Iterator[ObjectEntry]:
     """Every object whose key starts with `prefix` and is greater than `after`, in code-point order of the keys.
 
-    Holds the names of one folder per level, never the whole tree. What is not a key (hidden and temporary names, our
+    Holds at most `names_max` names per level, never the whole tree. What is not a key (hidden and temporary names, our
     own records) and symbolic links are left out; so is what vanishes meanwhile.
     """
     folder = prefix[: prefix.rfind("/") + 1]
     if folder and os.path.realpath(root / folder) != str(root / folder):
         return
-    yield from _walk(root, folder, prefix, after)
+    yield from _walk(root, folder, prefix, after, names_max)
 
 
-def _walk(root: Path, folder: str, prefix: str, after: str) -> Iterator[ObjectEntry]:
-    # A folder sorts as "name/": the files "a-b" and "a.b" come before all of "a/", and "a0" after.
-    for name in sorted(_names(root / folder)):
+def _walk(root: Path, folder: str, prefix: str, after: str, names_max: int) -> Iterator[ObjectEntry]:
+    for name in _sorted_names(root / folder, names_max):
         key = folder + name
         if not key.startswith(prefix):
             continue
         if name.endswith("/"):
             if key > after or after.startswith(key):
-                yield from _walk(root, key, prefix, after)
+                yield from _walk(root, key, prefix, after, names_max)
         elif key > after and (entry := _entry(root, key)):
             yield entry
 
 
-def _names(folder: Path) -> list[str]:
+def _sorted_names(folder: Path, most: int) -> Iterator[str]:
+    """A folder sorts as "name/": the files "a-b" and "a.b" come before all of "a/", and "a0" after.
+
+    One of a million is listed twenty times, so that never more names than that are in memory.
+    """
+    last = ""
+    while True:
+        names = heapq.nsmallest(most, (name for name in _names(folder) if name > last))
+        yield from names
+        if len(names) < most:
+            return
+        last = names[-1]
+
+
+def _names(folder: Path) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            return [
-                entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "")
-                for entry in entries
-                if is_key(entry.name) and not entry.is_symlink()
-            ]
+            for entry in entries:
+                if is_key(entry.name) and not entry.is_symlink():
+                    yield entry.name + ("/" if entry.is_dir(follow_symlinks=False) else "")
     except (FileNotFoundError, NotADirectoryError):
-        return []
+        return
 
 
 def _entry(root: Path, key: str) -> ObjectEntry | None:

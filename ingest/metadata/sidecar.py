@@ -55,12 +55,11 @@ class Sidecar:
         if kind == "path" and "/" not in key:
             self._by_name[_text_key(key)] = row
 
-    def see(self, sources: Iterable[Source]) -> None:
-        """Tell all sources of a batch beforehand: a row that is the name of several of them matches none by it."""
-        for source in sources:
-            name = _text_key(source.path.name)
-            if self._seen.setdefault(name, source.path) != source.path:
-                self._ambiguous.add(name)
+    def see(self, source: Source) -> None:
+        """Tell every source of a batch beforehand: a row that is the name of several of them matches none by it."""
+        name = _text_key(source.path.name)
+        if name in self._by_name and self._seen.setdefault(name, source.path) != source.path:
+            self._ambiguous.add(name)
 
     def apply(self, source: Source, tags: TrackTags, *, sha256: str = "") -> TrackTags:
         """The tags, with what the rows of this source set and clear; `tags` are those of the file."""

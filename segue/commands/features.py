@@ -8,7 +8,7 @@ from ingest.work import track_in
 from model.errors import TrackUnknown
 from model.events import Status, TrackOutcome
 from segue.batch import run_batch
-from segue.commands.tracks import add_track_ids, chosen_tracks
+from segue.commands.tracks import add_track_ids, counted_tracks
 from segue.config import Config
 from segue.loop import run_loop
 from segue.output import Output
@@ -36,15 +36,16 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
 async def _run(config: Config, track_ids: list[str], output: Output) -> int:
     progress = Progress(output)
     async with workshop(config, progress) as shop:
-        chosen = await chosen_tracks(shop.store, track_ids, live=False)
         try:
-            await run_batch(
-                chosen,
-                lambda track_id: _make(shop, track_id),
-                name=lambda track_id: track_id,
-                jobs=shop.jobs,
-                observer=progress,
-            )
+            async with counted_tracks(shop.store, track_ids, live=False) as (total, chosen):
+                await run_batch(
+                    chosen,
+                    lambda track_id: _make(shop, track_id),
+                    total=total,
+                    name=lambda track_id: track_id,
+                    jobs=shop.jobs,
+                    observer=progress,
+                )
         finally:
             progress.close()
             await _tell(shop.store)

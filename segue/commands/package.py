@@ -5,7 +5,7 @@ import argparse
 from model.events import Status, TrackOutcome
 from packager.pipeline import package
 from segue.batch import run_batch
-from segue.commands.tracks import add_track_ids, chosen_tracks
+from segue.commands.tracks import add_track_ids, counted_tracks
 from segue.config import Config
 from segue.engine import SETTINGS as ENGINE
 from segue.loop import run_loop
@@ -33,15 +33,16 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
 async def _run(config: Config, track_ids: list[str], output: Output, *, repair: bool) -> int:
     progress = Progress(output)
     async with workshop(config, progress) as shop:
-        chosen = await chosen_tracks(shop.store, track_ids, live=False)
         try:
-            await run_batch(
-                chosen,
-                lambda track_id: _package(shop, track_id, repair=repair),
-                name=lambda track_id: track_id,
-                jobs=shop.jobs,
-                observer=progress,
-            )
+            async with counted_tracks(shop.store, track_ids, live=False) as (total, chosen):
+                await run_batch(
+                    chosen,
+                    lambda track_id: _package(shop, track_id, repair=repair),
+                    total=total,
+                    name=lambda track_id: track_id,
+                    jobs=shop.jobs,
+                    observer=progress,
+                )
         finally:
             progress.close()
     return 1 if progress.failed else 0

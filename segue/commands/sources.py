@@ -11,18 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ingest.history import failed_before
 from ingest.metadata.sidecar import Sidecar, load_sidecar
-from ingest.plan import Group
-from ingest.scan import Source, find_sources, printable
+from ingest.scan import Source, printable
 from model.errors import PipelineError, StorageError, UsageError
 from model.events import Status
 from model.track import ART_SIDES
 from segue.config import Config
 from segue.dry_run import tell_plan
-from segue.intake import Finished, Intake, concerned, survey, taken_beside
+from segue.intake import Finished, Intake, taken_beside
 from segue.loop import run_loop
 from segue.output import Output
+from segue.plan import Plan
 from segue.progress import Progress
 from segue.report import ReportWriter
 from segue.report_summary import ReportSummary
@@ -71,10 +70,12 @@ def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *
     named: Sequence[Path] = [each for each in arguments.sources if isinstance(each, Path)]
     urls: Sequence[str] = [each for each in arguments.sources if isinstance(each, str)]
     _check(arguments, urls)
-    sources = [] if arguments.watch else find_sources(named)
-    if not sources and not arguments.watch and not urls:
-        raise _nothing_found(map(printable, named))
     with ExitStack() as stack:
+        plan = stack.enter_context(Plan())
+        if not arguments.watch:
+            plan.find(named)
+            if not urls and not plan.count():
+                raise _nothing_found(map(printable, named))
         session = _Session(
             config=config,
             arguments=arguments,
@@ -85,7 +86,7 @@ def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *
             done_to=done_folder(arguments.move_done, named) if arguments.move_done else None,
             urls=urls,
         )
-        return run_loop(session.run(sources))
+        return run_loop(session.run(plan))
 
 
 def _source(text: str) -> Path | str:
@@ -118,41 +119,45 @@ class _Session:
     started: float = field(default_factory=time.monotonic)
     reporting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def run(self, sources: Sequence[Source]) -> int:
-        """The exit status."""
+    async def run(self, plan: Plan) -> int:
+        """The exit status. With --watch nothing is planned yet."""
         progress = Progress(self.output)
         again, dry_run = self.arguments.retry_failed, self.arguments.dry_run
         async with workshop(self.config, progress, sidecar=self.sidecar, again=again, dry_run=dry_run) as shop:
             try:
-                sources = [*sources, *await self._stored(shop)]
+                await self._stored(shop, plan)
                 if self.arguments.watch:
                     async with aclosing(watched(self.arguments.sources)) as batches:
                         async for found in batches:
-                            beside = await taken_beside(shop, found)
-                            await self._batch(shop, [*found, *beside], progress, wanted=found)
-                elif self.arguments.dry_run:
-                    await self._plan(shop, sources, progress)
+                            await self._arrived(shop, found, progress)
+                elif dry_run:
+                    await self._survey(shop, plan, progress)
+                    await plan.total()
+                    await tell_plan(shop, plan.groups(None), self.output, jobs=shop.jobs, publish=self.publish)
                     return 0
-                elif self.arguments.retry_failed:
-                    failed = [each for each in sources if await failed_before(shop.ingest, each)]
-                    await self._batch(shop, sources, progress, wanted=failed)
                 else:
-                    await self._batch(shop, sources, progress, wanted=sources)
+                    await self._batch(shop, plan, progress)
             finally:
                 progress.close()
         return 1 if progress.failed else 0
 
-    async def _stored(self, shop: Workshop) -> list[Source]:
-        """The sources that are objects, each once."""
-        found = [source for url in self.urls for source in await shop.ingest.buckets.find(url)]
-        if self.urls and not found:
+    async def _stored(self, shop: Workshop, plan: Plan) -> None:
+        """Find the sources that are objects."""
+        before = await asyncio.to_thread(plan.count)
+        for url in self.urls:
+            await plan.find_stored(shop.ingest.buckets, url)
+        if self.urls and await asyncio.to_thread(plan.count) == before:
             raise _nothing_found(self.urls)
-        return list(dict.fromkeys(found))
 
-    async def _batch(
-        self, shop: Workshop, sources: Sequence[Source], progress: Progress, *, wanted: Sequence[Source]
-    ) -> None:
-        """Plan, work on what is wanted, and write the report whatever happens."""
+    async def _arrived(self, shop: Workshop, found: Sequence[Source], progress: Progress) -> None:
+        beside = await taken_beside(shop, found)
+        with Plan() as plan:
+            plan.add(found, wanted=True)
+            plan.add(beside, wanted=False)
+            await self._batch(shop, plan, progress)
+
+    async def _batch(self, shop: Workshop, plan: Plan, progress: Progress) -> None:
+        """Look at all, work on what is wanted, and write the report whatever happens."""
         interrupted = True
         try:
             intake = Intake(
@@ -163,8 +168,8 @@ class _Session:
                 finished=partial(self._finished, shop),
                 settlement=self._settlement(shop),
             )
-            groups = await self._survey(shop, sources, progress)
-            await intake.run(concerned(shop, groups, wanted))
+            await self._survey(shop, plan, progress)
+            await intake.run(plan)
             interrupted = False
         finally:
             if self.report is not None:
@@ -177,14 +182,12 @@ class _Session:
         more = (self.report, self.sidecar, self.arguments.watch, self.arguments.retry_failed)
         return Settlement(shop) if self.publish and not any(more) and shop.packaging.protector.method is None else None
 
-    async def _plan(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> None:
-        groups = await self._survey(shop, sources, progress)
-        await tell_plan(shop, groups, self.output, jobs=shop.jobs, publish=self.publish)
-
-    async def _survey(self, shop: Workshop, sources: Sequence[Source], progress: Progress) -> list[Group]:
+    async def _survey(self, shop: Workshop, plan: Plan, progress: Progress) -> None:
         if self.sidecar is not None:
-            self.sidecar.see(sources)
-        return await survey(shop, sources, progress, remembered=self.sidecar is None)
+            async for source in plan.sources():
+                self.sidecar.see(source)
+        again = self.arguments.retry_failed
+        await plan.survey(shop, progress, remembered=self.sidecar is None, failed_only=again)
 
     async def _finished(self, shop: Workshop, end: Finished) -> None:
         if self.report is not None:

@@ -18,6 +18,7 @@ import pytest
 
 from model.errors import ObjectNotFound, StorageDenied, StorageError, StorageUnavailable
 from storage.base import ByteRange
+from storage.file_walk import walk_files
 from storage.filesystem import FilesystemStore
 
 KEY = "tracks/a/current.json"
@@ -375,3 +376,18 @@ async def test_a_store_without_its_folder_is_empty(store: FilesystemStore, tmp_p
         await store.head(KEY)
     await store.delete(KEY)
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("names_max", [1, 2, 3, 100])
+async def test_a_folder_of_any_size_is_listed_in_order(store: FilesystemStore, tmp_path: Path, names_max: int) -> None:
+    """However few of its names fit the memory, each is listed once."""
+    keys = ["a-b", "a.b", "a/x", "a/y/z", "a0", "b/1", "b/2", "b/3", "c"]
+    for key in reversed(keys):
+        await _put(store, key, b"x")
+
+    def listed(prefix: str, after: str) -> list[str]:
+        return [entry.key for entry in walk_files(tmp_path / "store", prefix, after, names_max=names_max)]
+
+    assert listed("", "") == keys
+    assert listed("", "a/x") == keys[3:]
+    assert listed("b/", "b/1") == ["b/2", "b/3"]

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from ingest.scan import find_sources
 from model.events import Event, Stage, StageStarted, TrackOutcome
 from segue.config import load
-from segue.intake import Finished, Intake, survey
+from segue.intake import Finished, Intake
+from segue.plan import Plan
 from segue.wiring import workshop
 from tests.support.cut_album import PublishedTrack, music, tracks_in, write_tracks
 
@@ -57,8 +57,10 @@ async def publish(folder: Path, watcher: Watcher, *, jobs: int = 2, loudness: st
         return
 
     async with workshop(load(flags, {}), watcher) as shop:
-        groups = await survey(shop, find_sources([folder / "music"]), watcher, remembered=True)
-        await Intake(shop=shop, jobs=jobs, publish=True, observer=watcher, finished=finished).run(groups)
+        with Plan() as plan:
+            plan.find([folder / "music"])
+            await plan.survey(shop, watcher, remembered=True)
+            await Intake(shop=shop, jobs=jobs, publish=True, observer=watcher, finished=finished).run(plan)
     return tracks_in(store)
 
 

@@ -4,10 +4,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ingest.scan import find_sources
 from model.events import Status, TrackOutcome, Unobserved
 from segue.config import load
-from segue.intake import survey
+from segue.plan import Plan
 from segue.settled import Settlement
 from segue.wiring import workshop
 from tests.e2e.test_batches import song
@@ -27,9 +26,13 @@ async def settled(place: Path, **more: object) -> list[TrackOutcome]:
         settlement = Settlement(shop)
         await settlement.compare()
         found = []
-        for group in await survey(shop, find_sources([place / "Album"]), Unobserved(), remembered=True):
-            _, outcomes = await settlement.look(group)
-            found += outcomes or []
+        with Plan() as plan:
+            plan.find([place / "Album"])
+            await plan.survey(shop, Unobserved(), remembered=True)
+            await plan.total()
+            async for group in plan.groups(None):
+                _, outcomes = await settlement.look(group)
+                found += outcomes or []
     return found
 
 

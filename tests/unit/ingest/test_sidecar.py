@@ -112,8 +112,8 @@ class TestMatches:
         """A mere name fits a file anywhere, unless the batch has two of them."""
         sidecar = of_json(tmp_path, {"path": "a.wav", "title": "one"}, {"path": "b.wav", "title": "two"})
         sources = [Source(path=Path(name)) for name in ("/x/a.wav", "/x/b.wav", "/y/b.wav")]
-        sidecar.see(sources)
-        sidecar.see(sources)
+        for source in (*sources, *sources):
+            sidecar.see(source)
         assert [sidecar.apply(source, FILE).title for source in sources] == ["one", "File", "File"]
         assert sidecar.unmatched() == ("entry 2: b.wav",)
 

@@ -1,12 +1,16 @@
 """Many inputs: each ends with an outcome, and one that fails fails alone."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
 from model.errors import Interrupted, SourceUnreadable, StorageUnavailable, ToolMissing
 from model.events import BatchStarted, Event, Status, TrackOutcome
 from segue.batch import run_batch
+
+Item = TypeVar("Item")
 
 
 class Watching:
@@ -25,6 +29,14 @@ class Watching:
         return {event.source: event for event in self.events if isinstance(event, TrackOutcome)}
 
 
+async def _run(items: Sequence[Item], work: Callable[[Item], Awaitable[TrackOutcome]], **more: Any) -> None:
+    async def each() -> AsyncIterator[Item]:
+        for item in items:
+            yield item
+
+    await run_batch(each(), work, total=len(items), **more)
+
+
 async def _done(item: str) -> TrackOutcome:
     return TrackOutcome(source=item, status=Status.DONE)
 
@@ -32,7 +44,7 @@ async def _done(item: str) -> TrackOutcome:
 async def test_every_item_has_an_outcome_in_order() -> None:
     """One job: first in, first out, after the batch was announced."""
     watching = Watching()
-    await run_batch(["a", "b", "c"], _done, name=str, jobs=1, observer=watching)
+    await _run(["a", "b", "c"], _done, name=str, jobs=1, observer=watching)
     assert watching.events[0] == BatchStarted(total=3)
     assert list(watching.outcomes) == ["a", "b", "c"]
 
@@ -41,7 +53,7 @@ async def test_every_item_has_an_outcome_in_order() -> None:
 async def test_fewer_items_than_jobs(items: list[str]) -> None:
     """None at all is a batch too."""
     watching = Watching()
-    await run_batch(items, _done, name=str, jobs=8, observer=watching)
+    await _run(items, _done, name=str, jobs=8, observer=watching)
     assert list(watching.outcomes) == items
 
 
@@ -54,7 +66,7 @@ async def test_one_that_fails_fails_alone() -> None:
         return await _done(item)
 
     watching = Watching()
-    await run_batch(["a", "bad", "c"], work, name=str, jobs=2, observer=watching)
+    await _run(["a", "bad", "c"], work, name=str, jobs=2, observer=watching)
     assert {name: each.status.value for name, each in watching.outcomes.items()} == {
         "a": "done",
         "bad": "failed",
@@ -81,7 +93,7 @@ async def test_a_bug_becomes_an_outcome(error: Exception) -> None:
         return await _done(item)
 
     watching = Watching()
-    await run_batch(["a", "b", "c"], work, name=str, jobs=1, observer=watching)
+    await _run(["a", "b", "c"], work, name=str, jobs=1, observer=watching)
     assert [each.status for each in watching.outcomes.values()] == [Status.DONE, Status.FAILED, Status.DONE]
     failed = watching.outcomes["b"]
     assert failed.code == "internal"
@@ -102,7 +114,7 @@ async def test_no_more_than_the_jobs_run_at_once() -> None:
         return await _done(str(item))
 
     watching = Watching()
-    await run_batch(range(20), work, name=str, jobs=3, observer=watching)
+    await _run(range(20), work, name=str, jobs=3, observer=watching)
     assert most == 3
     assert len(watching.outcomes) == 20
 
@@ -127,7 +139,7 @@ async def test_a_machine_that_cannot_work_ends_the_batch(jobs: int) -> None:
 
     watching = Watching()
     with pytest.raises(ToolMissing, match="no ffmpeg"):
-        await run_batch(list("abcdef"), work, name=str, jobs=jobs, observer=watching)
+        await _run(list("abcdef"), work, name=str, jobs=jobs, observer=watching)
     assert started == list("abcdef")[:jobs]
     assert sorted(cancelled) == started[1:]
     assert watching.outcomes == {}
@@ -141,7 +153,7 @@ async def test_two_jobs_that_find_the_machine_unfit_at_once() -> None:
         raise ToolMissing(f"no ffmpeg for {item}")
 
     with pytest.raises(ToolMissing):
-        await run_batch(["a", "b"], work, name=str, jobs=2, observer=Watching())
+        await _run(["a", "b"], work, name=str, jobs=2, observer=Watching())
 
 
 async def test_cancelling_a_batch_cancels_its_work() -> None:
@@ -154,7 +166,7 @@ async def test_cancelling_a_batch_cancels_its_work() -> None:
         return await _done(item)
 
     watching = Watching()
-    batch = asyncio.create_task(run_batch(["a", "b"], work, name=str, jobs=1, observer=watching))
+    batch = asyncio.create_task(_run(["a", "b"], work, name=str, jobs=1, observer=watching))
     await begun.wait()
     batch.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -170,5 +182,5 @@ async def test_other_exit_statuses_do_not_end_a_batch(error: Exception) -> None:
         raise error
 
     watching = Watching()
-    await run_batch(["a", "b"], work, name=str, jobs=1, observer=watching)
+    await _run(["a", "b"], work, name=str, jobs=1, observer=watching)
     assert [each.status for each in watching.outcomes.values()] == [Status.FAILED] * 2
