@@ -33,7 +33,6 @@ from segue.engine_kit import Kit, check_recipe, kit_of, recipe_of
 from segue.engine_worker import Own, recipe_here, run_step
 
 RESOURCE = "encode"  # a worker has as many as it may do steps at once
-CONNECT_S = 10.0
 LOOK_S = 0.1
 RETURN_S = 120.0  # how long to wait for a scheduler that went away
 WORKERS_S = 60.0  # how long to wait for the first worker
@@ -173,10 +172,12 @@ async def connected(config: Config, observer: Observer, *, again: bool, jobs: in
 async def connection(address: str) -> AsyncIterator[Client]:
     """A client of the scheduler. Raises EngineUnavailable, or UsageError if it has no certificate."""
     check_certificates(address, "client")
+    patience: Any = dask.config.get("distributed.comm.timeouts.connect")
     try:
-        client = await Client(address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+        client = await Client(address, asynchronous=True, timeout=patience, set_as_default=False)
     except (OSError, TimeoutError) as error:
-        raise EngineUnavailable(f"no scheduler there ({error})", subject=address, hint=_START_HINT) from error
+        message = f"no scheduler answered in {patience} ({error})"
+        raise EngineUnavailable(message, subject=address, hint=_START_HINT) from error
     client._timeout = RETURN_S  # from now on it is how long it tries to come back
     try:
         yield client

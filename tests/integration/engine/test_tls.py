@@ -37,7 +37,8 @@ def test_machines_show_each_other_certificates(tmp_path: Path) -> None:
         machines.worker()
         done = segue(*words, *machines.engine, cwd=tmp_path, **ours)
         assert done.summary == {"done": 1, "skipped": 0, "failed": 0}, done.stderr
-        stranger = segue("worker", "--scheduler", machines.address, cwd=tmp_path, **another)
+        quick = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "10s"}
+        stranger = segue("worker", "--scheduler", machines.address, cwd=tmp_path, **another, **quick)
         assert (stranger.status, stranger.lines[-1]["code"]) == (3, "engine-unavailable")
         nobody = segue(*words, *machines.engine, cwd=tmp_path)
         assert (nobody.status, nobody.lines[-1]["code"]) == (2, "usage")
@@ -52,3 +53,11 @@ def test_a_scheduler_tells_why_it_cannot_listen(tmp_path: Path) -> None:
         assert (taken.status, taken.lines[-1]["code"]) == (3, "engine-unavailable")
     bare = segue("scheduler", "--scheduler", f"tls://127.0.0.1:{free_port()}", cwd=tmp_path)
     assert (bare.status, bare.lines[-1]["code"]) == (2, "usage")
+
+
+def test_a_batch_says_how_long_it_waited_for_a_scheduler(tmp_path: Path) -> None:
+    """Dask's own setting is how long."""
+    words = ("package", "--store", "file:store", "--engine", "dask", "--scheduler", f"tcp://127.0.0.1:{free_port()}")
+    alone = segue(*words, cwd=tmp_path, DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="1s")
+    assert (alone.status, alone.lines[-1]["code"]) == (3, "engine-unavailable")
+    assert "no scheduler answered in 1s" in str(alone.lines[-1]["message"])
