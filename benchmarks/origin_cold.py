@@ -2,7 +2,8 @@
 
 Each sample of ours has one of the store's beside it: a signed GET of the same place in the track file of another
 package, so that what the store itself keeps helps neither. They take turns in being first, and before each all reads of
-the store have ended.
+the store have ended. Both are asked over one connection that is kept, for a CDN keeps those to its origin, and the
+origin those to its store.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from datetime import timedelta
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
-from benchmarks.origin_load import first_byte_s, settle
+from benchmarks.origin_load import Kept, settle
 from model.segment import SegmentedRendition
 from scripts.s3_server import BUCKET, S3Server
 
@@ -30,6 +31,8 @@ class Cold:
         self._seaweed = seaweed
         self._rendition = rendition
         self._base_of = base_of
+        self._origin = Kept(port)
+        self._store = Kept(int(seaweed.endpoint.rpartition(":")[2]))
         self._ours: dict[str, list[float]] = {}
         self._straight: dict[str, list[float]] = {}
 
@@ -46,12 +49,17 @@ class Cold:
                 if number:
                     times.setdefault("next", []).append(way(wanted, number + 1))
 
-    def listen_unprepared(self, package_id: str, beside: str) -> None:
+    def listen_unprepared(self, package_id: str, beside: str, *, first: bool) -> None:
         """The first segment when not even the record of its package was read, beside both read from the store."""
-        settle(self._port)
-        record_s = self._get_s(f"{self._base_of(beside).rpartition('/')[0]}/package.json")
-        self._straight.setdefault("unprepared", []).append(record_s + self._straight_s(beside, 0))
-        self._ours.setdefault("unprepared", []).append(self._segment_s(package_id, 0))
+        steps = [(self._ours, self._segment_s, package_id), (self._straight, self._both_s, beside)]
+        for times, way, wanted in steps if first else reversed(steps):
+            settle(self._port)
+            times.setdefault("unprepared", []).append(way(wanted, 0))
+
+    def close(self) -> None:
+        """End the connections."""
+        self._origin.close()
+        self._store.close()
 
     def figures(self) -> dict[str, float]:
         """By kind of sample: medians in milliseconds and their ratio; the same of lower quartiles and of least times,
@@ -71,7 +79,12 @@ class Cold:
         return self._origin_s(f"{self._base_of(package_id)}/{number}.mp4")
 
     def _origin_s(self, path: str) -> float:
-        return first_byte_s(self._port, f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        return self._origin.first_byte_s(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+
+    def _both_s(self, package_id: str, number: int) -> float:
+        """The record of a package, and a segment."""
+        record_s = self._get_s(f"{self._base_of(package_id).rpartition('/')[0]}/package.json")
+        return record_s + self._straight_s(package_id, number)
 
     def _straight_s(self, package_id: str, number: int) -> float:
         segment = self._rendition.segments[number]
@@ -82,7 +95,7 @@ class Cold:
         key = path.strip("/")
         signed = urlsplit(self._seaweed.client().presigned_get_object(BUCKET, key, expires=timedelta(hours=1)))
         asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n{header}\r\n"
-        return first_byte_s(int(self._seaweed.endpoint.rpartition(":")[2]), asked.encode())
+        return self._store.first_byte_s(asked.encode())
 
 
 def _lower_quartile(times: list[float]) -> float:
