@@ -6,6 +6,7 @@ the store have ended. Both are asked over one connection that is kept, for a CDN
 origin those to its store.
 """
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from statistics import median, quantiles
@@ -15,6 +16,7 @@ from benchmarks.origin_load import Kept, settle
 from model.segment import SegmentedRendition
 from scripts.s3_server import BUCKET, S3Server
 
+REST_S = 0.005
 LATER = (200, 160, 120, 80, 40)  # segments that a listener jumps to: backwards, for what follows each is read ahead
 
 
@@ -28,7 +30,7 @@ class Cold:
         self, port: int, seaweed: S3Server, rendition: SegmentedRendition, base_of: Callable[[str], str]
     ) -> None:
         self._port = port
-        self._seaweed = seaweed
+        self._sign = seaweed.client().presigned_get_object
         self._rendition = rendition
         self._base_of = base_of
         self._origin = Kept(port)
@@ -44,7 +46,7 @@ class Cold:
             word = "later" if number else "start"
             steps = [(self._ours, self._segment_s, package_id), (self._straight, self._straight_s, beside)]
             for times, way, wanted in steps if first else reversed(steps):
-                settle(self._port)
+                self._rest()
                 times.setdefault(word, []).append(way(wanted, number))
                 if number:
                     times.setdefault("next", []).append(way(wanted, number + 1))
@@ -53,7 +55,7 @@ class Cold:
         """The first segment when not even the record of its package was read, beside both read from the store."""
         steps = [(self._ours, self._segment_s, package_id), (self._straight, self._both_s, beside)]
         for times, way, wanted in steps if first else reversed(steps):
-            settle(self._port)
+            self._rest()
             times.setdefault("unprepared", []).append(way(wanted, 0))
 
     def close(self) -> None:
@@ -75,6 +77,11 @@ class Cold:
                 figures |= {f"{word}_ratio{name}": round(origin_ms / direct_ms, 3)}
         return figures
 
+    def _rest(self) -> None:
+        """Let all reads of the store end, and the answer that tells of it."""
+        settle(self._port)
+        time.sleep(REST_S)
+
     def _segment_s(self, package_id: str, number: int) -> float:
         return self._origin_s(f"{self._base_of(package_id)}/{number}.mp4")
 
@@ -92,8 +99,7 @@ class Cold:
         return self._get_s(f"{self._base_of(package_id)}.mp4", f"Range: bytes={segment.offset_bytes}-{end}\r\n")
 
     def _get_s(self, path: str, header: str = "") -> float:
-        key = path.strip("/")
-        signed = urlsplit(self._seaweed.client().presigned_get_object(BUCKET, key, expires=timedelta(hours=1)))
+        signed = urlsplit(self._sign(BUCKET, path.strip("/"), expires=timedelta(hours=1)))
         asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n{header}\r\n"
         return self._store.first_byte_s(asked.encode())
 
