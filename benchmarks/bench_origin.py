@@ -37,7 +37,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from importlib.metadata import version
 from itertools import repeat
@@ -180,12 +180,12 @@ def ratios(figure: dict[str, float], of: dict[str, float] | None) -> dict[str, f
 
 def cold(port: int, seaweed: S3Server, package_ids: list[str], unprepared: list[str]) -> dict[str, float]:
     """Times to first byte of what is in no cache; see benchmarks.origin_cold."""
-    measured = Cold(port, seaweed, rendition_of(b""), base_of)
-    for number, package_id in enumerate(package_ids):
-        measured.listen(package_id, package_ids[number ^ 1], first=number % 4 < 2)
-    for number, package_id in enumerate(unprepared):
-        measured.listen_unprepared(package_id, unprepared[number ^ 1])
-    return measured.figures()
+    with closing(Cold(port, seaweed, rendition_of(b""), base_of)) as measured:
+        for number, package_id in enumerate(package_ids):
+            measured.listen(package_id, package_ids[number ^ 1], first=number % 4 < 2)
+        for number, package_id in enumerate(unprepared):
+            measured.listen_unprepared(package_id, unprepared[number ^ 1], first=number % 4 < 2)
+        return measured.figures()
 
 
 def playlist_of(port: int, package_id: str) -> bytes:

@@ -2,18 +2,21 @@
 
 Each sample of ours has one of the store's beside it: a signed GET of the same place in the track file of another
 package, so that what the store itself keeps helps neither. They take turns in being first, and before each all reads of
-the store have ended.
+the store have ended. Both are asked over one connection that is kept, for a CDN keeps those to its origin, and the
+origin those to its store.
 """
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from statistics import median, quantiles
 from urllib.parse import urlsplit
 
-from benchmarks.origin_load import first_byte_s, settle
+from benchmarks.origin_load import Kept, settle
 from model.segment import SegmentedRendition
 from scripts.s3_server import BUCKET, S3Server
 
+REST_S = 0.005
 LATER = (200, 160, 120, 80, 40)  # segments that a listener jumps to: backwards, for what follows each is read ahead
 
 
@@ -27,9 +30,11 @@ class Cold:
         self, port: int, seaweed: S3Server, rendition: SegmentedRendition, base_of: Callable[[str], str]
     ) -> None:
         self._port = port
-        self._seaweed = seaweed
+        self._sign = seaweed.client().presigned_get_object
         self._rendition = rendition
         self._base_of = base_of
+        self._origin = Kept(port)
+        self._store = Kept(int(seaweed.endpoint.rpartition(":")[2]))
         self._ours: dict[str, list[float]] = {}
         self._straight: dict[str, list[float]] = {}
 
@@ -41,17 +46,22 @@ class Cold:
             word = "later" if number else "start"
             steps = [(self._ours, self._segment_s, package_id), (self._straight, self._straight_s, beside)]
             for times, way, wanted in steps if first else reversed(steps):
-                settle(self._port)
+                self._rest()
                 times.setdefault(word, []).append(way(wanted, number))
                 if number:
                     times.setdefault("next", []).append(way(wanted, number + 1))
 
-    def listen_unprepared(self, package_id: str, beside: str) -> None:
+    def listen_unprepared(self, package_id: str, beside: str, *, first: bool) -> None:
         """The first segment when not even the record of its package was read, beside both read from the store."""
-        settle(self._port)
-        record_s = self._get_s(f"{self._base_of(beside).rpartition('/')[0]}/package.json")
-        self._straight.setdefault("unprepared", []).append(record_s + self._straight_s(beside, 0))
-        self._ours.setdefault("unprepared", []).append(self._segment_s(package_id, 0))
+        steps = [(self._ours, self._segment_s, package_id), (self._straight, self._both_s, beside)]
+        for times, way, wanted in steps if first else reversed(steps):
+            self._rest()
+            times.setdefault("unprepared", []).append(way(wanted, 0))
+
+    def close(self) -> None:
+        """End the connections."""
+        self._origin.close()
+        self._store.close()
 
     def figures(self) -> dict[str, float]:
         """By kind of sample: medians in milliseconds and their ratio; the same of lower quartiles and of least times,
@@ -67,11 +77,21 @@ class Cold:
                 figures |= {f"{word}_ratio{name}": round(origin_ms / direct_ms, 3)}
         return figures
 
+    def _rest(self) -> None:
+        """Let all reads of the store end, and the answer that tells of it."""
+        settle(self._port)
+        time.sleep(REST_S)
+
     def _segment_s(self, package_id: str, number: int) -> float:
         return self._origin_s(f"{self._base_of(package_id)}/{number}.mp4")
 
     def _origin_s(self, path: str) -> float:
-        return first_byte_s(self._port, f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        return self._origin.first_byte_s(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+
+    def _both_s(self, package_id: str, number: int) -> float:
+        """The record of a package, and a segment."""
+        record_s = self._get_s(f"{self._base_of(package_id).rpartition('/')[0]}/package.json")
+        return record_s + self._straight_s(package_id, number)
 
     def _straight_s(self, package_id: str, number: int) -> float:
         segment = self._rendition.segments[number]
@@ -79,10 +99,9 @@ class Cold:
         return self._get_s(f"{self._base_of(package_id)}.mp4", f"Range: bytes={segment.offset_bytes}-{end}\r\n")
 
     def _get_s(self, path: str, header: str = "") -> float:
-        key = path.strip("/")
-        signed = urlsplit(self._seaweed.client().presigned_get_object(BUCKET, key, expires=timedelta(hours=1)))
+        signed = urlsplit(self._sign(BUCKET, path.strip("/"), expires=timedelta(hours=1)))
         asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n{header}\r\n"
-        return first_byte_s(int(self._seaweed.endpoint.rpartition(":")[2]), asked.encode())
+        return self._store.first_byte_s(asked.encode())
 
 
 def _lower_quartile(times: list[float]) -> float:

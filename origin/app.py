@@ -95,6 +95,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
     protected, for those with a token."""
     metrics = Metrics(settings.metrics_folder)
     health = HealthState(failure_memory_s=settings.store_failure_memory_s)
+    library = Library(store, settings, metrics=metrics, health=health)
     app = web.Application(middlewares=[_boundary], client_max_size=settings.body_bytes_max)
     app[SETTINGS] = settings
     app[METRICS] = metrics
@@ -111,9 +112,10 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
         request_ids=app[REQUEST_IDS],
         admit=app[GATE].admit_line,
         draining=lambda: health.draining,
+        expect=partial(handlers.expect, library),
     )
     app[ANSWERS] = HotCache(settings.answer_cache_bytes)
-    app[LIBRARY] = library = Library(store, settings, metrics=metrics, health=health)
+    app[LIBRARY] = library
     app[PROBE] = Probe(
         health,
         partial(_ask, store),

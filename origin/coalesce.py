@@ -31,18 +31,26 @@ class Coalescer:
         self._waiters = 0
         self._on_shared = on_shared
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
+        self._expected: set[Hashable] = set()  # of these, that nobody has asked for yet
 
     def __contains__(self, key: Hashable) -> bool:
-        """Whether a fetch for `key` is under way."""
-        return key in self._running
+        """Whether a fetch for `key` that somebody asked for is under way."""
+        return key in self._running and key not in self._expected
+
+    def expect(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> None:
+        """Let `fetch` run, if none runs for `key`, for a caller who is about to come: he shares it with nobody."""
+        if key not in self._running:
+            self.begin(key, fetch)
+            self._expected.add(key)
 
     async def run(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `fetch`, or of the fetch that already runs for `key`. Cancelling a caller stops no fetch."""
         if self._waiters >= self._waiters_max:
             raise Overloaded("too many wait for the store", subject="waiters")
-        running = key in self._running
+        shared = key in self
+        self._expected.discard(key)
         task = self.begin(key, fetch)
-        if running:
+        if shared:
             self._on_shared()
         self._waiters += 1
         try:
@@ -75,6 +83,7 @@ class Coalescer:
                 return await fetch()
         finally:
             del self._running[key]
+            self._expected.discard(key)
 
 
 def _mark_seen(task: asyncio.Task[Any]) -> None:

@@ -17,6 +17,7 @@ class Coming:
         self.piece = piece
         self.tier: Tier | None = None
         self.wanted = False  # by anybody, ever
+        self.expected = False  # begun for a request that has still to get here
         self._chunks: list[bytes] = []
         self._received_bytes = 0
         self._error: Exception | None = None

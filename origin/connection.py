@@ -63,13 +63,21 @@ class Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Bytes of requests: a plain one whose answer is ready is answered at once, all else is aiohttp's."""
         transport = self.transport
-        if self._between_requests and transport is not None and self._waits():
-            asked = self._hot.asked(data)
+        if self._between_requests and transport is not None and not self._messages:
+            waits, asked = self._waits(), self._hot.asked(data)
             # With a slow reader, whose last answer has not all gone out, aiohttp waits.
-            if asked is not None and not transport.get_write_buffer_size() and self._hot.answer(asked, transport):
+            if (
+                asked is not None
+                and waits
+                and not transport.get_write_buffer_size()
+                and self._hot.answer(asked, transport)
+            ):
                 self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
                 return
-            self._asked = asked
+            if asked is not None:
+                self._hot.expect(asked)
+            if waits:
+                self._asked = asked
         before = len(self._messages)
         super().data_received(data)
         if data:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from origin.conditional import Validators
 from origin.encoding import etag_of
 from origin.health import Health
 from origin.hot_path import Replay
-from origin.library import ART_SIDE, Live, StoredPackage
+from origin.library import ART_SIDE, Library, Live, StoredPackage
 from origin.respond import Representation, send, send_document, send_stream
 from origin.series import MEDIA_TYPE as METRICS_TYPE
 from origin.state import HEALTH, KEYS, LIBRARY, METRICS, PLAYER, PROBE, SETTINGS, TRACE, VITALS
@@ -28,6 +29,7 @@ _ID = "[a-z2-7]{16,26}"
 _TRACK = f"/tracks/{{track_id:{_ID}}}"
 _OF_RENDITION = f"{{recording_id:{_ID}}}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
 _RENDITION = f"/recordings/{_OF_RENDITION}"
+_PART_PATH = re.compile(f"/recordings/({_ID})/({_ID})/([a-z0-9-]{{1,40}})/(init|0|[1-9][0-9]{{0,5}})[.]mp4")
 _KEY = f"/keys/{_OF_RENDITION}/{{period:0|[1-9][0-9]{{0,5}}}}"
 _PART = "{part:init|0|[1-9][0-9]{0,5}}"
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
@@ -56,11 +58,18 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/metrics", get_metrics)
 
 
+def expect(library: Library, path: str) -> None:
+    """Begin to read what a GET of this path will be answered with, where that is a part of a known package: the store
+    works while the request finds its way."""
+    found = _PART_PATH.fullmatch(path)
+    if found is not None:
+        library.expect_part(found[1], found[2], found[3], _part_number(found[4]))
+
+
 async def get_part(request: web.Request) -> web.StreamResponse:
     """The init section or one segment: a byte range of the track file, as a resource of its own."""
     stored, rendition = await _rendition(request)
-    name = request.match_info["part"]
-    number = INIT_PART if name == "init" else int(name) + 1
+    number = _part_number(request.match_info["part"])
     part = part_range(rendition, number)
     if part is None:
         raise ObjectNotFound("no such segment", subject=request.path)
@@ -182,6 +191,10 @@ async def get_metrics(request: web.Request) -> web.Response:
     metrics.sample()
     body = await asyncio.to_thread(metrics.told)
     return web.Response(body=body, headers={**caching(ResourceClass.OPERATIONS), "Content-Type": METRICS_TYPE})
+
+
+def _part_number(name: str) -> int:
+    return INIT_PART if name == "init" else int(name) + 1
 
 
 def _said(request: web.Request, status: str, **more: bool) -> web.Response:

@@ -99,6 +99,7 @@ class HotPath:
         request_ids: Iterator[str],
         admit: Admit,
         draining: Callable[[], bool],
+        expect: Callable[[str], None],
     ) -> None:
         self._metrics = metrics
         self._answers = answers
@@ -106,6 +107,7 @@ class HotPath:
         self._admit = admit
         self._admit_all = settings.auth is not Auth.NONE
         self._draining = draining
+        self._expect = expect
         self._headers_max = settings.headers_max
         self._head_bytes_max = min(_HEAD_BYTES_MAX, settings.line_bytes_max, settings.header_bytes_max)
         self._ready: HotCache[_Ready] = HotCache(settings.ready_cache_bytes)
@@ -167,6 +169,12 @@ class HotPath:
                 request_id=request_id,
             )
         return True
+
+    def expect(self, asked: Asked) -> None:
+        """Have what a plain request asks for got ready, while it is on its way to the application."""
+        named = None if asked.headers.conditional else plain_line(asked.key[0])
+        if named is not None and named[0] == "GET":
+            self._expect(named[1])
 
     def keep(self, asked: Asked, response: web.StreamResponse) -> None:
         """Take what the application answered to this very request, if it may be sent again."""

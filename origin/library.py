@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -12,12 +13,13 @@ from manifests.codecs import JSON_TYPE, MEDIA_SUFFIX, MPD_TYPE, PLAYLIST_SUFFIX,
 from manifests.dash import render_mpd
 from manifests.playlist import SessionData
 from manifests.render import render
-from model.errors import ObjectNotFound, RecordMalformed
+from model.errors import ObjectNotFound, Overloaded, RecordMalformed
 from model.package import Current, Package
 from model.records import from_json
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import Track, is_id
+from origin.blocks import part_range
 from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
 from origin.disk_cache import DiskCache
@@ -35,6 +37,7 @@ from storage.base import ByteRange, ObjectBody, ObjectStore
 from storage.keys import art_key, current_key, package_key, track_file_key, track_key
 
 ART_SIDE = 640  # pixels of a cover where no size is asked for
+_PARSED_AT_ONCE_BYTES = 32 << 10  # in less than a millisecond; what takes longer may not hold up the event loop
 _WEIGHT_PER_JSON_BYTE = 3  # the JSON itself, and 1.2 times as much parsed (measured on nine renditions), rounded up
 
 Lasting = TypeVar("Lasting")
@@ -167,6 +170,30 @@ class Library:
         """Bytes `start` to `end` of a track file, if they are in memory as one segment or a part of one."""
         return self._media.held(stored.track_file(rendition), start, end, trace)
 
+    def expect_part(self, recording_id: str, package_id: str, rendition_id: str, number: int) -> None:
+        """Begin to read a part, and before it the record of its package if that is not known, for a request that is
+        about to ask for both. What fails the request will hear of."""
+        key = package_key(recording_id, package_id, "package.json")
+        stored = self._packages.get(key)
+        if stored is not None:
+            self._expect_part(stored, rendition_id, number)
+            return
+
+        async def read() -> StoredPackage:
+            stored = await self._read_package(recording_id, package_id, key)
+            self._expect_part(stored, rendition_id, number)
+            return stored
+
+        with suppress(ObjectNotFound, Overloaded):
+            self._reads.refuse_missing(key, Trace())
+            self._fetches.expect(key, read)
+
+    def _expect_part(self, stored: StoredPackage, rendition_id: str, number: int) -> None:
+        rendition = stored.package.rendition(rendition_id)
+        part = part_range(rendition, number) if rendition is not None else None
+        if rendition is not None and part is not None:
+            self._media.expect(stored.track_file(rendition), part.start)
+
     def held_part(
         self, stored: StoredPackage, rendition: SegmentedRendition, part: ByteRange
     ) -> Callable[[], bytes | None]:
@@ -263,8 +290,10 @@ class Library:
 
     async def _read_package(self, recording_id: str, package_id: str, key: str) -> StoredPackage:
         body = await self._reads.read(key)
-        # In a thread: nine renditions of four minutes take some 20 ms to check, too long for the event loop.
-        package = await asyncio.to_thread(from_json, Package, body.data, subject=key)
+        if len(body.data) <= _PARSED_AT_ONCE_BYTES:
+            package = from_json(Package, body.data, subject=key)
+        else:
+            package = await asyncio.to_thread(from_json, Package, body.data, subject=key)
         if (package.recording_id, package.package_id) != (recording_id, package_id):
             raise _misplaced(key)
         stored = StoredPackage(package=package, body=body.data, modified_s=body.info.modified_s)

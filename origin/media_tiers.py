@@ -66,31 +66,26 @@ class MediaTiers:
         self._read_ahead(file, piece)
         return data if end - start == len(data) else data[start - piece.start : end - piece.start]
 
+    def expect(self, file: TrackFile, start: int) -> None:
+        """Begin to read the piece that holds this byte, for a request that is about to ask for it. If there is nothing
+        to begin, or no room, nothing happens: the request will hear why."""
+        piece = piece_at(file.rendition, start)
+        if self._is_near(file, piece) or self._waiters >= self._settings.waiters_max:
+            return
+        with suppress(ObjectNotFound, Overloaded):
+            self._reads.refuse_missing(file.key, Trace())
+            self._begin(file, first_pieces(file.rendition, piece.start)).expected = True
+
     def held_piece(self, file: TrackFile, piece: ByteRange) -> Callable[[], bytes | None]:
         """Gives a piece for as long as it is held in memory; asking is a use of it."""
         return partial(self._memory.get, (file.key, piece.start))
 
-    async def read(self, file: TrackFile, start: int, end: int, trace: Trace) -> AsyncGenerator[bytes, None]:
+    def read(self, file: TrackFile, start: int, end: int, trace: Trace) -> AsyncGenerator[bytes, None]:
         """Bytes `start` to `end` of a track file as they come; the next piece is asked for when this one is taken.
 
-        The trace tells of the first bytes, before they are given.
+        The first is asked for now, and the trace tells of it; it tells more only if what the disk had is damaged.
         """
-        at = start
-        while at < end:
-            piece = piece_at(file.rendition, at)
-            stop = min(end, piece.end)
-            data = self._memory.get((file.key, piece.start))
-            self._metrics.cache_asked(Cache.MEDIA, hit=data is not None)
-            if data is not None:
-                if at == start:
-                    trace.hit(Tier.MEMORY)
-                self._read_ahead(file, piece)
-                yield data[at - piece.start : stop - piece.start]
-            else:
-                async with aclosing(self._follow(file, at, stop, trace if at == start else Trace())) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-            at = stop
+        return self._read(file, start, end, self._source(file, start, trace), trace)
 
     async def close(self) -> None:
         """End the reads that still run."""
@@ -99,20 +94,54 @@ class MediaTiers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _follow(self, file: TrackFile, start: int, end: int, trace: Trace) -> AsyncGenerator[bytes, None]:
+    async def _read(
+        self, file: TrackFile, start: int, end: int, source: bytes | Coming, trace: Trace
+    ) -> AsyncGenerator[bytes, None]:
+        at = start
+        while True:
+            piece = piece_at(file.rendition, at)
+            stop = min(end, piece.end)
+            if isinstance(source, bytes):
+                self._read_ahead(file, piece)
+                yield source[at - piece.start : stop - piece.start]
+            else:
+                async with aclosing(self._follow(file, source, at, stop, trace)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            at = stop
+            if at == end:
+                return
+            trace = Trace()
+            source = self._source(file, at, trace)
+
+    def _source(self, file: TrackFile, start: int, trace: Trace) -> bytes | Coming:
+        """The piece that holds this byte, from memory or on its way."""
         piece = piece_at(file.rendition, start)
+        data = self._memory.get((file.key, piece.start))
+        self._metrics.cache_asked(Cache.MEDIA, hit=data is not None)
+        if data is not None:
+            trace.hit(Tier.MEMORY)
+            return data
         coming = self._coming.get((file.key, piece.start))
-        collapsed = coming is not None
+        collapsed = coming is not None and not coming.expected
         if coming is None:
             self._reads.refuse_missing(file.key, trace)
             coming = self._begin(file, first_pieces(file.rendition, piece.start))
-        else:
+        elif collapsed:
             self._metrics.coalesced()
+        coming.expected = False  # who comes next waits with this one
         if coming.tier is None:
             trace.asked(collapsed=collapsed)
+        else:
+            trace.hit(coming.tier)
+        return coming
+
+    async def _follow(
+        self, file: TrackFile, coming: Coming, start: int, end: int, trace: Trace
+    ) -> AsyncGenerator[bytes, None]:
         async with aclosing(coming.follow(start, end)) as chunks:
             yield await self._first(coming, chunks, trace)
-            self._read_ahead(file, piece)  # not before: the store shall have nothing else to do for who waits
+            self._read_ahead(file, coming.piece)  # not before: the store shall have nothing else to do for who waits
             async for chunk in chunks:
                 yield chunk
 
@@ -127,9 +156,7 @@ class MediaTiers:
                 return await anext(chunks)
         finally:
             self._waiters -= 1
-            if coming.tier is not None:
-                trace.hit(coming.tier)
-            elif from_disk:  # what the disk had was damaged
+            if from_disk and coming.tier is None:  # what the disk had was damaged
                 trace.asked()
 
     def _read_ahead(self, file: TrackFile, piece: ByteRange) -> None:
@@ -158,9 +185,11 @@ class MediaTiers:
             new.append(Coming(piece))
             self._coming[file.key, piece.start] = new[-1]
         new[0].tier = Tier.DISK if on_disk else None
+        wanted = ByteRange(new[0].piece.start, new[-1].piece.end)
+        give_up = None if on_disk else self._reads.hasten(file.key, wanted)
         task = asyncio.create_task(self._fill_from_disk(file, new[0]) if on_disk else self._fill_in_time(file, new))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._filled, file, new))
+        task.add_done_callback(partial(self._filled, file, new, give_up))
         return new[0]
 
     def _plays_on(self, file: TrackFile, piece: ByteRange) -> bool:
@@ -175,8 +204,12 @@ class MediaTiers:
     def _on_disk(self, file: TrackFile, piece: ByteRange) -> bool:
         return self._disk is not None and self._disk.holds(piece_name(file.rendition.sha256, piece))
 
-    def _filled(self, file: TrackFile, comings: list[Coming], task: asyncio.Task[None]) -> None:
+    def _filled(
+        self, file: TrackFile, comings: list[Coming], give_up: Callable[[], None] | None, task: asyncio.Task[None]
+    ) -> None:
         self._tasks.discard(task)
+        if give_up is not None:
+            give_up()
         error = StorageUnavailable("the origin is closing") if task.cancelled() else task.exception()
         for coming in comings:
             if coming.missing_bytes:
@@ -232,6 +265,7 @@ class MediaTiers:
                     if not coming.missing_bytes:
                         self._keep(file, coming)
                         coming = next(missing, coming)
+                await asyncio.sleep(0)  # who waits goes first
                 yield len(chunk)
             if coming.missing_bytes:
                 raise fell_short(file.key)

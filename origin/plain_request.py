@@ -18,7 +18,8 @@ _TOLD = re.compile(rf"({QUERY_NAME}=(?:[A-Za-z0-9._~!*'()-]|%[0-9A-Fa-f]{{2}})*)
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*)")
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]+")
 # An answer is kept for the very values of these.
-_VARIES_BY = (b"accept-encoding", b"if-none-match", b"if-modified-since")
+_CONDITIONS = (b"if-none-match", b"if-modified-since")
+_VARIES_BY = (b"accept-encoding", *_CONDITIONS)
 # Nothing in the origin reads these.
 _IGNORED = frozenset(
     (
@@ -33,8 +34,6 @@ _IGNORED_FAMILIES = (
 )
 # What players tell of themselves: it is counted, and changes no answer.
 _CMCD = {name.lower().encode(): name for name in HEADER_NAMES}
-# These have another value each time.
-_PASSING = frozenset((b"if-none-match", b"if-modified-since", b"x-request-id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class PlainHeaders:
 
     variant: bytes  # equal only for requests that get equal answers
     request_id: str  # the one that was offered; empty if there is none, or no good one
+    conditional: bool  # whether there may be nothing to send
     cmcd: Mapping[str, str]  # what a player tells of itself
     lasting: bool  # whether the next requests of this client are likely to have the same bytes
 
@@ -85,7 +85,9 @@ def plain_headers(block: bytes, *, headers_max: int) -> PlainHeaders | None:
     if not REQUEST_ID_FORM.fullmatch(request_id):
         request_id = ""
     told = {header: values[name].decode("ascii") for name, header in _CMCD.items() if name in values}
-    return PlainHeaders(variant, request_id, told, not told and values.keys().isdisjoint(_PASSING))
+    conditional = not values.keys().isdisjoint(_CONDITIONS)
+    lasting = not (told or conditional or b"x-request-id" in values)
+    return PlainHeaders(variant, request_id, conditional, told, lasting)
 
 
 def _is_plain(name: bytes, value: bytes) -> bool:

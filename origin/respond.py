@@ -15,7 +15,7 @@ from origin.conditional import CONDITION_HEADERS, Decision, Validators, decide
 from origin.encoding import Document
 from origin.errors import code_of, refusal
 from origin.hot_path import REPLAY, Replay
-from origin.state import GATE, KIND, REQUEST_ID, SETTINGS, TRACE
+from origin.state import BEGAN_S, FIRST_BYTE_S, GATE, KIND, REQUEST_ID, SETTINGS, TRACE
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,14 @@ async def send_stream(
         whole = web.Response(status=decision.status, body=body, headers=_headers(request, shown, decision))
         return _replayable(request, whole, replay)
     async with aclosing(read(decision.start, decision.end)) as blocks:
-        first = await anext(blocks)  # before the head goes out: a store that fails still gets its status
-        response = _Streamed(status=decision.status, headers=_headers(request, shown, decision))
-        await response.prepare(request)
+        # The head is made while the store looks, and goes out with the first bytes: a store that fails still gets its
+        # status, with another head in place of this one.
+        told = request[TRACE].headers(decision.status)
+        response = await _prepared(request, shown, decision)
+        first = await anext(blocks)
+        if request[TRACE].headers(decision.status) != told:  # what the disk had was damaged
+            response = await _prepared(request, shown, decision)
+        request[FIRST_BYTE_S] = time.monotonic() - request[BEGAN_S]
         await _write_all(request, response, first, blocks)
     return response
 
@@ -116,6 +121,12 @@ async def send_document(
         return coded.body
 
     return await send(request, shown, load, replay=replay)
+
+
+async def _prepared(request: web.Request, shown: Representation, decision: Decision) -> web.StreamResponse:
+    response = _Streamed(status=decision.status, headers=_headers(request, shown, decision))
+    await response.prepare(request)
+    return response
 
 
 def _replayable(request: web.Request, response: web.Response, replay: Replay | None) -> web.Response:

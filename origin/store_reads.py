@@ -13,7 +13,7 @@ from origin.hot_cache import HotCache
 from origin.metrics_table import STORAGE_READS_IN_PROGRESS, STORAGE_READS_WAITING
 from origin.observe import Metrics, Turns
 from origin.settings import OriginSettings
-from storage.base import ByteRange, ObjectBody, ObjectStore, ObjectStream
+from storage.base import ByteRange, Hasty, ObjectBody, ObjectStore, ObjectStream
 
 
 class StoreReads:
@@ -33,6 +33,7 @@ class StoreReads:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self._hasty = store if isinstance(store, Hasty) else None
         self._metrics = metrics
         self._health = health
         self._clock = clock
@@ -64,6 +65,11 @@ class StoreReads:
                 raise fell_short(key)
             count.size_bytes = len(body.data)
         return body
+
+    def hasten(self, key: str, wanted: ByteRange) -> Callable[[], None] | None:
+        """Ask for what `open` is about to be called for, where the store can and it would not have to wait; see
+        Hasty."""
+        return None if self._hasty is None or self._for_blocks.locked() else self._hasty.hasten(key, wanted)
 
     @asynccontextmanager
     async def open(self, key: str, wanted: ByteRange) -> AsyncIterator[ObjectStream]:

@@ -1,10 +1,10 @@
 """What an object store promises. Every promise is tested on every implementation."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,4 +121,18 @@ class ObjectStore(Protocol):
 
     async def close(self) -> None:
         """Give back what the store holds. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Hasty(Protocol):
+    """A store whose answers can be on their way before anybody waits for them."""
+
+    def hasten(self, key: str, byte_range: ByteRange) -> Callable[[], None] | None:
+        """Ask for what `open` is about to be called for, if that can be done at once: without waiting, and as one of
+        the reads that the store may have under way. It is the same read: `open` of the very same key and range takes
+        its answer, with all that it promises.
+
+        Gives None if nothing was asked, else what has to be called once `open` was entered or will not be.
+        """
         ...

@@ -18,9 +18,14 @@ class Breaker:
         self._failures = 0
         self._probing = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it lets every call through now."""
+        return self._failures_max is None or self._failures < self._failures_max
+
     async def run(self, call: Callable[[], Awaitable[Result]], subject: str) -> Result:
         """What `call` returns or raises, unless it is not worth a try."""
-        probe = self._failures_max is not None and self._failures >= self._failures_max
+        probe = not self.closed
         if probe and self._probing:
             hint = "the errors before this one say why; check that the service is running"
             raise StorageUnavailable("the S3 service is down", subject=subject, hint=hint)

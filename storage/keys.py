@@ -29,7 +29,8 @@ ART = "art/"
 CHANGES = "changes/"
 FEATURES_MARK = TRACKS + "features.json"  # a listing of the tracks shows it
 KEY_BYTES_MAX = 1024  # S3's limit on a key
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_KEY = re.compile(f"{_PART}(?:/{_PART})*")
 _CURRENT = re.compile(r"tracks/([^/]+)/current\.json")
 _CHANGE = re.compile(r"changes/([0-9]{13})-([^/]+)")
 _TRACK = re.compile(r"tracks/([^/]+)/track\.json")
@@ -44,7 +45,7 @@ def checked(key: str) -> str:
 
 def is_key(text: str) -> bool:
     """Whether `text` could be a key. Keys are ASCII, so their characters are their bytes."""
-    return len(text) <= KEY_BYTES_MAX and all(_PART.fullmatch(part) for part in text.split("/"))
+    return len(text) <= KEY_BYTES_MAX and _KEY.fullmatch(text) is not None
 
 
 def checked_prefix(prefix: str) -> str:

@@ -11,11 +11,9 @@ import asyncio
 import hashlib
 import io
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -29,7 +27,6 @@ from model.errors import ObjectNotFound, StorageError, StorageUnavailable, Usage
 from storage.address import S3Address, S3Credentials
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.breaker import Breaker
-from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import local_error
 from storage.file_io import CHUNK_BYTES, new_file, write_all
 from storage.key_order import KeyOrder
@@ -38,7 +35,7 @@ from storage.leftovers import Leftover
 from storage.retry import retrying
 from storage.s3_errors import SDK_ERRORS, no_bucket, storage_error
 from storage.s3_limits import S3Limits
-from storage.s3_reads import SHA256_HEADER, Answer, SignedReads, stored_hash
+from storage.s3_reads import SHA256_HEADER, Answer, SignedReads, described, seconds_of, stored_hash
 from storage.s3_uploads import Marker, give_up, unfinished, write_if_absent
 from storage.workers import CancelFlag, Workers
 
@@ -99,6 +96,10 @@ class S3Store:
         answer, info = await self._reading(key, partial(self._answer, key, byte_range))
         with closing(answer):
             yield ObjectStream(info=info, start=answer.span.start, end=answer.span.end, chunks=answer.chunks())
+
+    def hasten(self, key: str, byte_range: ByteRange) -> Callable[[], None] | None:
+        """Send the request of an `open` that is about to come; see Hasty."""
+        return self._reads.hasten(self._name(checked(key)), byte_range) if self._breaker.closed else None
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:
         """Copy an object to the file `target`, all or nothing, with its hash checked."""
@@ -185,7 +186,7 @@ class S3Store:
         self._bucket_seen = True
         headers = found.metadata or {}
         sha256 = stored_hash(headers) or self._foreign_hash(key, headers.get("ETag", ""), flag)
-        return _described(key, headers, found.size or 0, sha256)
+        return described(key, headers, found.size or 0, sha256)
 
     def _require_bucket(self) -> None:
         if self._bucket_seen:
@@ -209,7 +210,7 @@ class S3Store:
             if not (sha256 := stored_hash(answer.headers)):
                 etag = answer.headers.get("ETag", "")
                 sha256 = await self._workers.run(partial(self._foreign_hash, key, etag))
-            return answer, _described(key, answer.headers, answer.span.size, sha256)
+            return answer, described(key, answer.headers, answer.span.size, sha256)
         except BaseException:
             answer.close()
             raise
@@ -225,7 +226,7 @@ class S3Store:
                     size += len(chunk)
                     with _local("cannot copy object to file", target):
                         write_all(descriptor, chunk)
-            info = _described(key, response.headers, size, digest.hexdigest())
+            info = described(key, response.headers, size, digest.hexdigest())
             if response.headers.get(SHA256_HEADER, info.sha256) != info.sha256:
                 hint = "try again; if it stays so, the object is damaged: publish it again"
                 raise StorageUnavailable("the bytes do not have their hash", subject=key, hint=hint)
@@ -252,7 +253,7 @@ class S3Store:
             sha256=sha256,
             media_type=media_type,
             cache_control=cache_control,
-            modified_s=_seconds(written.http_headers.get("Date")),
+            modified_s=seconds_of(written.http_headers.get("Date")),
         )
 
     def _delete(self, key: str, flag: CancelFlag) -> None:
@@ -376,23 +377,3 @@ def _base(client: Minio, address: S3Address) -> str:
     """What the URLs of objects in the bucket begin with. The SDK knows which services want the bucket in the host."""
     parts = urlsplit(client.get_presigned_url("GET", address.bucket, "x"))
     return f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('x')}"
-
-
-def _described(key: str, headers: Mapping[str, str], size: int, sha256: str) -> ObjectInfo:
-    return ObjectInfo(
-        key=key,
-        size_bytes=size,
-        sha256=sha256,
-        media_type=headers.get("Content-Type") or default_media_type(key),
-        cache_control=headers.get("Cache-Control") or default_cache_control(key),
-        modified_s=_seconds(headers.get("Last-Modified")),
-    )
-
-
-@lru_cache(1024)  # reading a date takes 0.03 ms, and objects that were written together are read together
-def _seconds_of(http_date: str) -> int:
-    return int(parsedate_to_datetime(http_date).timestamp())
-
-
-def _seconds(http_date: str | None) -> int:
-    return int(datetime.now(UTC).timestamp()) if http_date is None else _seconds_of(http_date)

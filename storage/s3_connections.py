@@ -6,7 +6,8 @@ aiohttp's protocol and its parser, without its session: of what that does for a 
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from aiohttp import ClientOSError, ClientPayloadError, ServerDisconnectedError, StreamReader
 from aiohttp.client_proto import ResponseHandler
@@ -57,7 +58,8 @@ class Connections:
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.connections)
         self._free: list[tuple[ResponseHandler, float]] = []  # and since when
-        self._open: set[ResponseHandler] = set()  # in use or free
+        self._sent: dict[bytes, ResponseHandler] = {}  # requests that were hastened, until `get` comes for the answer
+        self._open: set[ResponseHandler] = set()  # in use, free, or with a hastened request
         self._closed = False
 
     async def get(self, request: bytes) -> Response:
@@ -65,15 +67,28 @@ class Connections:
         on another one."""
         await self._turns.acquire()
         try:
-            while (connection := self._kept()) is not None:
+            connection = self._sent.pop(request, None)
+            while connection is not None or (connection := self._sent_on_a_kept_one(request)) is not None:
                 try:
-                    return await self._ask(connection, request)
+                    return await self._answer(connection)
                 except _GONE:
-                    continue
-            return await self._ask(await self._made(), request)
+                    connection = None
+            connection = await self._made()
+            self._send(connection, request)
+            return await self._answer(connection)
         except BaseException:
             self._turns.release()
             raise
+
+    def hasten(self, request: bytes) -> Callable[[], None] | None:
+        """Send a request that `get` is about to be called for, if a kept connection is free, else give None. Call what
+        this gives once `get` was called, or will not be: an answer that nobody came for is given up."""
+        busy = self._closed or self._turns.locked() or request in self._sent
+        connection = None if busy else self._sent_on_a_kept_one(request)
+        if connection is None:
+            return None
+        self._sent[request] = connection
+        return partial(self._give_up, request, connection)
 
     def give_back(self, connection: ResponseHandler) -> None:
         """Whoever took it with a response needs it no more."""
@@ -90,7 +105,19 @@ class Connections:
         for connection in list(self._open):
             self._drop(connection)
         self._free.clear()
+        self._sent.clear()
         await asyncio.gather(*ends, return_exceptions=True)
+
+    def _give_up(self, request: bytes, connection: ResponseHandler) -> None:
+        if self._sent.get(request) is connection:
+            del self._sent[request]
+            self._drop(connection)
+
+    def _sent_on_a_kept_one(self, request: bytes) -> ResponseHandler | None:
+        connection = self._kept()
+        if connection is not None:
+            self._send(connection, request)
+        return connection
 
     def _kept(self) -> ResponseHandler | None:
         """The one that was used last, if it is still good."""
@@ -111,17 +138,19 @@ class Connections:
         self._open.add(connection)
         return connection
 
-    async def _ask(self, connection: ResponseHandler, request: bytes) -> Response:
+    def _send(self, connection: ResponseHandler, request: bytes) -> None:
+        connection.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,  # the bytes are what was stored, whatever is said about them
+            read_timeout=self._limits.read_timeout_s,
+            read_bufsize=_BUFFER_BYTES,
+        )
+        assert connection.transport is not None
+        connection.transport.write(request)
+        connection.start_timeout()
+
+    async def _answer(self, connection: ResponseHandler) -> Response:
         try:
-            connection.set_response_params(
-                read_until_eof=True,
-                auto_decompress=False,  # the bytes are what was stored, whatever is said about them
-                read_timeout=self._limits.read_timeout_s,
-                read_bufsize=_BUFFER_BYTES,
-            )
-            assert connection.transport is not None
-            connection.transport.write(request)
-            connection.start_timeout()
             message, body = await connection.read()
             while message.code < 200 and message.code != 101:  # RFC 9110 §15.2: more is to come
                 message, body = await connection.read()

@@ -5,15 +5,19 @@ Why not the SDK's own reads: docs/decisions/0020-signed-reads.md.
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from model.errors import RangeNotSatisfiable, StorageError, StorageUnavailable
 from storage.address import S3Credentials
-from storage.base import ByteRange
+from storage.base import ByteRange, ObjectInfo
+from storage.defaults import default_cache_control, default_media_type
 from storage.s3_connections import Connections, Response
 from storage.s3_errors import HTTP_ERRORS, answered_error, storage_error
 from storage.s3_limits import S3Limits
@@ -21,6 +25,7 @@ from storage.s3_signature import Signer
 
 SHA256_HEADER = "x-amz-meta-sha256"
 _OURS = {"User-Agent": "segue", "Accept-Encoding": "identity"}
+_HEADS_KEPT = 1024  # each good for the minute that it is signed for: services take them for a quarter of an hour
 _ERROR_BODY_BYTES_MAX = 16 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -81,20 +86,22 @@ class SignedReads:
     def __init__(self, base: str, *, region: str, credentials: S3Credentials, limits: S3Limits) -> None:
         parts = urlsplit(base)
         self._host, self._path = parts.netloc, parts.path
-        self._signer = Signer(credentials, region=region)
+        signer = Signer(credentials, region=region)
+
+        @lru_cache(_HEADS_KEPT)
+        def head(path: str, minute: int) -> str:
+            fields = signer.headers(parts.netloc, path, datetime.fromtimestamp(60 * minute, UTC)) | _OURS
+            return f"GET {path} HTTP/1.1\r\n" + "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+
+        self._head = head
         tls = parts.scheme == "https"
         port = parts.port or (443 if tls else 80)
         self._connections = Connections(parts.hostname or "", port, tls=tls, limits=limits)
 
     async def get(self, key: str, name: str, byte_range: ByteRange | None) -> Answer:
         """The answer for the object `name`, its body still to come. One request; errors are about `key`."""
-        path = self._path + name
-        fields = self._signer.headers(self._host, path, datetime.now(UTC)) | _OURS
-        if byte_range is not None:
-            fields["Range"] = f"bytes={byte_range.start}-{byte_range.end - 1}"
-        lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
         try:
-            response = await self._connections.get(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode("ascii"))
+            response = await self._connections.get(self._request(name, byte_range))
         except HTTP_ERRORS as error:
             raise storage_error(error, key) from error
         try:
@@ -106,6 +113,15 @@ class SignedReads:
             response.close()
             raise
 
+    def hasten(self, name: str, byte_range: ByteRange) -> Callable[[], None] | None:
+        """Send the request of a `get` that is about to come, if a kept connection is free; see Connections."""
+        return self._connections.hasten(self._request(name, byte_range))
+
+    def _request(self, name: str, byte_range: ByteRange | None) -> bytes:
+        head = self._head(self._path + name, int(time.time()) // 60)
+        wanted = f"Range: bytes={byte_range.start}-{byte_range.end - 1}\r\n" if byte_range is not None else ""
+        return f"{head}{wanted}\r\n".encode("ascii")
+
     async def close(self) -> None:
         """Close the connections, those in use too. Idempotent."""
         await self._connections.close()
@@ -115,6 +131,28 @@ def stored_hash(headers: Mapping[str, str]) -> str:
     """The hash that we stored with an object; empty if something else wrote it."""
     sha256 = headers.get(SHA256_HEADER, "")
     return sha256 if _SHA256.fullmatch(sha256) else ""
+
+
+def described(key: str, headers: Mapping[str, str], size: int, sha256: str) -> ObjectInfo:
+    """What the headers of an answer say of an object."""
+    return ObjectInfo(
+        key=key,
+        size_bytes=size,
+        sha256=sha256,
+        media_type=headers.get("Content-Type") or default_media_type(key),
+        cache_control=headers.get("Cache-Control") or default_cache_control(key),
+        modified_s=seconds_of(headers.get("Last-Modified")),
+    )
+
+
+@lru_cache(1024)  # reading a date takes 0.03 ms, and objects that were written together are read together
+def _read_date(http_date: str) -> int:
+    return int(parsedate_to_datetime(http_date).timestamp())
+
+
+def seconds_of(http_date: str | None) -> int:
+    """The moment that a header names; without one, now."""
+    return int(datetime.now(UTC).timestamp()) if http_date is None else _read_date(http_date)
 
 
 async def _start_of(response: Response) -> bytes:

@@ -309,6 +309,54 @@ async def test_a_connection_is_used_again_and_one_that_was_left_is_not() -> None
         assert asked == [1, 1, 1, 2]
 
 
+async def test_a_hastened_read_is_the_read() -> None:
+    """Asked for once, on a kept connection, and `open` takes the answer; without a kept connection nothing is sent."""
+    part = ByteRange(0, len(BODY))
+    async with _answering(KEPT, KEPT, KEPT) as (port, asked), _serving(port) as store:
+        assert store.hasten("b", part) is None
+        assert (await store.read("a")).data == BODY
+        give_up = store.hasten("b", part)
+        assert give_up is not None
+        assert store.hasten("b", part) is None  # it is on its way
+        async with store.open("b", part) as stream:
+            give_up()  # which has no answer to give up any more
+            assert await _taken(stream.chunks) == BODY
+        assert (await store.read("c")).data == BODY
+        assert asked == [1, 1, 1]
+
+
+async def test_a_hastened_read_that_nobody_comes_for_is_given_up() -> None:
+    """Its connection is closed, for an answer is on its way there; the next read is one of its own."""
+    async with _answering(KEPT, KEPT, KEPT) as (port, asked), _serving(port) as store:
+        assert (await store.read("a")).data == BODY
+        give_up = store.hasten("b", ByteRange(0, len(BODY)))
+        assert give_up is not None
+        give_up()
+        give_up()
+        assert (await store.read("b", ByteRange(0, len(BODY)))).data == BODY
+        assert asked[-1] == 2
+
+
+async def test_a_hastened_read_on_a_connection_that_is_gone_costs_no_try() -> None:
+    """It goes to another one."""
+    part = ByteRange(0, len(BODY))
+    async with _answering(KEPT, b"", KEPT) as (port, asked), _serving(port) as store:
+        assert (await store.read("a")).data == BODY
+        give_up = store.hasten("b", part)
+        assert give_up is not None
+        assert (await store.read("b", part)).data == BODY
+        give_up()
+        assert asked == [1, 1, 2]
+
+
+async def test_a_service_that_is_down_is_not_hastened() -> None:
+    """Then one read at a time finds out."""
+    async with _answering(KEPT, *[s3_error("503 Slow Down", "SlowDown")] * 20) as (port, _), _serving(port) as store:
+        assert (await store.read("a")).data == BODY
+        await asyncio.gather(*(store.read("a") for _ in range(5)), return_exceptions=True)
+        assert store.hasten("b", ByteRange(0, 5)) is None
+
+
 async def test_closing_the_store_ends_reads_that_wait() -> None:
     """They raise at once; nobody is left waiting for bytes that nobody will read."""
     async with _answering(KEPT[:-40_000]) as (port, _), _serving(port) as store, store.open("a") as stream:

@@ -105,6 +105,8 @@ async def test_a_process_without_descriptors_waits_for_some(crew: Crew, track: P
     first = Client(crew.port, tally)
     path = f"{track.package_base}/aac-64/0.mp4"
     await first.ask(path)
+    while b"segue_storage_reads_in_progress 0\n" not in await first.ask("/metrics"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)  # the file that it was read from is closed later than its bytes are here
     soft, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     in_use = _descriptors(worker) + 5
     busy = [await asyncio.open_connection("127.0.0.1", crew.port) for _ in range(5)]

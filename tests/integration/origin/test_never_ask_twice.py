@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import aiohttp
 import m3u8
@@ -12,7 +13,9 @@ from model.errors import StorageUnavailable
 from origin.blocks import rest_of_block
 from origin.health import HealthState
 from origin.metrics_table import COALESCED_WAITS, DISCONNECTS
+from origin.settings import Auth
 from origin.state import METRICS
+from origin.tokens import TokenKey
 from storage.base import ByteRange
 from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start, until
@@ -105,6 +108,28 @@ async def test_who_jumps_back_reads_only_what_is_missing(origin: Running, store:
     ranges = sorted((wanted.start, wanted.end) for wanted in store.ranges if wanted is not None)
     assert [start for start, _ in ranges] == [0, *(end for _, end in ranges[:-1])]
     assert ranges[-1][1] == len(track.media["aac-256"])
+
+
+@pytest.mark.parametrize("ask", [{"method": "HEAD"}, {"method": "GET", "headers": {"If-None-Match": "*"}}])
+async def test_what_needs_no_bytes_reads_none(
+    origin: Running, track: Published, store: WatchedStore, ask: dict[str, Any]
+) -> None:
+    """A question about a cold segment: its track file is not read, not even in expectation."""
+    url = f"{track.package_base}/aac-64/3.mp4"
+    for _ in range(2):  # the package is not known, and known
+        async with origin.client.request(url=url, **ask) as response:
+            assert (response.status, await response.read()) == (200 if ask["method"] == "HEAD" else 304, b"")
+    await _get(origin.client, f"{track.package_base}/aac-64.m3u8")
+    assert not [key for key in store.reads if key.endswith(".mp4")]
+
+
+async def test_who_may_not_come_in_has_nothing_read(start: Start, track: Published, store: WatchedStore) -> None:
+    """Without a token, or with a wrong one, nothing is asked of the store."""
+    async with start(auth=Auth.TOKEN, token_keys=(TokenKey(secret=b"signing key of tokens"),)) as origin:
+        for front in ("", "/t/exp=1~hmac=00"):
+            async with origin.client.get(f"{front}{track.package_base}/aac-64/3.mp4") as response:
+                assert response.status in (401, 403)
+        assert store.reads.total() == 0
 
 
 async def test_who_jumps_waits_for_one_segment(origin: Running, store: WatchedStore) -> None:

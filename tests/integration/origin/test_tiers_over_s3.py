@@ -72,6 +72,21 @@ async def test_the_first_byte_does_not_wait_for_the_last(known: Running, track: 
         assert first + await response.read() == segment
 
 
+async def test_the_store_is_asked_while_the_request_is_on_its_way(
+    known: Running, track: Published, store: WatchedStore
+) -> None:
+    """On a connection that is kept, before the application hears of the request; it is that request's read, and no
+    other."""
+    store.reads.clear()
+    store.hastened = 0
+    for number in (3, 6):
+        async with known.client.get(f"{track.package_base}/aac-64/{number}.mp4") as response:
+            assert response.headers["Cache-Status"] == "segue; fwd=uri-miss; stored"
+            assert await response.read() == track.segment_of("aac-64", number)
+    assert (store.reads.total(), store.hastened) == (2, 2)
+    assert known.app[METRICS].value(COALESCED_WAITS) == 0
+
+
 async def test_many_follow_one_read_as_it_comes(
     known: Running, track: Published, proxy: FaultyProxy, store: WatchedStore
 ) -> None:

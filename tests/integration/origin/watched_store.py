@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore, ObjectStream
+from storage.base import ByteRange, Hasty, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore, ObjectStream
 
 
 class WatchedStore:
@@ -18,6 +18,7 @@ class WatchedStore:
         self.reads: Counter[str] = Counter()
         self.ranges: list[ByteRange | None] = []
         self.bytes_read = 0
+        self.hastened = 0
         self.heads = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -37,6 +38,14 @@ class WatchedStore:
         await self._admit(key, byte_range)
         async with self._store.open(key, byte_range) as stream:
             yield replace(stream, chunks=self._counted(stream))
+
+    def hasten(self, key: str, byte_range: ByteRange) -> Callable[[], None] | None:
+        """As the real store if it can, while nothing holds or fails reads; `open` counts it."""
+        if not isinstance(self._store, Hasty) or not self.gate.is_set() or self.error is not None:
+            return None
+        give_up = self._store.hasten(key, byte_range)
+        self.hastened += give_up is not None
+        return give_up
 
     async def _counted(self, stream: ObjectStream) -> AsyncIterator[bytes]:
         async for chunk in stream.chunks:

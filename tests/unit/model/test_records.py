@@ -55,6 +55,17 @@ def test_fields_with_defaults_may_be_absent() -> None:
     assert refused.value.hint
 
 
+@given(packages())
+def test_the_error_names_the_place(made: Package) -> None:
+    """Through lists and records, to the value that is wrong."""
+    record = json.loads(to_json(made))
+    record["renditions"][0]["segments"][-1]["size_bytes"] = "7"
+    last = len(record["renditions"][0]["segments"]) - 1
+    place = rf"\$\.renditions\[0\]\.segments\[{last}\]\.size_bytes must be int, is str"
+    with pytest.raises(RecordMalformed, match=place):
+        from_json(Package, json.dumps(record).encode(), subject=SUBJECT)
+
+
 @given(st.binary(max_size=200))
 def test_junk_bytes_are_refused(data: bytes) -> None:
     """Nothing but RecordMalformed."""

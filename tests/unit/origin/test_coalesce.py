@@ -115,3 +115,37 @@ async def test_closing_ends_what_runs() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_an_expected_caller_shares_with_nobody() -> None:
+    """Who a fetch was begun for is no second caller of it; who comes after him is."""
+    shared = 0
+
+    def count() -> None:
+        nonlocal shared
+        shared += 1
+
+    gate, coalescer = _Gate(), Coalescer(deadline_s=5, on_shared=count)
+    coalescer.expect("k", gate.fetch)
+    coalescer.expect("k", gate.fetch)
+    assert "k" not in coalescer
+    first = asyncio.create_task(coalescer.run("k", gate.fetch))
+    await _started(first)
+    assert ("k" in coalescer, shared) == (True, 0)
+    second = asyncio.create_task(coalescer.run("k", gate.fetch))
+    await _started(second)
+    gate.opened.set()
+    assert [await first, await second] == [1, 1]
+    assert (gate.calls, shared) == (1, 1)
+
+
+async def test_an_expected_caller_may_stay_away() -> None:
+    """The fetch ends by itself, an error of it troubles nobody, and the next caller asks anew."""
+    gate, coalescer = _Gate(), Coalescer(deadline_s=5)
+    gate.error = StorageUnavailable("down")
+    gate.opened.set()
+    coalescer.expect("k", gate.fetch)
+    while gate.calls < 1 or "k" in coalescer._running:  # noqa: ASYNC110 - a fetch that nobody waits for
+        await asyncio.sleep(0)
+    gate.error = None
+    assert await coalescer.run("k", gate.fetch) == 2
