@@ -13,6 +13,7 @@ from manifests.codecs import CODECS
 from manifests.playlist import (
     DateRange,
     InitMap,
+    Key,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -48,7 +49,8 @@ class ListedTrack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedSegment:
     """Frames `first` to `end` of a rendition, beginning at `start_ticks`. Without `end` they are the rest of the file,
-    and the last one is as long as that says. `size_bytes` is what it has at most: a few frames may be left out."""
+    and the last one is as long as that says. `size_bytes` is what it has at most: a few frames may be left out.
+    Frames of a protected track are encrypted with the key of that `period`."""
 
     track: ListedTrack
     rendition_id: str
@@ -57,6 +59,7 @@ class JoinedSegment:
     start_ticks: int
     duration_ticks: int
     size_bytes: int
+    period: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +83,9 @@ def rungs_of(packages: Sequence[Package], codec: Codec) -> tuple[Rung, ...]:
 
 
 def can_join(package: Package, codec: Codec) -> bool:
-    """Whether a package has what a joined stream of this codec is made of: in one form, and in the clear."""
+    """Whether a package has what a joined stream of this codec is made of: all in the one form."""
     renditions = package.of(codec)
-    return bool(renditions) and package.protection is None and all(map(joinable, renditions))
+    return bool(renditions) and all(map(joinable, renditions))
 
 
 def strips_of(packages: Sequence[Package], codec: Codec) -> list[Strip]:
@@ -98,9 +101,9 @@ def laid_out(tracks: Sequence[ListedTrack], rung: Rung, kept: Sequence[Kept]) ->
 
 
 def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, start: int) -> Iterator[JoinedSegment]:
-    strip = strip_of(rendition, (), 0)
+    strip, protection = strip_of(rendition, (), 0), rendition.protection
     frame, before, at, left = strip.frame_ticks, 0, start, kept.duration_ticks
-    for segment in rendition.segments:
+    for index, segment in enumerate(rendition.segments):
         frames = -(-segment.duration_ticks // frame)
         first, end = max(before, kept.first), min(before + frames, kept.end)
         before += frames
@@ -116,6 +119,7 @@ def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, sta
             start_ticks=at,
             duration_ticks=ticks,
             size_bytes=segment.size_bytes,
+            period=protection.period_of(index) if protection else None,
         )
         at += ticks
         left -= ticks
@@ -127,6 +131,7 @@ def joined_media_playlist(
     target_duration_s: int,
     init_uri: str,
     uri_of: Callable[[JoinedSegment], str],
+    key_of: Callable[[JoinedSegment], Key | None],
     date_ranges: tuple[DateRange, ...],
 ) -> MediaPlaylist:
     """All segments of a stream that has an end."""
@@ -138,7 +143,7 @@ def joined_media_playlist(
         independent_segments=True,
         init_map=InitMap(uri=init_uri),
         segments=tuple(
-            MediaSegment(uri=uri_of(each), duration_us=duration_us)
+            MediaSegment(uri=uri_of(each), duration_us=duration_us, key=key_of(each))
             for each, duration_us in zip(segments, durations, strict=True)
         ),
         ended=True,

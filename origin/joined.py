@@ -16,6 +16,7 @@ from origin.coalesce import Coalescer
 from origin.library import Library
 from origin.observe import Metrics
 from origin.settings import OriginSettings
+from protection.keys import KeyRing
 
 READS = 16  # packages asked for at the same time, for one list
 BUILDS_MAX = 16  # streams made at the same time
@@ -90,8 +91,9 @@ class Gatherer:
     and who comes again finds it done. Raises what the store raises, and Overloaded beyond BUILDS_MAX at a time.
     """
 
-    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics) -> None:
+    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics, keys: KeyRing) -> None:
         self._library = library
+        self._keys = keys
         self._patience_s = settings.store_deadline_s
         self._running = Coalescer(
             deadline_s=settings.joined_deadline_s,
@@ -110,10 +112,11 @@ class Gatherer:
         async with asyncio.timeout(self._patience_s):
             return await self._running.run(key, make)
 
-    async def members(self, tracks: Sequence[ListedTrack], codec: Codec) -> list[Member]:
-        """The tracks with as much of their packages as this codec is. Left out are those whose package is gone, is
-        protected, has another form than all others, or nothing of this codec; of Opus and FLAC there is nothing then:
-        a stream in a family of choice is whole, or there is none."""
+    async def members(self, tracks: Sequence[ListedTrack], codec: Codec, *, in_the_clear: bool = False) -> list[Member]:
+        """The tracks with as much of their packages as this codec is. Left out are those whose package is gone, has
+        another form than all others, is protected by a key that is not here (or at all, for a stream that is
+        `in_the_clear`), or has nothing of this codec; of Opus and FLAC there is nothing then: a stream in a family of
+        choice is whole, or there is none."""
         gate = asyncio.Semaphore(READS)
         try:
             async with asyncio.TaskGroup() as group:
@@ -126,8 +129,12 @@ class Gatherer:
         return [
             (track, replace(package, renditions=package.of(codec), attempts=()))
             for track, package in found
-            if can_join(package, codec)
+            if can_join(package, codec) and self._opens(package, in_the_clear)
         ]
+
+    def _opens(self, package: Package, in_the_clear: bool) -> bool:
+        protection = package.protection
+        return protection is None or (not in_the_clear and self._keys.has(protection.key_set))
 
     async def _package(self, track: ListedTrack, gate: asyncio.Semaphore) -> Package | None:
         async with gate:

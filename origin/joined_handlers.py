@@ -22,7 +22,7 @@ from origin.joined_media import JoinedMedia
 from origin.joined_paths import parts_of, priming_is_possible
 from origin.metrics_table import CACHED_BYTES, Tier
 from origin.respond import Representation, send, send_document
-from origin.state import LIBRARY, METRICS, SETTINGS, TRACE
+from origin.state import KEYS, LIBRARY, METRICS, SETTINGS, TRACE
 from origin.stations import Stations
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
@@ -52,10 +52,10 @@ _JOINING = web.AppKey("joining", _Joining)
 def add_joined_routes(app: web.Application, lists: TrackLists) -> None:
     """Let an origin serve these lists as streams."""
     settings, metrics, library = app[SETTINGS], app[METRICS], app[LIBRARY]
-    gatherer = Gatherer(library, settings, metrics)
+    gatherer = Gatherer(library, settings, metrics, app[KEYS])
     app[_JOINING] = joining = _Joining(
         lists=JoinedLists(lists, gatherer, settings, metrics),
-        media=JoinedMedia(library, settings, metrics),
+        media=JoinedMedia(library, settings, metrics, app[KEYS]),
         stations=Stations(lists, gatherer, settings, metrics),
     )
     metrics.watch(CACHED_BYTES, lambda: joining.media.weight + joining.lists.weight, Tier.MEMORY)

@@ -149,7 +149,7 @@ class Stations:
         tracks = programme.tracks[: self._settings.joined_tracks_max]
         members = [
             (track, package)
-            for track, package in await self._gatherer.members(tracks, CODEC)
+            for track, package in await self._gatherer.members(tracks, CODEC, in_the_clear=True)
             if package.media_samples >= TRACK_SECONDS_MIN * JOINED_RATE_HZ
         ]
         if not members:

@@ -1,6 +1,7 @@
 """Albums, playlists and stations as streams, on real sockets."""
 
 import asyncio
+import io
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -22,6 +23,9 @@ from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.settings import Auth
 from origin.state import METRICS
 from origin.tokens import Grant, TokenKey, mint, path_prefix
+from packager.protect import protected
+from protection.cipher import decrypt
+from protection.keys import KeyRing, MasterKey
 from storage.keys import package_key
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.joined_shelf import ALBUM, STATION, Shelf, shelve
@@ -35,6 +39,7 @@ ALONE = run_of([100_000, 120_000], name="alone", alone=True)
 FOREVER = "public, max-age=31536000, immutable"
 KEY = TokenKey(secret=b"signing key of tokens", key_id="b")
 PROTECTION = Protection(method=ProtectionMethod.AES_128, key_set="k" * 16, key_id="i" * 16)
+MASTER = MasterKey(bytes(range(32)))
 
 
 def resolved(path: str, relative: str) -> str:
@@ -349,7 +354,8 @@ async def test_a_list_that_nobody_remembers_is_played_as_it_is_now(
 
 
 async def test_what_cannot_be_joined_is_left_out(origin: Running, store: WatchedStore, lists: Shelf) -> None:
-    """A protected package, and one that is gone; of a family that one of the others lacks there is no stream."""
+    """A package of a key that is not here, and one that is gone; how many is told. Of a family that one of the others
+    lacks there is no stream."""
     protected = replace(
         ALONE[0].package,
         package_id="protected2222222",
@@ -364,12 +370,63 @@ async def test_what_cannot_be_joined_is_left_out(origin: Running, store: Watched
     listened = await opened(origin, f"/playlists/{ALBUM}/index.m3u8")
     _, playlist = await listened.media("aac-64")
     assert [dict(each.texts)["X-TITLE"] for each in playlist.date_ranges] == ["Song 1", "Song 3"]
+    told = {each.data_id: each.value for each in listened.multivariant.session_data}
+    assert (told["org.segue.title"], told["org.segue.left-out"]) == ("Mine", "2")
     for family in ("opus", "lossless"):
         assert (await ask(origin, f"/playlists/{ALBUM}/{family}.m3u8"))[0].status == 404
     lists.playlists["p" * 20] = TrackList(title="Mine", tracks=tracks[:1])
     assert (await ask(origin, f"/playlists/{'p' * 20}/index.m3u8"))[0].status == 404
     recording_id, package_id = protected.recording_id, protected.package_id
     assert (await ask(origin, f"/joined/0/{recording_id}/{package_id}/aac-64/0-45.mp4"))[0].status == 404
+
+
+def locked(framed: Framed) -> Framed:
+    """The same package protected, under another id, with a key for each segment."""
+    files, renditions = {}, []
+    for rendition in framed.package.renditions:
+        name, target = rendition.rendition.rendition_id, io.BytesIO()
+        source = io.BytesIO(framed.files[name])
+        renditions.append(protected(rendition, source, target, master=MASTER, rotation_segments=1))
+        files[name] = target.getvalue()
+    package = replace(framed.package, package_id="locked2222222222", renditions=tuple(renditions))
+    return Framed(package=package, files=files)
+
+
+async def test_a_protected_track_is_joined_under_its_own_keys(start: Start, store: WatchedStore, lists: Shelf) -> None:
+    """Who has them gets what a stream of the same tracks in the clear is; of the others nobody needs a key. Segments
+    that would need two keys, or mix what has one with what has none, are not there."""
+    clear = [RUN[0], ALONE[0], RUN[1]]
+    shut = locked(ALONE[0])
+    path = await album_of(store, lists, clear)
+    lists.playlists[ALBUM] = TrackList(title="Mine", tracks=await shelve(store, [RUN[0], shut, RUN[1]]))
+    front = path_prefix(mint(Grant(acl=("/keys/*",), expires_s=int(time.time()) + 60), KEY))
+    ring = KeyRing((MASTER,))
+    async with start(lambda app: add_joined_routes(app, lists), keys=ring, token_keys=(KEY,)) as running:
+        wanted = await (await opened(running, f"{path}/index.m3u8")).segments("aac-64")
+        listened = await opened(running, f"/playlists/{ALBUM}/index.m3u8")
+        assert "org.segue.left-out" not in [each.data_id for each in listened.multivariant.session_data]
+        media_path, playlist = await listened.media("aac-64")
+        got, names = [], set()
+        for segment in playlist.segments:
+            data = await good(running, resolved(media_path, segment.uri))
+            if segment.key is not None:
+                key_path = resolved(media_path, segment.key.uri)
+                assert (await ask(running, key_path))[0].status == 403
+                names.add(key_path)
+                assert segment.key.iv is not None
+                data = decrypt(data, await good(running, front + key_path), segment.key.iv)
+            got.append(data)
+        package = shut.package
+        named = f"{package.recording_id}/{package.package_id}/aac-64"
+        refused = (f"0/{named}/40-50", f"0/{named}/0-10/{named}/10-20")
+        assert [(await ask(running, f"/joined/{each}.mp4"))[0].status for each in refused] == [404, 404]
+    assert got == wanted
+    keyed = [segment.key is not None for segment in playlist.segments]
+    assert keyed.count(True) == len(names) == 2 and keyed.index(True) > 0 and not keyed[-1]
+    lists.stations[STATION] = Programme(title="On air", tracks=lists.playlists[ALBUM].tracks, loops=True)
+    async with start(lambda app: add_joined_routes(app, lists), keys=ring) as running:
+        _, window = await (await opened(running, f"/stations/{STATION}/index.m3u8")).media("aac-64")
+        assert not any(package.package_id in each.uri for each in window.segments)
 
 
 async def test_a_long_list_costs_one_gathering_and_has_an_end(start: Start, store: WatchedStore, lists: Shelf) -> None:

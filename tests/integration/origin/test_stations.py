@@ -18,6 +18,7 @@ from origin.joined import Gatherer, Programme
 from origin.joined_handlers import add_joined_routes
 from origin.state import LIBRARY, METRICS
 from origin.stations import Stations
+from protection.keys import NO_KEYS
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.joined_shelf import STATION, Shelf, shelve
 from tests.integration.origin.test_joined import (
@@ -106,7 +107,7 @@ async def test_a_programme_goes_over_into_the_next(start: Start, store: WatchedS
     now_ms = segment_start_ms(slot * SLOT_SEGMENTS + 4)
     async with start(lambda app: add_joined_routes(app, lists)) as running:
         settings, metrics = running.settings, running.app[METRICS]
-        gatherer = Gatherer(running.app[LIBRARY], settings, metrics)
+        gatherer = Gatherer(running.app[LIBRARY], settings, metrics, NO_KEYS)
         slots = Slots(programmes=(programmes[1], programmes[0]))
         stations = Stations(slots, gatherer, settings, metrics, clock=lambda: now_ms / 1000)
         made, lasts_s = await stations.media("any", "aac-128", Trace())

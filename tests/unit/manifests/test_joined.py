@@ -92,15 +92,28 @@ def test_a_track_that_lacks_a_rung_is_heard_at_the_next_lower_rate() -> None:
     assert [each.rendition.rendition_id for each in rungs[1].renditions] == ["aac-64", "aac-128"]
 
 
-def test_what_is_protected_or_of_another_form_cannot_be_joined() -> None:
+def test_what_is_of_another_form_cannot_be_joined() -> None:
     """Nor what has nothing of the codec."""
-    protection = Protection(method=ProtectionMethod.AES_128, key_set="k" * 16, key_id="i" * 16)
     aac = RUN[0].of(Codec.AAC)
     mono = Rendition(rendition_id="aac-64", codec=Codec.AAC, bitrate_bps=64_000, channels=1)
     assert can_join(RUN[0], Codec.AAC)
-    assert not can_join(replace(RUN[0], renditions=(replace(aac[0], protection=protection),)), Codec.AAC)
     assert not can_join(replace(RUN[0], renditions=(replace(aac[0], rendition=mono),)), Codec.AAC)
     assert not can_join(replace(RUN[0], renditions=aac), Codec.OPUS)
+
+
+def test_segments_of_a_protected_track_say_the_period_of_their_key() -> None:
+    """That of the track's own segment which they are cut from; those in the clear say none."""
+    protection = Protection(
+        method=ProtectionMethod.AES_128, key_set="k" * 16, key_id="i" * 16, rotation_segments=2
+    )  # fmt: skip
+    locked = replace(ALONE[0], renditions=tuple(replace(each, protection=protection) for each in ALONE[0].renditions))
+    packages = [RUN[0], locked, RUN[1]]
+    tracks = [listed(each, number) for number, each in enumerate(packages)]
+    _, _, (segments, *_) = joined(tracks, packages, Codec.AAC)
+    periods = [[each.period for each in segments if each.track is track] for track in tracks]
+    own = range(len(ALONE[0].of(Codec.AAC)[0].segments))
+    assert periods[1] == [number // 2 for number in own] and len(own) > 1
+    assert set(periods[0] + periods[2]) == {None}
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -123,6 +136,7 @@ def test_a_media_playlist_keeps_the_rules_and_parses_to_itself(codec: Codec) -> 
         target_duration_s=joined_target_s(segments),
         init_uri="init.mp4",
         uri_of=lambda each: f"{each.start_ticks}.mp4",
+        key_of=lambda _: None,
         date_ranges=tuple(ranges),
     )
     text = render(playlist)
