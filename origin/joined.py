@@ -10,6 +10,7 @@ from manifests.joined import ListedTrack, can_join
 from model.errors import ObjectNotFound
 from model.package import Package
 from model.rendition import Codec
+from model.segment import SegmentedRendition
 from model.track import derived_id
 from origin.cache_status import Trace
 from origin.coalesce import Coalescer
@@ -113,10 +114,10 @@ class Gatherer:
             return await self._running.run(key, make)
 
     async def members(self, tracks: Sequence[ListedTrack], codec: Codec, *, in_the_clear: bool = False) -> list[Member]:
-        """The tracks with as much of their packages as this codec is. Left out are those whose package is gone, has
-        another form than all others, is protected by a key that is not here (or at all, for a stream that is
-        `in_the_clear`), or has nothing of this codec; of Opus and FLAC there is nothing then: a stream in a family of
-        choice is whole, or there is none."""
+        """The tracks with as much of their packages as a stream of this codec is made of. Left out are those whose
+        package is gone, has another form than all others, is protected by a key that is not here (or at all, for a
+        stream that is `in_the_clear`), or has nothing of this codec; of Opus and FLAC there is nothing then: a stream
+        in a family of choice is whole, or there is none."""
         gate = asyncio.Semaphore(READS)
         try:
             async with asyncio.TaskGroup() as group:
@@ -127,7 +128,7 @@ class Gatherer:
         if codec is not Codec.AAC and any(not package.of(codec) for _, package in found):
             return []
         return [
-            (track, replace(package, renditions=package.of(codec), attempts=()))
+            (track, replace(package, renditions=_needed(package, codec), attempts=()))
             for track, package in found
             if can_join(package, codec) and self._opens(package, in_the_clear)
         ]
@@ -142,3 +143,9 @@ class Gatherer:
                 return (await self._library.package(track.recording_id, track.package_id, Trace())).package
             except ObjectNotFound:
                 return None
+
+
+def _needed(package: Package, codec: Codec) -> tuple[SegmentedRendition, ...]:
+    """The renditions of a codec; under lossless ones those in AAC, as far as they can be joined."""
+    under = package.of(Codec.AAC) if codec is Codec.FLAC and can_join(package, Codec.AAC) else ()
+    return (*package.of(codec), *under)

@@ -157,18 +157,22 @@ def _documents(listed: Listed, members: list[Member], codec: Codec) -> Joined:
     packages = [package for _, package in members]
     rungs, kept, laid_out = joined(tracks, packages, codec)
     target_s = max(map(joined_target_s, laid_out))
-    init_uri = _ROOT + init_path(codec, packages[0].of(codec)[0].priming_ticks)
     ranges = _date_ranges(tracks, kept)
     media, variants = {}, []
     for rung, segments in zip(rungs, laid_out, strict=True):
         uri = f"{listed.list_id}/{rung.rendition_id}{PLAYLIST_SUFFIX}"
-        variants.append(joined_variant(rung, codec, segments, target_duration_s=target_s, uri=uri))
+        variants.append(joined_variant(rung, segments, target_duration_s=target_s, uri=uri))
         playlist = joined_media_playlist(
-            segments, target_duration_s=target_s, init_uri=init_uri, uri_of=_uri, key_of=_key, date_ranges=ranges
+            segments,
+            target_duration_s=target_s,
+            init_uri=_ROOT + init_path(rung.codec, rung.priming_ticks),
+            uri_of=_uri,
+            key_of=_key,
+            date_ranges=ranges,
         )
         media[rung.rendition_id] = document(render(playlist), media_type=PLAYLIST_TYPE, modified_s=None)
     data = _session_data(listed.found, tracks[0], left_out=len(listed.found.tracks) - len(tracks))
-    multivariant = render(joined_multivariant(rungs, codec, variants, data))
+    multivariant = render(joined_multivariant(rungs, variants, data))
     return Joined(multivariant=document(multivariant, media_type=PLAYLIST_TYPE, modified_s=None), media=media)
 
 

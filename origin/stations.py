@@ -177,7 +177,7 @@ def _multivariant(programme: Programme, rungs: Iterable[Rung], first: ListedTrac
     rungs = list(rungs)
     title = quotable(programme.title)
     data = (SessionData(data_id=f"{SESSION_DATA_PREFIX}title", value=title),) if title else ()
-    return joined_multivariant(rungs, CODEC, [_variant(rung) for rung in rungs], data)
+    return joined_multivariant(rungs, [_variant(rung) for rung in rungs], data)
 
 
 def _variant(rung: Rung) -> VariantStream:

@@ -172,6 +172,24 @@ async def test_tracks_by_themselves_follow_each_other_whole(origin: Running, sto
     assert starts == [0, len(own[0]) * 20, (len(own[0]) + len(own[1])) * 20]
 
 
+async def test_lossless_has_aac_under_it(origin: Running, store: WatchedStore, lists: Shelf) -> None:
+    """As a track by itself has; on the timeline of the lossless one, whatever was encoded apart."""
+    lists.playlists[ALBUM] = TrackList(title="Mine", tracks=await shelve(store, [*ALONE, RUN[1], *ALONE]))
+    listened = await opened(origin, f"/playlists/{ALBUM}/lossless.m3u8")
+    names = [each.stable_variant_id for each in listened.multivariant.variants]
+    assert names == ["flac", "flac-aac-128", "flac-aac-64"]
+    assert [each.score for each in listened.multivariant.variants] == [3, 2, 1]
+    rungs = [await listened.media(name) for name in names if name]
+    assert {len(playlist.segments) for _, playlist in rungs} == {10}
+    assert len({playlist.date_ranges for _, playlist in rungs}) == 1
+    lossless, high, low = [continuous(await listened.segments(name)) for name in names if name]
+    assert high == low
+    assert all(abs(one[0] - other[0]) <= 3 * 1024 for one, other in zip(lossless, low, strict=True))
+    path, playlist = rungs[1]
+    assert playlist.init_map is not None and playlist.init_map.uri.endswith("/joined/init/aac-1024.mp4")
+    await good(origin, resolved(path, playlist.init_map.uri))
+
+
 async def test_answers_say_who_may_keep_them(origin: Running, store: WatchedStore, lists: Shelf) -> None:
     """The list as it is now: for moments. What is named by what it holds: for ever, with tags, types and ranges."""
     path = await album_of(store, lists, RUN)

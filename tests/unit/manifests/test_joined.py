@@ -1,7 +1,7 @@
 """The playlists of joined tracks."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -47,8 +47,9 @@ def listed(package: Package, number: int = 0) -> ListedTrack:
 
 
 def laid(packages: list[Package], codec: Codec) -> list[list[JoinedSegment]]:
-    """The segments of each rung."""
-    return joined([listed(each) for each in packages], packages, codec)[2]
+    """The segments of each rung of the codec itself."""
+    rungs, _, laid_out = joined([listed(each) for each in packages], packages, codec)
+    return [segments for rung, segments in zip(rungs, laid_out, strict=True) if rung.codec is codec]
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -155,16 +156,51 @@ def test_the_first_variant_is_the_one_to_begin_with() -> None:
     """As with a track by itself; the rates are of the joined whole."""
     rungs, _, laid_out = joined([listed(each) for each in RUN], RUN, Codec.AAC)
     variants = [
-        joined_variant(rung, Codec.AAC, segments, target_duration_s=3, uri=rung.rendition_id)
+        joined_variant(rung, segments, target_duration_s=3, uri=rung.rendition_id)
         for rung, segments in zip(rungs, laid_out, strict=True)
     ]
-    playlist = joined_multivariant(rungs, Codec.AAC, variants)
+    playlist = joined_multivariant(rungs, variants)
     assert [each.uri for each in playlist.variants] == ["aac-128", "aac-64"]
     for variant, segments in zip(variants, laid_out, strict=True):
         size, ticks = sum(each.size_bytes for each in segments), sum(each.duration_ticks for each in segments)
         assert variant.average_bandwidth_bps is not None
         assert abs(variant.average_bandwidth_bps - 8 * size * 48_000 / ticks) < 2
         assert variant.bandwidth_bps >= variant.average_bandwidth_bps
+
+
+def test_aac_under_lossless_keeps_its_time() -> None:
+    """The same number of segments for each track, which begin and end together, to half a frame of AAC and the priming
+    of the whole; lossless first, with the highest score."""
+    packages = [*ALONE, *RUN, ALONE[0]]
+    tracks = [listed(each, number) for number, each in enumerate(packages)]
+    rungs, kept, laid_out = joined(tracks, packages, Codec.FLAC)
+    assert [rung.rendition_id for rung in rungs] == ["flac", "flac-aac-64", "flac-aac-128"]
+    lossless, *under = laid_out
+    starts = list(accumulate((each.duration_ticks for each in kept), initial=0))
+    for segments in under:
+        assert [each.track for each in segments] == [each.track for each in lossless]
+        for track, start in zip(tracks, starts, strict=False):
+            first = next(each for each in segments if each.track is track)
+            assert abs(first.start_ticks - start) <= 1024 + 512
+    variants = [
+        joined_variant(rung, segments, target_duration_s=3, uri=rung.rendition_id)
+        for rung, segments in zip(rungs, laid_out, strict=True)
+    ]
+    playlist = joined_multivariant(rungs, variants)
+    told = [(each.uri, str(each.score), each.audio, *each.codecs) for each in playlist.variants]
+    assert told == [
+        ("flac", "3", "flac", "fLaC"),
+        ("flac-aac-128", "2", "aac", "mp4a.40.2"),
+        ("flac-aac-64", "1", "aac", "mp4a.40.2"),
+    ]
+    assert [each.group_id for each in playlist.audio_groups] == ["flac", "aac"]
+
+
+def test_without_aac_of_every_track_there_is_none_under_lossless() -> None:
+    """Half of a stream to step down to is none."""
+    bare = replace(ALONE[0], renditions=ALONE[0].of(Codec.FLAC))
+    rungs, _, laid_out = joined([listed(each) for each in (bare, RUN[0])], [bare, RUN[0]], Codec.FLAC)
+    assert [rung.rendition_id for rung in rungs] == ["flac"] and len(laid_out) == 1
 
 
 def test_the_ladder_of_these_tests_has_every_family() -> None:
