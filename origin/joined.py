@@ -41,16 +41,19 @@ class TrackList:
     title: str
     artist: str = ""
     tracks: tuple[ListedTrack, ...]
+    since_s: int = 0  # when it became this, as far as that can be known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
     """What a station plays. If it `loops`, the tracks come in this order again and again, whatever the time; else they
-    are for one slot (`model.schedule`), from its beginning to its end, and again if they do not fill it."""
+    are for one slot (`model.schedule`), from its beginning to its end, and again if they do not fill it. `since_s` says
+    when it became this, in seconds since 1970, as far as that can be known: and all who are asked agree on it."""
 
     title: str
     tracks: tuple[ListedTrack, ...]
     loops: bool
+    since_s: int = 0
 
 
 class TrackLists(Protocol):

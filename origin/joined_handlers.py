@@ -23,10 +23,11 @@ from origin.joined_paths import parts_of, priming_is_possible
 from origin.metrics_table import CACHED_BYTES, Tier
 from origin.respond import Representation, send, send_document
 from origin.state import KEYS, LIBRARY, METRICS, SETTINGS, TRACE
-from origin.stations import Stations
+from origin.stations import CODECS_ON_AIR, Stations
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
+_FAMILY_ON_AIR = f"{{family:{'|'.join(MULTIVARIANT_NAMES[codec].replace('.', '[.]') for codec in CODECS_ON_AIR)}}}"
 _ID = "[a-z2-7]{16,26}"
 _KIND = f"{{kind:{'|'.join(ListKind)}}}"
 _LIST = f"/{_KIND}/{{name:{_ID}}}"
@@ -69,7 +70,7 @@ def add_joined_routes(app: web.Application, lists: TrackLists) -> None:
     app.router.add_get(_SEGMENT, get_segment)
     app.router.add_get(f"{_LIST}/{_FAMILY}", get_multivariant)
     app.router.add_get(f"{_LIST}/{{list_id:{_ID}}}/{_RENDITION}.m3u8", get_media_playlist)
-    app.router.add_get(f"{_STATION}/{MULTIVARIANT_NAMES[Codec.AAC]}", get_station)
+    app.router.add_get(f"{_STATION}/{_FAMILY_ON_AIR}", get_station)
     app.router.add_get(f"{_STATION}/{_RENDITION}.m3u8", get_station_window)
 
 
@@ -115,7 +116,8 @@ async def get_media_playlist(request: web.Request) -> web.Response:
 async def get_station(request: web.Request) -> web.Response:
     """The multivariant playlist of a station."""
     station_id = request.match_info["station_id"]
-    playlist = await request.app[_JOINING].stations.multivariant(station_id, request[TRACE])
+    codec = _FAMILIES[request.match_info["family"]]
+    playlist = await request.app[_JOINING].stations.multivariant(station_id, codec, request[TRACE])
     return await send_document(request, playlist, purge_keys=(f"station-{station_id}",), replay=Replay())
 
 

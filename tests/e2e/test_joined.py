@@ -249,6 +249,7 @@ async def test_verify_finds_nothing_that_players_need(served: Served) -> None:
     """Our own rules for anybody's streams, on all of them; what it remarks are choices of decision 32."""
     urls = [served.index(which, rendition) for which in ALBUMS for rendition in FAMILIES]
     urls += [served.index("mixed", rendition) for rendition in FAMILIES]
+    urls += [served.station("apart").replace("index", "opus")]
     urls += [served.station(which) for which in (*ALBUMS, "mixed")] + [f"{served.url}stations/library/index.m3u8"]
     ran = await asyncio.to_thread(segue, "verify", *urls, cwd=Path.cwd())
     assert [line for line in ran.lines if line["event"] == "verify" and line["status"] != "sound"] == []
