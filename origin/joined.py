@@ -67,8 +67,8 @@ class TrackLists(Protocol):
         """The live tracks of a playlist that everybody may hear."""
         ...
 
-    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
-        """The live tracks of a playlist that the listener of this key may hear. Raises ListenerUnknown, too."""
+    async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
+        """The live tracks of a playlist that this listener may hear."""
         ...
 
     async def station(self, station_id: str, slot: int) -> Programme:

@@ -93,16 +93,16 @@ class JoinedLists:
         listed = await self._current.get(f"{kind}/{name}", partial(self._ask, kind, name), trace)
         return self._remember(kind, name, listed)
 
-    async def personal(self, name: str, key: str) -> Listed:
-        """A playlist as it is now, for the listener of this key: asked anew each time, so that nobody hears what they
-        may not hear any more. Raises ObjectNotFound, ListenerUnknown and TimeoutError."""
+    async def personal(self, name: str, listener_id: str) -> Listed:
+        """A playlist as it is now, for this listener: asked anew each time, so that nobody hears what they may not hear
+        any more. Raises ObjectNotFound and TimeoutError."""
         async with asyncio.timeout(self._settings.store_deadline_s):
-            found = await self._lists.playlist_for(name, key)
+            found = await self._lists.playlist_for(name, listener_id)
         return self._remember(ListKind.MINE, name, Listed(list_id=list_id_of(found), found=found))
 
-    async def personal_as_it_was(self, name: str, list_id: str, key: str) -> Listed:
+    async def personal_as_it_was(self, name: str, list_id: str, listener_id: str) -> Listed:
         """The same in the state of this id if that is remembered, for who may hear the present one."""
-        now = await self.personal(name, key)
+        now = await self.personal(name, listener_id)
         return self._remembered.get((ListKind.MINE, name, list_id)) or now
 
     async def as_it_was(self, kind: ListKind, name: str, list_id: str, trace: Trace) -> Listed:

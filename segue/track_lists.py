@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 
-from catalog.listeners import Listeners
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
@@ -13,7 +12,7 @@ from discovery.sequence.pool import CatalogCandidates
 from discovery.sequence.sounds import CatalogSounds
 from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
-from model.errors import ListenerUnknown, ObjectNotFound, PlaylistUnknown
+from model.errors import ObjectNotFound, PlaylistUnknown
 from model.rendition import Codec
 from model.schedule import SEGMENT_MS, SLOT_SEGMENTS
 from model.track import TRACK_ID_LENGTH, digest_of
@@ -36,13 +35,10 @@ class CatalogLists:
     also while a new model goes from one to the other.
     """
 
-    def __init__(
-        self, catalog: Catalog, playlists: Library, listeners: Listeners, sounds: CatalogSounds | None = None
-    ) -> None:
+    def __init__(self, catalog: Catalog, playlists: Library, sounds: CatalogSounds | None = None) -> None:
         """`sounds` are those that something else in the process works on, too."""
         self._catalog = catalog
         self._playlists = playlists
-        self._listeners = listeners
         self._shelves = Shelves(catalog)
         self._mixer = Mixer(CatalogCandidates(catalog, sounds or CatalogSounds(catalog)))
 
@@ -61,10 +57,10 @@ class CatalogLists:
         except PlaylistUnknown as error:
             raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
-    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
-        """The live tracks of a playlist that the listener of this key may hear. Raises ListenerUnknown, too."""
+    async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
+        """The live tracks of a playlist that this listener may hear."""
         try:
-            return await asyncio.to_thread(self._chosen_for, playlist_id, key)
+            return await asyncio.to_thread(self._chosen, playlist_id, listener_id)
         except PlaylistUnknown as error:
             raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
@@ -81,12 +77,6 @@ class CatalogLists:
             raise ObjectNotFound("no such station", subject=station_id)
         found = await (self.album(name) if kind == "album" else self.playlist(name))
         return Programme(title=found.title, tracks=found.tracks, loops=True, since_s=found.since_s)
-
-    def _chosen_for(self, playlist_id: str, key: str) -> TrackList:
-        listener_id = self._listeners.of_key(key)
-        if listener_id is None:
-            raise ListenerUnknown("send a listener's key: Authorization: Bearer sk_…")
-        return self._chosen(playlist_id, listener_id)
 
     def _chosen(self, playlist_id: str, reader: str | None) -> TrackList:
         choice = self._playlists.track_choice(playlist_id, reader)

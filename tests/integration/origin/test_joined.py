@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientResponse
 
+from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
+from discovery.frame import Frame
+from discovery.rates import KEY_FAILURES, RATES, Rates
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist, MultivariantPlaylist
 from model.errors import StorageUnavailable
@@ -28,7 +32,7 @@ from protection.cipher import decrypt
 from protection.keys import KeyRing, MasterKey
 from storage.keys import package_key
 from tests.integration.origin.conftest import Running, Start
-from tests.integration.origin.joined_shelf import ALBUM, STATION, Shelf, shelve
+from tests.integration.origin.joined_shelf import ALBUM, STATION, Shelf, listener, shelve
 from tests.integration.origin.joined_shelf import KEY as OWNERS_KEY
 from tests.integration.origin.watched_store import WatchedStore
 from tests.support.box_reader import read_boxes
@@ -99,7 +103,7 @@ def lists() -> Shelf:
 @pytest.fixture
 async def origin(start: Start, lists: Shelf) -> AsyncIterator[Running]:
     """An origin that joins."""
-    async with start(lambda app: add_joined_routes(app, lists), pointer_ttl_s=0.01) as running:
+    async with start(lambda app: add_joined_routes(app, lists, listener), pointer_ttl_s=0.01) as running:
         yield running
 
 
@@ -275,6 +279,23 @@ async def test_a_private_playlist_is_a_stream_for_its_listeners_alone(
     assert (await ask(origin, f"/playlists/{ALBUM}/index.m3u8", **owner))[0].status == 404
     preflight, _ = await ask(origin, f"{path}/index.m3u8", "OPTIONS")
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+
+
+async def test_who_tries_keys_for_private_playlists_is_slowed_down(
+    start: Start, lists: Shelf, listeners: ListenerDatabase
+) -> None:
+    """As at the API, with which these count together: after some wrong keys even a right one has to wait."""
+    _, key = await asyncio.to_thread(Listeners(listeners).add)
+    frame = Frame(Listeners(listeners), Rates(0.2))
+    burst = int(0.2 * RATES[KEY_FAILURES].burst)
+    path = f"/my-playlists/{ALBUM}/index.m3u8"
+    async with start(lambda app: add_joined_routes(app, lists, frame.listener)) as running:
+        right, wrong = {"Authorization": f"Bearer {key}"}, {"Authorization": "Bearer sk_wrong"}
+        assert (await ask(running, path, **right))[0].status == 404
+        assert [(await ask(running, path, **wrong))[0].status for _ in range(burst)] == [401] * burst
+        refused, _ = await ask(running, path, **right)
+        assert refused.status == 429 and int(refused.headers["Retry-After"]) > 1
+        assert "no-store" in refused.headers["Cache-Control"]
 
 
 async def test_a_private_playlist_that_is_taken_back_plays_no_more(
