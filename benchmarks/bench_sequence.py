@@ -50,6 +50,7 @@ def catalogue(tracks: int) -> Iterator[tuple[TrackRow, Features]]:
             art_id=digest_of("art", length=16), title=f"Song {number}", artist=f"Artist {artist}",
             album=f"Album {artist} {album}", album_artist="", track_number=None, disc_number=None,
             duration_s=chance.uniform(150, 300), level_lufs=level, families="aac", protected=False,
+            genres=(f"Genre {artist % 40}", f"Genre {artist % 7 + 40}"),
         )  # fmt: skip
         features = Features(
             recording_id=row.recording_id, format=FEATURES, level_lufs=level, range_lu=6.0,

@@ -70,14 +70,15 @@ class TrackRow:
             raise ValueError(f"a duration is finite and not negative: {self.duration_s}")
         if self.level_lufs is not None and not math.isfinite(self.level_lufs):
             raise ValueError(f"a level is finite or None: {self.level_lufs}")
-        if any(not 0 <= (number or 0) < _INTEGER_END for number in (self.track_number, self.disc_number)):
+        if not (0 <= (self.track_number or 0) < _INTEGER_END and 0 <= (self.disc_number or 0) < _INTEGER_END):
             raise ValueError("track and disc numbers are not negative and have at most 63 bits")
         if not _FAMILIES.issuperset(self.families.split()):
             raise ValueError(f"unknown codec family: {self.families!r}")
-        if any(GENRES_SEPARATOR in genre or not genre for genre in self.genres):
+        if self.genres and any(GENRES_SEPARATOR in genre or not genre for genre in self.genres):
             raise ValueError(f"a genre is a line of text: {self.genres!r}")
-        for text in (self.title, self.artist, self.album, self.album_artist, *self.genres):
-            text.encode()  # a lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError
+        # A lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError. Joined by what no half
+        # of a pair could make a whole with.
+        " ".join((self.title, self.artist, self.album, self.album_artist, *self.genres)).encode()
 
     @property
     def live(self) -> bool:

@@ -54,7 +54,7 @@ class Frame:
 
         async def handle(request: web.Request) -> web.Response:
             place = self._rates.place_of(address_of(request, self._proxies))
-            listener_id = await self._listener(request, operation, place)
+            listener_id = await self._listener(request, operation.who, place)
             self._rates.take(operation.group, listener_id or place)
             query = read_all(operation.parameters, request.query)
             body, body_type = await _body(request, operation, self._body_timeout_s)
@@ -70,13 +70,18 @@ class Frame:
 
         return handle
 
-    async def _listener(self, request: web.Request, operation: Operation, place: str) -> str:
+    async def listener(self, request: web.Request) -> str:
+        """The id of the listener whose key came with a request of anything else. Raises as operations for listeners do:
+        ListenerUnknown, and RateLimited for who tries keys, here or there."""
+        return await self._listener(request, Who.LISTENER, self._rates.place_of(address_of(request, self._proxies)))
+
+    async def _listener(self, request: web.Request, who: Who, place: str) -> str:
         """Who asks; empty where nobody has to. Raises ListenerUnknown, and RateLimited for who tries keys."""
-        if operation.who is Who.EVERYONE:
+        if who is Who.EVERYONE:
             return ""
         sent = request.headers.get(hdrs.AUTHORIZATION)
         if sent is None:
-            if operation.who is Who.EITHER:
+            if who is Who.EITHER:
                 return ""
             raise ListenerUnknown("send a listener's key: Authorization: Bearer sk_…")
         self._rates.check(KEY_FAILURES, place)

@@ -82,14 +82,14 @@ def add_routes(
     playlists: PlaylistLibrary | None = None,
     sounds: CatalogSounds | None = None,
     synced: Callable[[], None] = lambda: None,
-) -> None:
+) -> Frame:
     """Add the API, and a task that keeps catalog and search index in step with the store while the application runs.
 
     The first sync ends before the application is ready. A store that cannot be listed is no reason not to start:
     what the catalog knows is served, and the next round tries again. So it is with a search index in a server.
     `synced` is called whenever a sync succeeded. `keys` are what app passwords come from; `signed` makes a path of the
     origin one that a listener may follow for a while. `playlists` and `sounds` are those that something else in the
-    process works on, too.
+    process works on, too. Gives what knows listeners by the keys in their requests, for whoever else serves them.
     """
     sounds = sounds or CatalogSounds(catalog)
     playlists = playlists or PlaylistLibrary(catalog=catalog, playlists=Playlists(listeners))
@@ -133,6 +133,7 @@ def add_routes(
         signed=signed,
     )
     Subsonic(parts).add_routes(app)
+    return frame
 
 
 def _follow(

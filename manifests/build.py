@@ -116,12 +116,12 @@ def multivariant(
         version=PROTOCOL_VERSION,
         independent_segments=True,
         session_data=session_data,
-        audio_groups=_audio_groups(renditions) if lossless else (),
-        variants=tuple(_ranked(variants, renditions) if lossless else variants),
+        audio_groups=audio_groups(renditions) if lossless else (),
+        variants=tuple(ranked(variants, renditions) if lossless else variants),
     )
 
 
-def _audio_groups(renditions: Sequence[SegmentedRendition]) -> tuple[AudioGroup, ...]:
+def audio_groups(renditions: Sequence[SegmentedRendition]) -> tuple[AudioGroup, ...]:
     """What the audio of each codec is like, in the order of the variants: a group without a URI changes nothing in
     how players adapt (docs/decisions/0013-families.md)."""
     formats = {each.rendition.codec: each.rendition for each in renditions}
@@ -138,16 +138,12 @@ def _audio_groups(renditions: Sequence[SegmentedRendition]) -> tuple[AudioGroup,
     )
 
 
-def _ranked(variants: Sequence[VariantStream], renditions: Sequence[SegmentedRendition]) -> list[VariantStream]:
+def ranked(variants: Sequence[VariantStream], renditions: Sequence[SegmentedRendition]) -> list[VariantStream]:
     """The variants with SCORE and group: lossless above all others, whatever its rate happens to be; then by rate."""
-    best_first = sorted(
-        renditions, key=lambda each: (each.rendition.codec is Codec.FLAC, each.rendition.bitrate_bps), reverse=True
-    )
-    scores = {each.rendition.rendition_id: Decimal(len(best_first) - at) for at, each in enumerate(best_first)}
-    return [
-        replace(variant, score=scores[each.rendition.rendition_id], audio=each.rendition.codec.value)
-        for variant, each in zip(variants, renditions, strict=True)
-    ]
+    of = [each.rendition for each in renditions]
+    worst_first = sorted(range(len(of)), key=lambda at: (of[at].codec is Codec.FLAC, of[at].bitrate_bps))
+    scores = {at: Decimal(score) for score, at in enumerate(worst_first, start=1)}
+    return [replace(variant, score=scores[at], audio=of[at].codec.value) for at, variant in enumerate(variants)]
 
 
 def session_data_of(tags: TrackTags, *, art_uri: str = "") -> tuple[SessionData, ...]:

@@ -5,14 +5,15 @@ on. See `model.joining` for what is kept of each.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from manifests.build import PROTOCOL_VERSION, START_BITRATES_BPS, quotable
+from manifests.build import PROTOCOL_VERSION, START_BITRATES_BPS, audio_groups, quotable, ranked
 from manifests.codecs import CODECS
 from manifests.playlist import (
     DateRange,
     InitMap,
+    Key,
     MediaPlaylist,
     MediaSegment,
     MultivariantPlaylist,
@@ -21,7 +22,7 @@ from manifests.playlist import (
     VariantStream,
 )
 from manifests.rates import average_rate_bps, peak_rate_bps
-from model.joining import JOINED_RATE_HZ, Kept, Strip, joinable, kept_of, strip_of
+from model.joining import JOINED_RATE_HZ, Kept, Strip, joinable, kept_in_step, kept_of, strip_of
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
@@ -48,7 +49,8 @@ class ListedTrack:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinedSegment:
     """Frames `first` to `end` of a rendition, beginning at `start_ticks`. Without `end` they are the rest of the file,
-    and the last one is as long as that says. `size_bytes` is what it has at most: a few frames may be left out."""
+    and the last one is as long as that says. `size_bytes` is what it has at most: a few frames may be left out.
+    Frames of a protected track are encrypted with the key of that `period`."""
 
     track: ListedTrack
     rendition_id: str
@@ -57,6 +59,7 @@ class JoinedSegment:
     start_ticks: int
     duration_ticks: int
     size_bytes: int
+    period: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,16 @@ class Rung:
     rendition_id: str
     bitrate_bps: int
     renditions: tuple[SegmentedRendition, ...]
+
+    @property
+    def codec(self) -> Codec:
+        """That of all its renditions."""
+        return self.renditions[0].rendition.codec
+
+    @property
+    def priming_ticks(self) -> int:
+        """What the player leaves out at the very beginning."""
+        return self.renditions[0].priming_ticks
 
 
 def rungs_of(packages: Sequence[Package], codec: Codec) -> tuple[Rung, ...]:
@@ -80,9 +93,9 @@ def rungs_of(packages: Sequence[Package], codec: Codec) -> tuple[Rung, ...]:
 
 
 def can_join(package: Package, codec: Codec) -> bool:
-    """Whether a package has what a joined stream of this codec is made of: in one form, and in the clear."""
+    """Whether a package has what a joined stream of this codec is made of: all in the one form."""
     renditions = package.of(codec)
-    return bool(renditions) and package.protection is None and all(map(joinable, renditions))
+    return bool(renditions) and all(map(joinable, renditions))
 
 
 def strips_of(packages: Sequence[Package], codec: Codec) -> list[Strip]:
@@ -98,9 +111,9 @@ def laid_out(tracks: Sequence[ListedTrack], rung: Rung, kept: Sequence[Kept]) ->
 
 
 def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, start: int) -> Iterator[JoinedSegment]:
-    strip = strip_of(rendition, (), 0)
+    strip, protection = strip_of(rendition, (), 0), rendition.protection
     frame, before, at, left = strip.frame_ticks, 0, start, kept.duration_ticks
-    for segment in rendition.segments:
+    for index, segment in enumerate(rendition.segments):
         frames = -(-segment.duration_ticks // frame)
         first, end = max(before, kept.first), min(before + frames, kept.end)
         before += frames
@@ -116,6 +129,7 @@ def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, sta
             start_ticks=at,
             duration_ticks=ticks,
             size_bytes=segment.size_bytes,
+            period=protection.period_of(index) if protection else None,
         )
         at += ticks
         left -= ticks
@@ -127,6 +141,7 @@ def joined_media_playlist(
     target_duration_s: int,
     init_uri: str,
     uri_of: Callable[[JoinedSegment], str],
+    key_of: Callable[[JoinedSegment], Key | None],
     date_ranges: tuple[DateRange, ...],
 ) -> MediaPlaylist:
     """All segments of a stream that has an end."""
@@ -138,7 +153,7 @@ def joined_media_playlist(
         independent_segments=True,
         init_map=InitMap(uri=init_uri),
         segments=tuple(
-            MediaSegment(uri=uri_of(each), duration_us=duration_us)
+            MediaSegment(uri=uri_of(each), duration_us=duration_us, key=key_of(each))
             for each, duration_us in zip(segments, durations, strict=True)
         ),
         ended=True,
@@ -169,9 +184,7 @@ def joined_target_s(segments: Sequence[JoinedSegment]) -> int:
     return max(1, *map(rounded_seconds, durations))
 
 
-def joined_variant(
-    rung: Rung, codec: Codec, segments: Sequence[JoinedSegment], *, target_duration_s: int, uri: str
-) -> VariantStream:
+def joined_variant(rung: Rung, segments: Sequence[JoinedSegment], *, target_duration_s: int, uri: str) -> VariantStream:
     """The variant of a rung, with the rates of the joined whole."""
     sizes = [each.size_bytes for each in segments]
     durations = list(cumulative_microseconds((each.duration_ticks for each in segments), JOINED_RATE_HZ))
@@ -180,32 +193,53 @@ def joined_variant(
         uri=uri,
         bandwidth_bps=max(peak_rate_bps(sizes, durations, target_duration_s), average_bps),
         average_bandwidth_bps=average_bps,
-        codecs=(CODECS[codec],),
+        codecs=(CODECS[rung.codec],),
         stable_variant_id=rung.rendition_id,
     )
 
 
 def joined_multivariant(
-    rungs: Sequence[Rung], codec: Codec, variants: Sequence[VariantStream], session_data: tuple[SessionData, ...] = ()
+    rungs: Sequence[Rung], variants: Sequence[VariantStream], session_data: tuple[SessionData, ...] = ()
 ) -> MultivariantPlaylist:
-    """The variants of the rungs: the highest within the start rate first (else the lowest), then the others."""
-    within = [at for at, rung in enumerate(rungs) if rung.bitrate_bps <= START_BITRATES_BPS[codec]]
-    start = within[-1] if within else 0
+    """The variants of the rungs, one codec after the other: the highest within the start rate first (else the lowest),
+    then the others. With SCORE and groups where there is a lossless one, as for a track by itself."""
+    order = [at for codec in dict.fromkeys(rung.codec for rung in rungs) for at in _start_first(rungs, codec)]
+    chosen, renditions = [variants[at] for at in order], [rungs[at].renditions[0] for at in order]
+    lossless = any(rung.codec is Codec.FLAC for rung in rungs)
     return MultivariantPlaylist(
         version=PROTOCOL_VERSION,
         independent_segments=True,
         session_data=session_data,
-        variants=(variants[start], *variants[:start], *variants[start + 1 :]),
+        audio_groups=audio_groups(renditions) if lossless else (),
+        variants=tuple(ranked(chosen, renditions) if lossless else chosen),
     )
+
+
+def _start_first(rungs: Sequence[Rung], codec: Codec) -> list[int]:
+    """The places of the rungs of a codec, that to start with first."""
+    own = [at for at, rung in enumerate(rungs) if rung.codec is codec]
+    within = [at for at in own if rungs[at].bitrate_bps <= START_BITRATES_BPS[codec]]
+    start = within[-1] if within else own[0]
+    return [start, *(at for at in own if at != start)]
 
 
 def joined(
     tracks: Sequence[ListedTrack], packages: Sequence[Package], codec: Codec
 ) -> tuple[tuple[Rung, ...], tuple[Kept, ...], list[list[JoinedSegment]]]:
-    """The rungs of a stream that has an end, what is kept of each track, and the segments of each rung."""
+    """The rungs of a stream that has an end, what is kept of each track, and the segments of each rung.
+
+    Under the lossless rung are those in AAC, if every track has some, on its timeline; `kept` is that of the codec.
+    """
     rungs = rungs_of(packages, codec)
     kept = kept_of(strips_of(packages, codec))
-    return rungs, kept, [list(laid_out(tracks, rung, kept)) for rung in rungs]
+    segments = [list(laid_out(tracks, rung, kept)) for rung in rungs]
+    if codec is not Codec.FLAC or not all(package.of(Codec.AAC) for package in packages):
+        return rungs, kept, segments
+    under = rungs_of(packages, Codec.AAC)
+    in_step = kept_in_step(strips_of(packages, Codec.AAC), [each.duration_ticks for each in kept])
+    segments += [list(laid_out(tracks, rung, in_step)) for rung in under]
+    named = tuple(replace(rung, rendition_id=f"{codec}-{rung.rendition_id}") for rung in under)
+    return (*rungs, *named), kept, segments
 
 
 def _rate(rendition: SegmentedRendition) -> int:

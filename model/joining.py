@@ -13,7 +13,8 @@ where it ended (docs/decisions/0032-joined.md).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 
 from model.rendition import Codec
@@ -106,6 +107,22 @@ def kept_of(strips: Sequence[Strip], *, endless: bool = False) -> tuple[Kept, ..
         before = strips[at - 1] if at or endless else None
         after = strips[(at + 1) % len(strips)] if at + 1 < len(strips) or endless else None
         kept.append(_kept(strip, before, after))
+    return tuple(kept)
+
+
+def kept_in_step(strips: Sequence[Strip], durations: Sequence[int]) -> tuple[Kept, ...]:
+    """What is kept of strips with priming so that each begins, to half a frame, when its twin does that lasts so long
+    in a stream without any: of tracks that the next one does not follow, the last frames are left out, at most two."""
+    kept = list(kept_of(strips))
+    frame, at, twin = strips[0].frame_ticks, 0, 0  # frames of this stream, ticks of the other
+    for place, (strip, after) in enumerate(pairwise(strips)):
+        own, twin = kept[place], twin + durations[place]
+        if not after.follows(strip):
+            inside = after.priming_ticks - kept[place + 1].first * frame
+            wanted = (twin + strips[0].priming_ticks - inside + frame // 2) // frame
+            end = own.first + min(max(wanted - at, 1), own.end - own.first)
+            own = kept[place] = replace(own, end=end, duration_ticks=(end - own.first) * frame)
+        at += own.end - own.first
     return tuple(kept)
 
 

@@ -1,7 +1,8 @@
 """What an endless stream plays at any moment: a function of the clock and a list, with no state. Pure.
 
-Time is counted in frames of AAC from an epoch of its own. It is cut into segments of one length and these into slots,
-so the number of a segment, its place on the timeline and its slot follow from the clock alone, whatever is on.
+Time is counted in frames from an epoch of its own. It is cut into segments of one length, a whole number of frames in
+AAC and in Opus, and these into slots: so the number of a segment, its place on the timeline and its slot follow from
+the clock alone, whatever is on.
 """
 
 from bisect import bisect_right
@@ -13,11 +14,9 @@ from model.joining import FRAME_TICKS, JOINED_RATE_HZ
 from model.rendition import Codec
 
 EPOCH_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z; sums of seconds since then are exact to the sample in a double
-FRAME = FRAME_TICKS[Codec.AAC]
-SEGMENT_FRAMES = 270  # 5.76 s: the longest under 6 s of which a whole number makes four hours
-SEGMENT_MS = 1000 * SEGMENT_FRAMES * FRAME // JOINED_RATE_HZ
+SEGMENT_TICKS = 276_480  # 5.76 s: the longest under 6 s of which a whole number makes four hours
+SEGMENT_MS = 1000 * SEGMENT_TICKS // JOINED_RATE_HZ
 SLOT_SEGMENTS = 2500  # four hours
-SLOT_FRAMES = SLOT_SEGMENTS * SEGMENT_FRAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +57,16 @@ class Schedule:
             at = stop
 
 
-def last_segment(now_ms: int) -> int:
-    """The number of the segment that has just ended; negative before there was one."""
-    return (now_ms - EPOCH_MS) // SEGMENT_MS - 1
+def segment_frames(codec: Codec) -> int:
+    """How many frames a segment has. Raises ValueError for FLAC, whose blocks end with each track."""
+    if codec is Codec.FLAC:
+        raise ValueError("blocks of FLAC have no one length")
+    return SEGMENT_TICKS // FRAME_TICKS[codec]
+
+
+def segment_at(now_ms: int) -> int:
+    """The number of the segment that is on; negative before there was one."""
+    return (now_ms - EPOCH_MS) // SEGMENT_MS
 
 
 def segment_start_ms(number: int) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
+from manifests.codecs import MULTIVARIANT_NAMES
+
 
 class ResourceClass(StrEnum):
     """What a URL names, as far as caches and metrics care."""
@@ -100,7 +102,7 @@ def _class_of_track(name: str) -> ResourceClass:
 def _class_of_list(parts: Sequence[str]) -> ResourceClass:
     """Of a playlist of an album, a playlist or a station: `["", kind, id, name]`, or the same with a list's id."""
     if len(parts) == 4:
-        window = parts[1] == "stations" and parts[-1] != "index.m3u8"
+        window = parts[1] == "stations" and parts[-1] not in MULTIVARIANT_NAMES.values()
         return ResourceClass.LIVE if window else ResourceClass.MULTIVARIANT
     return ResourceClass.PLAYLIST if len(parts) == 5 and parts[1] != "stations" else ResourceClass.OTHER
 

@@ -10,12 +10,14 @@ from manifests.joined import ListedTrack, can_join
 from model.errors import ObjectNotFound
 from model.package import Package
 from model.rendition import Codec
+from model.segment import SegmentedRendition
 from model.track import derived_id
 from origin.cache_status import Trace
 from origin.coalesce import Coalescer
 from origin.library import Library
 from origin.observe import Metrics
 from origin.settings import OriginSettings
+from protection.keys import KeyRing
 
 READS = 16  # packages asked for at the same time, for one list
 BUILDS_MAX = 16  # streams made at the same time
@@ -39,16 +41,19 @@ class TrackList:
     title: str
     artist: str = ""
     tracks: tuple[ListedTrack, ...]
+    since_s: int = 0  # when it became this, as far as that can be known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Programme:
     """What a station plays. If it `loops`, the tracks come in this order again and again, whatever the time; else they
-    are for one slot (`model.schedule`), from its beginning to its end, and again if they do not fill it."""
+    are for one slot (`model.schedule`), from its beginning to its end, and again if they do not fill it. `since_s` says
+    when it became this, in seconds since 1970, as far as that can be known: and all who are asked agree on it."""
 
     title: str
     tracks: tuple[ListedTrack, ...]
     loops: bool
+    since_s: int = 0
 
 
 class TrackLists(Protocol):
@@ -62,8 +67,8 @@ class TrackLists(Protocol):
         """The live tracks of a playlist that everybody may hear."""
         ...
 
-    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
-        """The live tracks of a playlist that the listener of this key may hear. Raises ListenerUnknown, too."""
+    async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
+        """The live tracks of a playlist that this listener may hear."""
         ...
 
     async def station(self, station_id: str, slot: int) -> Programme:
@@ -90,8 +95,9 @@ class Gatherer:
     and who comes again finds it done. Raises what the store raises, and Overloaded beyond BUILDS_MAX at a time.
     """
 
-    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics) -> None:
+    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics, keys: KeyRing) -> None:
         self._library = library
+        self._keys = keys
         self._patience_s = settings.store_deadline_s
         self._running = Coalescer(
             deadline_s=settings.joined_deadline_s,
@@ -110,10 +116,11 @@ class Gatherer:
         async with asyncio.timeout(self._patience_s):
             return await self._running.run(key, make)
 
-    async def members(self, tracks: Sequence[ListedTrack], codec: Codec) -> list[Member]:
-        """The tracks with as much of their packages as this codec is. Left out are those whose package is gone, is
-        protected, has another form than all others, or nothing of this codec; of Opus and FLAC there is nothing then:
-        a stream in a family of choice is whole, or there is none."""
+    async def members(self, tracks: Sequence[ListedTrack], codec: Codec, *, in_the_clear: bool = False) -> list[Member]:
+        """The tracks with as much of their packages as a stream of this codec is made of. Left out are those whose
+        package is gone, has another form than all others, is protected by a key that is not here (or at all, for a
+        stream that is `in_the_clear`), or has nothing of this codec; of Opus and FLAC there is nothing then: a stream
+        in a family of choice is whole, or there is none."""
         gate = asyncio.Semaphore(READS)
         try:
             async with asyncio.TaskGroup() as group:
@@ -124,10 +131,14 @@ class Gatherer:
         if codec is not Codec.AAC and any(not package.of(codec) for _, package in found):
             return []
         return [
-            (track, replace(package, renditions=package.of(codec), attempts=()))
+            (track, replace(package, renditions=_needed(package, codec), attempts=()))
             for track, package in found
-            if can_join(package, codec)
+            if can_join(package, codec) and self._opens(package, in_the_clear)
         ]
+
+    def _opens(self, package: Package, in_the_clear: bool) -> bool:
+        protection = package.protection
+        return protection is None or (not in_the_clear and self._keys.has(protection.key_set))
 
     async def _package(self, track: ListedTrack, gate: asyncio.Semaphore) -> Package | None:
         async with gate:
@@ -135,3 +146,9 @@ class Gatherer:
                 return (await self._library.package(track.recording_id, track.package_id, Trace())).package
             except ObjectNotFound:
                 return None
+
+
+def _needed(package: Package, codec: Codec) -> tuple[SegmentedRendition, ...]:
+    """The renditions of a codec; under lossless ones those in AAC, as far as they can be joined."""
+    under = package.of(Codec.AAC) if codec is Codec.FLAC and can_join(package, Codec.AAC) else ()
+    return (*package.of(codec), *under)

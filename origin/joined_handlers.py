@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from cmaf.joined import joined_init
 from manifests.codecs import MEDIA_TYPE, MULTIVARIANT_NAMES
-from model.errors import ObjectNotFound
+from model.errors import ListenerUnknown, ObjectNotFound
 from model.rendition import Codec
 from origin import cmsd
 from origin.conditional import Validators
@@ -22,11 +22,12 @@ from origin.joined_media import JoinedMedia
 from origin.joined_paths import parts_of, priming_is_possible
 from origin.metrics_table import CACHED_BYTES, Tier
 from origin.respond import Representation, send, send_document
-from origin.state import LIBRARY, METRICS, SETTINGS, TRACE
-from origin.stations import Stations
+from origin.state import KEYS, LIBRARY, METRICS, SETTINGS, TRACE
+from origin.stations import CODECS_ON_AIR, Stations
 
 _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
+_FAMILY_ON_AIR = f"{{family:{'|'.join(MULTIVARIANT_NAMES[codec].replace('.', '[.]') for codec in CODECS_ON_AIR)}}}"
 _ID = "[a-z2-7]{16,26}"
 _KIND = f"{{kind:{'|'.join(ListKind)}}}"
 _LIST = f"/{_KIND}/{{name:{_ID}}}"
@@ -37,6 +38,14 @@ _INIT = f"/joined/init/{{codec:{'|'.join(Codec)}}}-{{priming:{_NUMBER}}}.mp4"
 _SEGMENT = f"/joined/{{start:{_NUMBER}}}/{{parts:[a-z0-9/-]{{1,1000}}}}.mp4"
 
 
+ListenerOf = Callable[[web.Request], Awaitable[str]]
+
+
+async def nobody(_: web.Request) -> str:
+    """Where there are no listeners."""
+    raise ListenerUnknown("nobody has a key here")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Joining:
     """All that the handlers work with."""
@@ -44,19 +53,22 @@ class _Joining:
     lists: JoinedLists
     media: JoinedMedia
     stations: Stations
+    listener: ListenerOf
 
 
 _JOINING = web.AppKey("joining", _Joining)
 
 
-def add_joined_routes(app: web.Application, lists: TrackLists) -> None:
-    """Let an origin serve these lists as streams."""
+def add_joined_routes(app: web.Application, lists: TrackLists, listener: ListenerOf = nobody) -> None:
+    """Let an origin serve these lists as streams. `listener` gives the id of the listener whose key came with a
+    request; it raises ListenerUnknown, and RateLimited for who tries keys."""
     settings, metrics, library = app[SETTINGS], app[METRICS], app[LIBRARY]
-    gatherer = Gatherer(library, settings, metrics)
+    gatherer = Gatherer(library, settings, metrics, app[KEYS])
     app[_JOINING] = joining = _Joining(
         lists=JoinedLists(lists, gatherer, settings, metrics),
-        media=JoinedMedia(library, settings, metrics),
+        media=JoinedMedia(library, settings, metrics, app[KEYS]),
         stations=Stations(lists, gatherer, settings, metrics),
+        listener=listener,
     )
     metrics.watch(CACHED_BYTES, lambda: joining.media.weight + joining.lists.weight, Tier.MEMORY)
 
@@ -69,16 +81,18 @@ def add_joined_routes(app: web.Application, lists: TrackLists) -> None:
     app.router.add_get(_SEGMENT, get_segment)
     app.router.add_get(f"{_LIST}/{_FAMILY}", get_multivariant)
     app.router.add_get(f"{_LIST}/{{list_id:{_ID}}}/{_RENDITION}.m3u8", get_media_playlist)
-    app.router.add_get(f"{_STATION}/{MULTIVARIANT_NAMES[Codec.AAC]}", get_station)
+    app.router.add_get(f"{_STATION}/{_FAMILY_ON_AIR}", get_station)
     app.router.add_get(f"{_STATION}/{_RENDITION}.m3u8", get_station_window)
 
 
 async def get_multivariant(request: web.Request) -> web.Response:
     """The multivariant playlist of a list as it is now, in one codec family."""
-    lists, trace = request.app[_JOINING].lists, request[TRACE]
-    kind, name = ListKind(request.match_info["kind"]), request.match_info["name"]
+    joining, trace = request.app[_JOINING], request[TRACE]
+    lists, kind, name = joining.lists, ListKind(request.match_info["kind"]), request.match_info["name"]
     personal = kind is ListKind.MINE
-    listed = await (lists.personal(name, _key_in(request)) if personal else lists.current(kind, name, trace))
+    listed = await (
+        lists.personal(name, await joining.listener(request)) if personal else lists.current(kind, name, trace)
+    )
     joined = await lists.joined(listed, _FAMILIES[request.match_info["family"]], trace)
     if personal:
         return await send_document(request, joined.multivariant)
@@ -88,12 +102,12 @@ async def get_multivariant(request: web.Request) -> web.Response:
 async def get_media_playlist(request: web.Request) -> web.Response:
     """The media playlist of a rung, of the list as it was. Where that is not known any more it is the one of now, for
     the asking player alone: it may be the wrong one, and is better than none."""
-    lists, trace, named = request.app[_JOINING].lists, request[TRACE], request.match_info
-    kind, name, rendition_id = ListKind(named["kind"]), named["name"], named["rendition_id"]
+    joining, trace, named = request.app[_JOINING], request[TRACE], request.match_info
+    lists, kind, name, rendition_id = joining.lists, ListKind(named["kind"]), named["name"], named["rendition_id"]
     codec = next((each for each in Codec if each == rendition_id.partition("-")[0]), None)
     personal = kind is ListKind.MINE
     listed = await (
-        lists.personal_as_it_was(name, named["list_id"], _key_in(request))
+        lists.personal_as_it_was(name, named["list_id"], await joining.listener(request))
         if personal
         else lists.as_it_was(kind, name, named["list_id"], trace)
     )
@@ -115,7 +129,8 @@ async def get_media_playlist(request: web.Request) -> web.Response:
 async def get_station(request: web.Request) -> web.Response:
     """The multivariant playlist of a station."""
     station_id = request.match_info["station_id"]
-    playlist = await request.app[_JOINING].stations.multivariant(station_id, request[TRACE])
+    codec = _FAMILIES[request.match_info["family"]]
+    playlist = await request.app[_JOINING].stations.multivariant(station_id, codec, request[TRACE])
     return await send_document(request, playlist, purge_keys=(f"station-{station_id}",), replay=Replay())
 
 
@@ -177,12 +192,6 @@ async def _send(
         return body
 
     return await send(request, shown, load, replay=replay)
-
-
-def _key_in(request: web.Request) -> str:
-    """The listener's key that came with a request; empty if there is none. Raises nothing: no key is nobody's."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def _purge_keys(kind: ListKind, name: str) -> tuple[str, ...]:

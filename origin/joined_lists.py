@@ -22,7 +22,7 @@ from manifests.joined import (
     joined_variant,
     track_range,
 )
-from manifests.playlist import DateRange, SessionData
+from manifests.playlist import DateRange, Key, KeyMethod, SessionData
 from manifests.render import render
 from model.errors import ObjectNotFound
 from model.joining import JOINED_RATE_HZ, Kept
@@ -32,7 +32,7 @@ from origin.coalesce import Coalescer
 from origin.encoding import Document, document
 from origin.hot_cache import HotCache
 from origin.joined import Gatherer, ListKind, Member, TrackList, TrackLists, list_id_of
-from origin.joined_paths import Part, init_path, segment_path
+from origin.joined_paths import Part, init_path, segment_iv, segment_path
 from origin.metrics_table import Cache
 from origin.mutable import MutableObjects
 from origin.observe import Metrics
@@ -93,16 +93,16 @@ class JoinedLists:
         listed = await self._current.get(f"{kind}/{name}", partial(self._ask, kind, name), trace)
         return self._remember(kind, name, listed)
 
-    async def personal(self, name: str, key: str) -> Listed:
-        """A playlist as it is now, for the listener of this key: asked anew each time, so that nobody hears what they
-        may not hear any more. Raises ObjectNotFound, ListenerUnknown and TimeoutError."""
+    async def personal(self, name: str, listener_id: str) -> Listed:
+        """A playlist as it is now, for this listener: asked anew each time, so that nobody hears what they may not hear
+        any more. Raises ObjectNotFound and TimeoutError."""
         async with asyncio.timeout(self._settings.store_deadline_s):
-            found = await self._lists.playlist_for(name, key)
+            found = await self._lists.playlist_for(name, listener_id)
         return self._remember(ListKind.MINE, name, Listed(list_id=list_id_of(found), found=found))
 
-    async def personal_as_it_was(self, name: str, list_id: str, key: str) -> Listed:
+    async def personal_as_it_was(self, name: str, list_id: str, listener_id: str) -> Listed:
         """The same in the state of this id if that is remembered, for who may hear the present one."""
-        now = await self.personal(name, key)
+        now = await self.personal(name, listener_id)
         return self._remembered.get((ListKind.MINE, name, list_id)) or now
 
     async def as_it_was(self, kind: ListKind, name: str, list_id: str, trace: Trace) -> Listed:
@@ -157,30 +157,45 @@ def _documents(listed: Listed, members: list[Member], codec: Codec) -> Joined:
     packages = [package for _, package in members]
     rungs, kept, laid_out = joined(tracks, packages, codec)
     target_s = max(map(joined_target_s, laid_out))
-    init_uri = _ROOT + init_path(codec, packages[0].of(codec)[0].priming_ticks)
     ranges = _date_ranges(tracks, kept)
     media, variants = {}, []
     for rung, segments in zip(rungs, laid_out, strict=True):
         uri = f"{listed.list_id}/{rung.rendition_id}{PLAYLIST_SUFFIX}"
-        variants.append(joined_variant(rung, codec, segments, target_duration_s=target_s, uri=uri))
+        variants.append(joined_variant(rung, segments, target_duration_s=target_s, uri=uri))
         playlist = joined_media_playlist(
-            segments, target_duration_s=target_s, init_uri=init_uri, uri_of=_uri, date_ranges=ranges
+            segments,
+            target_duration_s=target_s,
+            init_uri=_ROOT + init_path(rung.codec, rung.priming_ticks),
+            uri_of=_uri,
+            key_of=_key,
+            date_ranges=ranges,
         )
         media[rung.rendition_id] = document(render(playlist), media_type=PLAYLIST_TYPE, modified_s=None)
-    multivariant = render(joined_multivariant(rungs, codec, variants, _session_data(listed.found, tracks[0])))
+    data = _session_data(listed.found, tracks[0], left_out=len(listed.found.tracks) - len(tracks))
+    multivariant = render(joined_multivariant(rungs, variants, data))
     return Joined(multivariant=document(multivariant, media_type=PLAYLIST_TYPE, modified_s=None), media=media)
 
 
 def _uri(segment: JoinedSegment) -> str:
+    return _ROOT + segment_path(segment.start_ticks, (_part(segment),))
+
+
+def _key(segment: JoinedSegment) -> Key | None:
+    if segment.period is None:
+        return None
     track = segment.track
-    part = Part(
-        recording_id=track.recording_id,
-        package_id=track.package_id,
+    uri = f"{_ROOT}keys/{track.recording_id}/{track.package_id}/{segment.rendition_id}/{segment.period}"
+    return Key(method=KeyMethod.AES_128, uri=uri, iv=segment_iv(segment.start_ticks, _part(segment)))
+
+
+def _part(segment: JoinedSegment) -> Part:
+    return Part(
+        recording_id=segment.track.recording_id,
+        package_id=segment.track.package_id,
         rendition_id=segment.rendition_id,
         first=segment.first,
         end=segment.end,
     )
-    return _ROOT + segment_path(segment.start_ticks, (part,))
 
 
 def _date_ranges(tracks: list[ListedTrack], kept: tuple[Kept, ...]) -> tuple[DateRange, ...]:
@@ -200,9 +215,10 @@ def _date_ranges(tracks: list[ListedTrack], kept: tuple[Kept, ...]) -> tuple[Dat
     return tuple(ranges)
 
 
-def _session_data(found: TrackList, first: ListedTrack) -> tuple[SessionData, ...]:
+def _session_data(found: TrackList, first: ListedTrack, *, left_out: int) -> tuple[SessionData, ...]:
+    """What the list is called, and how many of its tracks are not in the stream, if any."""
     art = f"../../art/{first.art_id}/640.jpg" if first.art_id else ""
-    texts = {"title": found.title, "artist": found.artist, "art": art}
+    texts = {"title": found.title, "artist": found.artist, "art": art, "left-out": str(left_out or "")}
     return tuple(
         SessionData(data_id=SESSION_DATA_PREFIX + name, value=value)
         for name, text in texts.items()

@@ -2,7 +2,7 @@
 after. Nothing of them is stored: their paths say what they are made of (`joined_paths.py`)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +17,14 @@ from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
 from origin.encoding import etag_of
 from origin.hot_cache import HotCache
-from origin.joined_paths import FRAMES_MAX, Part, is_on_grid
+from origin.joined_paths import FRAMES_MAX, Part, is_on_grid, segment_iv
 from origin.library import Library, StoredPackage
 from origin.media_tiers import ENTRY_BYTES
 from origin.metrics_table import Cache
 from origin.observe import Metrics
 from origin.settings import OriginSettings
+from protection.cipher import decrypt, encrypt, sequence_iv
+from protection.keys import KeyRing
 from storage.base import ByteRange
 
 
@@ -34,6 +36,7 @@ class _Source:
     rendition: SegmentedRendition
     first: int
     end: int
+    key: bytes | None  # of a protected one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +53,9 @@ class MadeSegment:
 class JoinedMedia:
     """Makes segments, each once for all who ask at the same time, and keeps the latest by weight."""
 
-    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics) -> None:
+    def __init__(self, library: Library, settings: OriginSettings, metrics: Metrics, keys: KeyRing) -> None:
         self._library = library
+        self._keys = keys
         self._metrics = metrics
         self._node_name = settings.node_name
         self._made: HotCache[MadeSegment] = HotCache(settings.joined_cache_bytes)
@@ -93,6 +97,8 @@ class JoinedMedia:
         codec, whole_frames = _manner(start_ticks, parts, sources)
         runs = [run for source in sources for run in await self._frames(source, codec, trace)]
         data = joined_segment(codec, start_ticks, runs, whole_frames=whole_frames)
+        if sources[0].key:
+            data = encrypt(data, sources[0].key, segment_iv(start_ticks, parts[0]))
         made = MadeSegment(
             data=data,
             etag=etag_of(hashlib.sha256(data).hexdigest()),
@@ -110,23 +116,31 @@ class JoinedMedia:
     async def _source(self, part: Part, trace: Trace) -> _Source:
         stored = await self._library.package(part.recording_id, part.package_id, trace)
         rendition = stored.package.rendition(part.rendition_id)
-        if rendition is None or rendition.protection is not None or not joinable(rendition):
+        if rendition is None or not joinable(rendition):
             raise ObjectNotFound("no such rendition to join", subject=part.rendition_id)
         frames = -(-rendition.duration_ticks // FRAME_TICKS[rendition.rendition.codec])
         end = frames if part.end is None else part.end
         if not 0 <= part.first < end <= frames or end - part.first > FRAMES_MAX:
             raise ObjectNotFound("no such frames", subject=f"{part.first}-{end}")
-        return _Source(stored=stored, rendition=rendition, first=part.first, end=end)
+        key = self._key(rendition, part.first, end) if rendition.protection else None
+        return _Source(stored=stored, rendition=rendition, first=part.first, end=end, key=key)
+
+    def _key(self, rendition: SegmentedRendition, first: int, end: int) -> bytes:
+        """The content key of these frames. Raises ObjectNotFound if they have several, or if it is not to be had."""
+        protection = rendition.protection
+        periods = {protection.period_of(index) for index, *_ in _within(rendition, first, end)} if protection else set()
+        if protection is None or len(periods) != 1 or not self._keys.has(protection.key_set):
+            raise ObjectNotFound("no key for these frames", subject=rendition.rendition.rendition_id)
+        return self._keys.master(protection.key_set).content_key(protection.key_id, periods.pop())
 
     async def _frames(self, source: _Source, codec: Codec, trace: Trace) -> list[FrameRun]:
-        frame, before, runs = FRAME_TICKS[codec], 0, []
-        for segment in source.rendition.segments:
-            count = -(-segment.duration_ticks // frame)
-            first, end = max(source.first - before, 0), min(source.end - before, count)
-            before += count
-            if first < end:
-                where = ByteRange(segment.offset_bytes, segment.offset_bytes + segment.size_bytes)
-                runs.append(frames_in(await self._bytes(source, where, trace), codec, first, end))
+        runs = []
+        for index, first, end in _within(source.rendition, source.first, source.end):
+            segment = source.rendition.segments[index]
+            where = ByteRange(segment.offset_bytes, segment.offset_bytes + segment.size_bytes)
+            data = await self._bytes(source, where, trace)
+            clear = decrypt(data, source.key, sequence_iv(index)) if source.key else data
+            runs.append(frames_in(clear, codec, first, end))
         return runs
 
     async def _bytes(self, source: _Source, where: ByteRange, trace: Trace) -> bytes:
@@ -138,6 +152,16 @@ class JoinedMedia:
             return b"".join([chunk async for chunk in chunks])
 
 
+def _within(rendition: SegmentedRendition, first: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The segments that hold frames `first` to `end` of a rendition, each with which of its own frames these are."""
+    frame, before = FRAME_TICKS[rendition.rendition.codec], 0
+    for index, segment in enumerate(rendition.segments):
+        count = -(-segment.duration_ticks // frame)
+        if max(first, before) < min(end, before + count):
+            yield index, max(first - before, 0), min(end - before, count)
+        before += count
+
+
 def _manner(start_ticks: int, parts: Sequence[Part], sources: Sequence[_Source]) -> tuple[Codec, bool]:
     """The codec of a segment, and whether all its frames are whole. Raises ObjectNotFound for nonsense."""
     codecs = {each.rendition.rendition.codec for each in sources}
@@ -146,7 +170,8 @@ def _manner(start_ticks: int, parts: Sequence[Part], sources: Sequence[_Source])
         each.end * FRAME_TICKS[codec] > each.rendition.duration_ticks
         for each in (sources if whole_frames else sources[:-1])
     )
-    if codecs or short_blocks or not is_on_grid(codec, start_ticks):
+    locked = len(sources) > 1 and any(each.key for each in sources)  # one segment, one key
+    if codecs or short_blocks or locked or not is_on_grid(codec, start_ticks):
         raise ObjectNotFound("these frames cannot be there", subject=str(start_ticks))
     return codec, whole_frames
 

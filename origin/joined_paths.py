@@ -3,9 +3,11 @@
 `/joined/{start}/{recording_id}/{package_id}/{rendition_id}/{first}-{end}.mp4`: frames `first` up to, not including,
 `end` of that track file, in their full length, at `start` on the timeline (48,000 to the second). `{first}-end` is the
 rest of the file, whose last frame is as long as the file says. What spans a joint has several such parts, one after
-another. Init sections are `/joined/init/{codec}-{priming}.mp4`.
+another; frames of a protected track stand alone, encrypted with its key and an IV that follows from the path. Init
+sections are `/joined/init/{codec}-{priming}.mp4`.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from model.track import is_id
 PARTS_MAX = 8  # a segment of a station, where tracks of a second follow each other
 FRAMES_MAX = 400  # of a part: the longest segment that we cut has 328
 PRIMING_FRAMES_MAX = 8
+IV_BYTES = 16
 _PART = re.compile(r"([a-z2-7]{16,26})/([a-z2-7]{16,26})/([a-z0-9-]{1,40})/(0|[1-9][0-9]{0,8})-(end|[1-9][0-9]{0,8})")
 _FIELDS = 4
 
@@ -35,6 +38,12 @@ class Part:
 def segment_path(start_ticks: int, parts: Sequence[Part]) -> str:
     """The path of a segment, without a slash in front."""
     return f"joined/{start_ticks}/{'/'.join(map(_text, parts))}.mp4"
+
+
+def segment_iv(start_ticks: int, part: Part) -> bytes:
+    """The IV of a segment of a protected track. A rendition has one key and any number of joined segments: no two of
+    them share an IV, nor one with the track's own segments, whose IVs are their numbers."""
+    return hashlib.sha256(b"segue joined iv 1\0" + segment_path(start_ticks, (part,)).encode()).digest()[:IV_BYTES]
 
 
 def init_path(codec: Codec, priming_ticks: int) -> str:

@@ -82,7 +82,8 @@ function levelFor(levels, kbps) {
 
 /**
  * Events: "state" (the audio's state changed), "levels", "level", "ended", "trouble" (detail: what went wrong and
- * whether it was fatal), "playlist" (what the stream tells of its tracks was read), "failed" (detail: message and hint for people; playback has stopped), "trace" (for tests).
+ * whether it was fatal), "playlist" (what the stream tells of its tracks was read), "failed" (playback has stopped; `failure`
+ * has a message and a hint for people, and where in the stream a key was refused), "trace" (for tests).
  */
 export class Deck extends EventTarget {
   track = null;
@@ -96,6 +97,7 @@ export class Deck extends EventTarget {
   #recoveries = [];
   #running = false;
   #lost = null;
+  #refusedAt = null;
   #ending = null;
 
   constructor() {
@@ -132,6 +134,7 @@ export class Deck extends EventTarget {
     clearTimeout(this.#ending);
     this.#running = false;
     this.#lost = null;
+    this.#refusedAt = null;
     this.#recoveries = [];
     this.audio.pause();
     this.#hls?.destroy();
@@ -276,6 +279,7 @@ export class Deck extends EventTarget {
     const refused = data.response?.code === 403;
     if (refused || data.details === Hls.ErrorDetails.KEY_LOAD_ERROR) {
       hls.stopLoad(); // it would try the other levels' keys, once, and then wait for ever
+      if (refused && data.details === Hls.ErrorDetails.KEY_LOAD_ERROR) this.#refusedAt = data.frag?.start ?? null;
       this.#giveUp(refused ? REFUSED : data.type);
       return;
     }
@@ -328,7 +332,7 @@ export class Deck extends EventTarget {
 
   #fail(message, hint) {
     this.audio.pause();
-    this.failure = { message, hint };
+    this.failure = { message, hint, keyRefusedAt: this.#refusedAt };
     this.#tell("failed");
   }
 

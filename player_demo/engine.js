@@ -282,6 +282,13 @@ export class Player extends EventTarget {
   }
 
   #onFailed() {
+    const { keyRefusedAt } = this.deck.failure;
+    const next = keyRefusedAt !== null && this.item.joined ? this.item.after(keyRefusedAt) : null;
+    if (next) { // a track of a list that is not for this listener: the others may be
+      this.#load(this.deck, this.item, next.start);
+      if (this.#wantsToPlay) this.#start();
+      return;
+    }
     this.#wantsToPlay = false;
     this.#changed();
   }

@@ -1,9 +1,8 @@
 """What albums, playlists and stations hold, out of the catalog, for the origin that joins them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from catalog.listeners import Listeners
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
@@ -13,7 +12,7 @@ from discovery.sequence.pool import CatalogCandidates
 from discovery.sequence.sounds import CatalogSounds
 from discovery.sequence.wish import STATION_PREFIX, wish_of
 from manifests.joined import ListedTrack
-from model.errors import ListenerUnknown, ObjectNotFound, PlaylistUnknown
+from model.errors import ObjectNotFound, PlaylistUnknown
 from model.rendition import Codec
 from model.schedule import SEGMENT_MS, SLOT_SEGMENTS
 from model.track import TRACK_ID_LENGTH, digest_of
@@ -36,13 +35,10 @@ class CatalogLists:
     also while a new model goes from one to the other.
     """
 
-    def __init__(
-        self, catalog: Catalog, playlists: Library, listeners: Listeners, sounds: CatalogSounds | None = None
-    ) -> None:
+    def __init__(self, catalog: Catalog, playlists: Library, sounds: CatalogSounds | None = None) -> None:
         """`sounds` are those that something else in the process works on, too."""
         self._catalog = catalog
         self._playlists = playlists
-        self._listeners = listeners
         self._shelves = Shelves(catalog)
         self._mixer = Mixer(CatalogCandidates(catalog, sounds or CatalogSounds(catalog)))
 
@@ -52,7 +48,7 @@ class CatalogLists:
         if not rows:
             raise ObjectNotFound("no such album", subject=album_id)
         artist = rows[0].album_artist or rows[0].artist
-        return TrackList(title=rows[0].album, artist=artist, tracks=tuple(map(listed, rows)))
+        return TrackList(title=rows[0].album, artist=artist, tracks=tuple(map(listed, rows)), since_s=_since_s(rows))
 
     async def playlist(self, playlist_id: str) -> TrackList:
         """The live tracks of a playlist that everybody may hear."""
@@ -61,10 +57,10 @@ class CatalogLists:
         except PlaylistUnknown as error:
             raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
-    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
-        """The live tracks of a playlist that the listener of this key may hear. Raises ListenerUnknown, too."""
+    async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
+        """The live tracks of a playlist that this listener may hear."""
         try:
-            return await asyncio.to_thread(self._chosen_for, playlist_id, key)
+            return await asyncio.to_thread(self._chosen, playlist_id, listener_id)
         except PlaylistUnknown as error:
             raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
@@ -72,21 +68,15 @@ class CatalogLists:
         """What a station plays in a slot."""
         if station_id == LIBRARY:
             rows = await asyncio.to_thread(self._library, slot)
-            return Programme(title="Everything", tracks=tuple(map(listed, rows)), loops=False)
+            return _programme("Everything", rows)
         if station_id.startswith(STATION_PREFIX):
             rows = await asyncio.to_thread(self._mix, station_id, slot)
-            return Programme(title="Mix", tracks=tuple(map(listed, rows)), loops=False)
+            return _programme("Mix", rows)
         kind, _, name = station_id.partition("-")
         if kind not in ("album", "playlist"):
             raise ObjectNotFound("no such station", subject=station_id)
         found = await (self.album(name) if kind == "album" else self.playlist(name))
-        return Programme(title=found.title, tracks=found.tracks, loops=True)
-
-    def _chosen_for(self, playlist_id: str, key: str) -> TrackList:
-        listener_id = self._listeners.of_key(key)
-        if listener_id is None:
-            raise ListenerUnknown("send a listener's key: Authorization: Bearer sk_…")
-        return self._chosen(playlist_id, listener_id)
+        return Programme(title=found.title, tracks=found.tracks, loops=True, since_s=found.since_s)
 
     def _chosen(self, playlist_id: str, reader: str | None) -> TrackList:
         choice = self._playlists.track_choice(playlist_id, reader)
@@ -95,7 +85,8 @@ class CatalogLists:
         for at in range(0, len(track_ids), _ROWS):
             rows |= self._catalog.rows_of(track_ids[at : at + _ROWS])
         live = [rows[track_id] for track_id in track_ids if track_id in rows and rows[track_id].live]
-        return TrackList(title=choice.name, tracks=tuple(map(listed, live)))
+        since_s = max(choice.changed_s, _since_s(live))
+        return TrackList(title=choice.name, tracks=tuple(map(listed, live)), since_s=since_s)
 
     def _mix(self, station_id: str, slot: int) -> list[TrackRow]:
         """Tracks of a mix that fill a slot."""
@@ -142,6 +133,16 @@ def listed(row: TrackRow) -> ListedTrack:
         album=row.album,
         art_id=row.art_id,
     )
+
+
+def _programme(title: str, rows: Sequence[TrackRow]) -> Programme:
+    """What is for one slot."""
+    return Programme(title=title, tracks=tuple(map(listed, rows)), loops=False, since_s=_since_s(rows))
+
+
+def _since_s(rows: Iterable[TrackRow]) -> int:
+    """When the last of these came to be what it is."""
+    return max((row.published_s or 0 for row in rows), default=0)
 
 
 def _fits(row: TrackRow) -> bool:

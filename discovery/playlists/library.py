@@ -61,11 +61,12 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class TrackChoice:
-    """The live tracks of a playlist, in order. Equal ones have equal versions."""
+    """The live tracks of a playlist, in order. Equal ones have equal versions; `changed_s` is the playlist's own."""
 
     name: str
     track_ids: tuple[str, ...]
     version: str
+    changed_s: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class Library:
         every = self._track_ids(row)
         rows = self._live(every)
         track_ids = tuple(each for each in every if each in rows)
-        return TrackChoice(row.name, track_ids, derived_id(row.name, *track_ids))
+        return TrackChoice(row.name, track_ids, derived_id(row.name, *track_ids), row.changed_s)
 
     def shown(self, row: PlaylistRow, *, offset: int = 0, limit: int = ENTRIES_MAX) -> tuple[list[Shown], int]:
         """Some entries of a playlist, and how many there are in all. What rules chose has numbers from 1 for ids."""

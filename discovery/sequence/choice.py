@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from discovery.sequence.item import Item, chance
+from discovery.sequence.pairs import likenesses
 from discovery.sequence.reasons import Reason
-from discovery.sequence.soundscape import likenesses
 
 RELEVANCE = 0.9  # the λ of maximal marginal relevance: below 0.7 nothing more is gained
 ARTIST_SHARE = 4  # no artist has more than a quarter
@@ -43,18 +43,22 @@ def chosen(
     alike = likenesses([each.item for each in pool])
     worth, who = [_worth(each, seed) for each in pool], [_by(each.item) for each in pool]
     nearest = [0.0] * len(pool)  # how alike each is to the most alike of those chosen
+    gain = [RELEVANCE * each for each in worth]
     left, taken = list(range(len(pool))), list[Candidate]()
     while left and len(taken) < count:
-        best = max(left, key=lambda each: RELEVANCE * worth[each] - (1 - RELEVANCE) * nearest[each])
+        best = max(left, key=gain.__getitem__)
         taken.append(pool[best])
-        by[who[best]] += 1
-        left = [each for each in left if each != best and by[who[each]] < most]
+        own, near_to = who[best], alike[best]
+        by[own] += 1
+        full = by[own] >= most
+        left = [each for each in left if each != best and not (full and who[each] == own)]
         for each in left:
-            near = (1 - _SAME_ARTIST) * max(0.0, alike[best][each])
-            if who[each] == who[best]:
-                near += _SAME_ARTIST
+            near = (1 - _SAME_ARTIST) * near_to[each]
+            if who[each] == own:
+                near = max(0.0, near) + _SAME_ARTIST
             if near > nearest[each]:
                 nearest[each] = near
+                gain[each] = RELEVANCE * worth[each] - (1 - RELEVANCE) * near
     return taken
 
 

@@ -11,6 +11,7 @@ from discovery.sequence.reasons import chosen_by_you
 from discovery.sequence.wish import Wish
 
 COUNT_MAX = 200
+_CANDIDATES_MAX = 256  # of a mix: twice as many as are compared, for artists who have too many
 _SPARE = 1.3  # of a period: to choose the last track from
 
 
@@ -22,7 +23,7 @@ class Mixer:
 
     def mix(self, wish: Wish, count: int, *, variation: str = "", left_out: Collection[str] = ()) -> list[Placed]:
         """At most `count` live tracks; another `variation` (any words) is another mix of the same kind."""
-        found = self._candidates.find(wish)
+        found = self._candidates.find(wish, _CANDIDATES_MAX)
         seed = f"{wish!r} {variation}"
         return mixed(found.candidates, count, seed=seed, first=found.first, left_out=left_out)
 

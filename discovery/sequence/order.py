@@ -6,40 +6,25 @@ Greedy smoothness alone would leave the awkward tracks for the end; spreading al
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from discovery.sequence.item import Item, chance, fifths_step, likeness, tempo_step
+from discovery.sequence.item import Item, chance
+from discovery.sequence.pairs import steps
 from discovery.sequence.spacing import Spacing
 
 WINDOW = 24  # tracks among which the next one is
-_UNKNOWN = 0.6  # of a step: between a smooth one and a rough one
-_LEVEL_LU, _TEMPO_OCTAVES, _FIFTHS, _ENERGY = 3.0, 0.2, 3.0, 0.25  # a step of 1
-_WEIGHTS = (0.8, 1.0, 0.8, 1.0, 0.6)  # of level, tempo, key, energy, sound
-_STEP_MAX = 2.0
 
 
 def in_order(items: Sequence[Item], *, seed: str, after: Sequence[Item] = ()) -> list[Item]:
     """All items, once each. `after` is what comes before them, the last one last: it keeps its distance, too."""
-    rest = spread(items, seed=seed)
-    spacing = Spacing([_artist(each) for each in rest], [_artist(each) for each in after])
-    before = after[-1] if after else None
+    every = [*spread(items, seed=seed), *after[-1:]]
+    artists = [*map(_artist, every)]
+    spacing = Spacing(artists[: len(items)], [*map(_artist, after)])
+    ordering = _Ordering(every, artists, spacing, len(items))
+    before = len(items) if after else None
     placed: list[Item] = []
-    while rest:
-        before = _next(rest, before, spacing)
-        rest.remove(before)
-        spacing.came(_artist(before))
-        placed.append(before)
+    while ordering.left:
+        before = ordering.next(before)
+        placed.append(every[before])
     return placed
-
-
-def step(one: Item, other: Item) -> float:
-    """How rough it is to go from one track to another: 0 is not to be noticed."""
-    level, tempo, key, energy, sound = _WEIGHTS
-    return (
-        level * _part(one.level_lufs, other.level_lufs, _level_step)
-        + tempo * _part(one.tempo_bpm, other.tempo_bpm, _tempo_step)
-        + key * _part(one.fifths, other.fifths, _key_step)
-        + energy * _part(one.energy, other.energy, _energy_step)
-        + sound * (1 - likeness(one, other) if one.vector and other.vector else _UNKNOWN)
-    )
 
 
 def spread(items: Sequence[Item], *, seed: str) -> list[Item]:
@@ -63,39 +48,37 @@ def _spread(items: list[Item], keys: Sequence[Callable[[Item], str]], seed: str)
     return [each for *_, each in sorted(placed, key=lambda one: one[:2])]
 
 
-def _next(rest: Sequence[Item], before: Item | None, spacing: Spacing) -> Item:
-    """The smoothest of the next few after which all others can keep their distance; of another album, if it can be."""
-    free = [each for each in rest if spacing.is_free(_artist(each))]
-    for some in ([each for each in free if before is None or _album(each) != _album(before)], free):
-        judged: dict[str, bool] = {}
-        for each in sorted(some[:WINDOW], key=lambda each: step(before, each)) if before else some:
-            artist = _artist(each)
-            if artist not in judged:
-                judged[artist] = spacing.may_come(artist)
-            if judged[artist]:
-                return each
-    urgent = spacing.most_left([_artist(each) for each in free])
-    return next(each for each in free if _artist(each) == urgent)
+class _Ordering:
+    """Some tracks, by their place in a list, of which one after the other is taken."""
 
+    def __init__(self, every: Sequence[Item], artists: Sequence[str], spacing: Spacing, count: int) -> None:
+        self.left = list(range(count))
+        self._artists, self._albums = artists, [*map(_album, every)]
+        self._steps = steps(every)
+        self._spacing = spacing
 
-def _part(one: float | None, other: float | None, apart: Callable[[float, float], float]) -> float:
-    return _UNKNOWN if one is None or other is None else min(_STEP_MAX, apart(one, other))
+    def next(self, before: int | None) -> int:
+        """Take what follows best."""
+        best = self._best(before)
+        self.left.remove(best)
+        self._spacing.came(self._artists[best])
+        return best
 
-
-def _level_step(one: float, other: float) -> float:
-    return abs(one - other) / _LEVEL_LU
-
-
-def _tempo_step(one: float, other: float) -> float:
-    return tempo_step(one, other) / _TEMPO_OCTAVES
-
-
-def _key_step(one: float, other: float) -> float:
-    return fifths_step(int(one), int(other)) / _FIFTHS
-
-
-def _energy_step(one: float, other: float) -> float:
-    return abs(one - other) / _ENERGY
+    def _best(self, before: int | None) -> int:
+        """The smoothest of the next few after which all others can keep their distance; of another album, if it can
+        be."""
+        artists, albums = self._artists, self._albums
+        free = [each for each in self.left if self._spacing.is_free(artists[each])]
+        for some in ([each for each in free if before is None or albums[each] != albums[before]], free):
+            judged: dict[str, bool] = {}
+            for each in some if before is None else sorted(some[:WINDOW], key=self._steps[before].__getitem__):
+                artist = artists[each]
+                if artist not in judged:
+                    judged[artist] = self._spacing.may_come(artist)
+                if judged[artist]:
+                    return each
+        urgent = self._spacing.most_left([artists[each] for each in free])
+        return next(each for each in free if artists[each] == urgent)
 
 
 def _artist(item: Item) -> str:

@@ -6,6 +6,7 @@ Every call blocks for a moment: call it through asyncio.to_thread. Raises Catalo
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from catalog.schema import TrackRow, album_artist_of
@@ -31,7 +32,7 @@ from model.track import TRACK_ID_LENGTH, digest_of
 
 _NEAR_MAX, _TOGETHER_MAX = 250, 120
 _OF_ARTIST_MAX, _SEEDS_OF_ARTIST = 60, 12
-_OF_GENRE_MAX, _GENRES_OF_SEED = 300, 2
+_OF_GENRE_MAX, _GENRES_OF_SEED, _GENRES_KEPT = 300, 2, 256
 _MOOD_MAX, _MOOD_MIN = 2_000, 0.1
 _ENOUGH = 120  # candidates: below, chance adds some
 _PLACES, _AT_PLACE = 24, 8
@@ -54,8 +55,8 @@ _ByArtist = Mapping[str, Sequence[TrackRow]]  # the tracks of each artist that w
 class Candidates(Protocol):
     """Who knows what goes with what is asked for."""
 
-    def find(self, wish: Wish) -> Found:
-        """What goes with it. Blocking."""
+    def find(self, wish: Wish, most: int | None = None) -> Found:
+        """What goes with it, at most so many candidates. Blocking."""
         ...
 
 
@@ -75,8 +76,9 @@ class CatalogCandidates:
         self._shelves = Shelves(catalog)
         self._sounds = sounds
         self._together = together
+        self._of_genre = lru_cache(_GENRES_KEPT)(self._genre_as_of)
 
-    def find(self, wish: Wish) -> Found:
+    def find(self, wish: Wish, most: int | None = None) -> Found:
         """As Candidates has it."""
         sounds, together = self._sounds.now(), self._together()
         rows = self._catalog.rows_of(wish.track_ids)
@@ -93,7 +95,7 @@ class CatalogCandidates:
         if not (moody or wish.genres) and len(gathered) < _ENOUGH:
             for row in self._by_chance(wish):
                 gathered.add(row.track_id, _CHANCE, by_chance())
-        known = self._catalog.rows_of(gathered.track_ids)
+        known = self._catalog.rows_of(gathered.best(most))
         tastes = together.tastes({*known, *rows}) if together else {}
         items = {each: _item(row, sounds, tastes.get(each, ())) for each, row in known.items() if row.live}
         return Found(
@@ -132,8 +134,12 @@ class CatalogCandidates:
             for row in artists[artist_id]:
                 gathered.add(row.track_id, _ARTIST, same_artist(album_artist_of(row)))
         for genre in (*wish.genres, *(genre for row in seeds for genre in row.genres[:_GENRES_OF_SEED])):
-            for row in self._shelves.tracks_of_genre(genre, 0, _OF_GENRE_MAX):
-                gathered.add(row.track_id, _GENRE, same_genre(genre))
+            for track_id in self._of_genre(genre, self._catalog.journal.number):
+                gathered.add(track_id, _GENRE, same_genre(genre))
+
+    def _genre_as_of(self, genre: str, _: int) -> list[str]:
+        """Tracks of a genre, which the catalog is gone through for: kept until a change with another number."""
+        return self._shelves.track_ids_of_genre(genre, _OF_GENRE_MAX)
 
     def _by_chance(self, wish: Wish) -> Iterable[TrackRow]:
         """Tracks from places that chance says, the same ones for the same wish."""
@@ -151,9 +157,12 @@ class _Gathered:
     def __len__(self) -> int:
         return len(self._found)
 
-    @property
-    def track_ids(self) -> tuple[str, ...]:
-        return tuple(self._found)
+    def best(self, most: int | None) -> list[str]:
+        """The ids of those that fit best; of all without a number."""
+        if most is None or len(self._found) <= most:
+            return list(self._found)
+        found = sorted((-min(1.0, fit + more), track_id) for track_id, (fit, more, _) in self._found.items())
+        return [track_id for _, track_id in found[:most]]
 
     def add(self, track_id: str, fit: float, reason: Reason) -> None:
         best, more, why = self._found.get(track_id, (-1.0, -_MORE, reason))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.feature_rows import SoundRow
-from discovery.sequence.item import Item, fifths_of, tempo_of
+from discovery.sequence.item import fifths_of, tempo_of
 from model.features import CONTRASTS, MFCCS, TIMBRE
 
 # How much each group of numbers counts, whatever their number: cepstra, their deviations, contrast, colours, energy.
@@ -149,21 +149,6 @@ class Soundscape:
             some = np.arange(len(worth))
         found: list[int] = some[np.lexsort((some, -worth[some].round(6)))][:limit].tolist()
         return found  # places go by track id
-
-
-def likenesses(items: Sequence[Item]) -> list[list[float]]:
-    """How alike each two of some tracks are, from -1 to 1: in sound, and in who listens to them, half each; one of
-    these alone where the other is not known, and 0 where neither is."""
-    found, known = np.zeros((len(items), len(items))), np.zeros((len(items), len(items)))
-    for vectors in ([each.vector for each in items], [each.taste for each in items]):
-        width = max(map(len, vectors), default=0)
-        matrix = np.array([each or (0.0,) * width for each in vectors]).reshape(len(items), width)
-        has = np.array([float(bool(each)) for each in vectors])
-        found += matrix @ matrix.T
-        known += np.outer(has, has)
-    found = found.round(6) / np.maximum(known, 1)  # rounded: all processors say the same
-    rows: list[list[float]] = found.tolist()
-    return rows
 
 
 def _unit(raw: Array) -> Array:

@@ -36,7 +36,7 @@ class Spacing:
 
     def may_come(self, artist: str) -> bool:
         """Whether all that is left keeps the distance, if one of this artist comes now, who is free."""
-        left = self._left - Counter([artist])
+        left = {**self._left, artist: self._left[artist] - 1}
         return _fits(left, self._ready | {artist: self._place + self._gap}, self._place + 1, self._gap)
 
     def most_left(self, artists: Sequence[str]) -> str:

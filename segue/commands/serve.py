@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from catalog.listener_database import ListenerDatabase
-from catalog.listeners import Listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -159,19 +158,22 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
                 keys=serving.keys,
                 ready=ready,
                 extend=[
-                    lambda app: add_routes(
+                    lambda app: add_joined_routes(
                         app,
-                        catalog=catalog,
-                        listeners=listeners,
-                        store=store,
-                        settings=serving.discovery,
-                        keys=serving.keys,
-                        signed=signer(serving.settings),
-                        playlists=playlists,
-                        sounds=sounds,
-                        synced=expecting(app, "tracks"),
-                    ),
-                    lambda app: add_joined_routes(app, CatalogLists(catalog, playlists, Listeners(listeners), sounds)),
+                        CatalogLists(catalog, playlists, sounds),
+                        add_routes(
+                            app,
+                            catalog=catalog,
+                            listeners=listeners,
+                            store=store,
+                            settings=serving.discovery,
+                            keys=serving.keys,
+                            signed=signer(serving.settings),
+                            playlists=playlists,
+                            sounds=sounds,
+                            synced=expecting(app, "tracks"),
+                        ).listener,
+                    )
                 ],
                 listener=listener,
             )

@@ -165,6 +165,19 @@ async def test_lossless_tracks_joined_are_the_mezzanines(served: Served, which: 
     assert np.array_equal(await heard(playlist), np.concatenate(served.mezzanines(which)))
 
 
+@pytest.mark.parametrize(("which", "frames"), [("run", 0.0), ("apart", 0.5), ("mixed", 1.0)])
+async def test_aac_under_lossless_plays_the_same_at_the_same_time(served: Served, which: str, frames: float) -> None:
+    """Each track within half a frame of where FLAC has it, a piece out of its run within one; a whole run to the
+    sample. So a player that steps down neither repeats nor skips what anybody could hear."""
+    playlist, _ = media_of(served.index(which, "flac"), "flac-aac-64")
+    whole, at = await heard(playlist), 0
+    for mezzanine in served.mezzanines(which):
+        part = whole[at : at + len(mezzanine)]
+        assert abs(lag(part, mezzanine)) <= 1024 * frames
+        at += len(mezzanine)
+    assert 0 <= len(whole) - at < 2 * 1024
+
+
 @pytest.mark.parametrize(("rendition", "priming"), [("aac-64", 1024), ("opus-64", 312)])
 async def test_tracks_that_were_encoded_apart_are_whole(served: Served, rendition: str, priming: int) -> None:
     """Each sample is there at its time; between two lie the rest of a frame and the priming, no more. What the one
@@ -236,6 +249,7 @@ async def test_verify_finds_nothing_that_players_need(served: Served) -> None:
     """Our own rules for anybody's streams, on all of them; what it remarks are choices of decision 32."""
     urls = [served.index(which, rendition) for which in ALBUMS for rendition in FAMILIES]
     urls += [served.index("mixed", rendition) for rendition in FAMILIES]
+    urls += [served.station("apart").replace("index", "opus")]
     urls += [served.station(which) for which in (*ALBUMS, "mixed")] + [f"{served.url}stations/library/index.m3u8"]
     ran = await asyncio.to_thread(segue, "verify", *urls, cwd=Path.cwd())
     assert [line for line in ran.lines if line["event"] == "verify" and line["status"] != "sound"] == []

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from aiohttp import web
+
 from manifests.joined import ListedTrack
 from model.errors import ListenerUnknown, ObjectNotFound
 from model.records import to_json
@@ -15,7 +17,7 @@ from tests.integration.origin.published import put
 from tests.support.framed import Framed
 
 ALBUM, STATION = "albumalbumalbumalbum", "station"
-KEY = "sk_of-the-owner"
+OWNER, KEY = "ownerownerownerowner", "sk_of-the-owner"
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Shelf:
 
     albums: dict[str, TrackList] = field(default_factory=dict)
     playlists: dict[str, TrackList] = field(default_factory=dict)
-    private: dict[str, TrackList] = field(default_factory=dict)  # of the listener of KEY
+    private: dict[str, TrackList] = field(default_factory=dict)  # of OWNER
     stations: dict[str, Programme] = field(default_factory=dict)
 
     async def album(self, album_id: str) -> TrackList:
@@ -35,15 +37,21 @@ class Shelf:
         """A playlist that a test put here."""
         return _found(self.playlists, playlist_id)
 
-    async def playlist_for(self, playlist_id: str, key: str) -> TrackList:
-        """A playlist that a test put here, private ones for one listener alone; others have no key but an odd one."""
-        if not key.startswith("sk_"):
-            raise ListenerUnknown("no key")
-        return _found(self.playlists | (self.private if key == KEY else {}), playlist_id)
+    async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
+        """A playlist that a test put here, private ones for one listener alone."""
+        return _found(self.playlists | (self.private if listener_id == OWNER else {}), playlist_id)
 
     async def station(self, station_id: str, slot: int) -> Programme:
         """A station that a test put here; the same in every slot."""
         return _found(self.stations, station_id)
+
+
+async def listener(request: web.Request) -> str:
+    """Whose key came with a request: the owner's, or a stranger's, who has one like it."""
+    key = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not key.startswith("sk_"):
+        raise ListenerUnknown("no key")
+    return OWNER if key == KEY else "someonesomeonesomeon"
 
 
 Found = TypeVar("Found")

@@ -1,6 +1,7 @@
 """Albums, playlists and stations as streams, on real sockets."""
 
 import asyncio
+import io
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,6 +12,10 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientResponse
 
+from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
+from discovery.frame import Frame
+from discovery.rates import KEY_FAILURES, RATES, Rates
 from manifests.parse import parse_media, parse_multivariant
 from manifests.playlist import MediaPlaylist, MultivariantPlaylist
 from model.errors import StorageUnavailable
@@ -22,9 +27,12 @@ from origin.metrics_table import CACHE_REQUESTS, Cache, Tier
 from origin.settings import Auth
 from origin.state import METRICS
 from origin.tokens import Grant, TokenKey, mint, path_prefix
+from packager.protect import protected
+from protection.cipher import decrypt
+from protection.keys import KeyRing, MasterKey
 from storage.keys import package_key
 from tests.integration.origin.conftest import Running, Start
-from tests.integration.origin.joined_shelf import ALBUM, STATION, Shelf, shelve
+from tests.integration.origin.joined_shelf import ALBUM, STATION, Shelf, listener, shelve
 from tests.integration.origin.joined_shelf import KEY as OWNERS_KEY
 from tests.integration.origin.watched_store import WatchedStore
 from tests.support.box_reader import read_boxes
@@ -35,6 +43,7 @@ ALONE = run_of([100_000, 120_000], name="alone", alone=True)
 FOREVER = "public, max-age=31536000, immutable"
 KEY = TokenKey(secret=b"signing key of tokens", key_id="b")
 PROTECTION = Protection(method=ProtectionMethod.AES_128, key_set="k" * 16, key_id="i" * 16)
+MASTER = MasterKey(bytes(range(32)))
 
 
 def resolved(path: str, relative: str) -> str:
@@ -94,7 +103,7 @@ def lists() -> Shelf:
 @pytest.fixture
 async def origin(start: Start, lists: Shelf) -> AsyncIterator[Running]:
     """An origin that joins."""
-    async with start(lambda app: add_joined_routes(app, lists), pointer_ttl_s=0.01) as running:
+    async with start(lambda app: add_joined_routes(app, lists, listener), pointer_ttl_s=0.01) as running:
         yield running
 
 
@@ -165,6 +174,24 @@ async def test_tracks_by_themselves_follow_each_other_whole(origin: Running, sto
     _, playlist = await listened.media("opus-64")
     starts = [each.start_ms - playlist.date_ranges[0].start_ms for each in playlist.date_ranges]
     assert starts == [0, len(own[0]) * 20, (len(own[0]) + len(own[1])) * 20]
+
+
+async def test_lossless_has_aac_under_it(origin: Running, store: WatchedStore, lists: Shelf) -> None:
+    """As a track by itself has; on the timeline of the lossless one, whatever was encoded apart."""
+    lists.playlists[ALBUM] = TrackList(title="Mine", tracks=await shelve(store, [*ALONE, RUN[1], *ALONE]))
+    listened = await opened(origin, f"/playlists/{ALBUM}/lossless.m3u8")
+    names = [each.stable_variant_id for each in listened.multivariant.variants]
+    assert names == ["flac", "flac-aac-128", "flac-aac-64"]
+    assert [each.score for each in listened.multivariant.variants] == [3, 2, 1]
+    rungs = [await listened.media(name) for name in names if name]
+    assert {len(playlist.segments) for _, playlist in rungs} == {10}
+    assert len({playlist.date_ranges for _, playlist in rungs}) == 1
+    lossless, high, low = [continuous(await listened.segments(name)) for name in names if name]
+    assert high == low
+    assert all(abs(one[0] - other[0]) <= 3 * 1024 for one, other in zip(lossless, low, strict=True))
+    path, playlist = rungs[1]
+    assert playlist.init_map is not None and playlist.init_map.uri.endswith("/joined/init/aac-1024.mp4")
+    await good(origin, resolved(path, playlist.init_map.uri))
 
 
 async def test_answers_say_who_may_keep_them(origin: Running, store: WatchedStore, lists: Shelf) -> None:
@@ -252,6 +279,23 @@ async def test_a_private_playlist_is_a_stream_for_its_listeners_alone(
     assert (await ask(origin, f"/playlists/{ALBUM}/index.m3u8", **owner))[0].status == 404
     preflight, _ = await ask(origin, f"{path}/index.m3u8", "OPTIONS")
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
+
+
+async def test_who_tries_keys_for_private_playlists_is_slowed_down(
+    start: Start, lists: Shelf, listeners: ListenerDatabase
+) -> None:
+    """As at the API, with which these count together: after some wrong keys even a right one has to wait."""
+    _, key = await asyncio.to_thread(Listeners(listeners).add)
+    frame = Frame(Listeners(listeners), Rates(0.2))
+    burst = int(0.2 * RATES[KEY_FAILURES].burst)
+    path = f"/my-playlists/{ALBUM}/index.m3u8"
+    async with start(lambda app: add_joined_routes(app, lists, frame.listener)) as running:
+        right, wrong = {"Authorization": f"Bearer {key}"}, {"Authorization": "Bearer sk_wrong"}
+        assert (await ask(running, path, **right))[0].status == 404
+        assert [(await ask(running, path, **wrong))[0].status for _ in range(burst)] == [401] * burst
+        refused, _ = await ask(running, path, **right)
+        assert refused.status == 429 and int(refused.headers["Retry-After"]) > 1
+        assert "no-store" in refused.headers["Cache-Control"]
 
 
 async def test_a_private_playlist_that_is_taken_back_plays_no_more(
@@ -349,7 +393,8 @@ async def test_a_list_that_nobody_remembers_is_played_as_it_is_now(
 
 
 async def test_what_cannot_be_joined_is_left_out(origin: Running, store: WatchedStore, lists: Shelf) -> None:
-    """A protected package, and one that is gone; of a family that one of the others lacks there is no stream."""
+    """A package of a key that is not here, and one that is gone; how many is told. Of a family that one of the others
+    lacks there is no stream."""
     protected = replace(
         ALONE[0].package,
         package_id="protected2222222",
@@ -364,12 +409,63 @@ async def test_what_cannot_be_joined_is_left_out(origin: Running, store: Watched
     listened = await opened(origin, f"/playlists/{ALBUM}/index.m3u8")
     _, playlist = await listened.media("aac-64")
     assert [dict(each.texts)["X-TITLE"] for each in playlist.date_ranges] == ["Song 1", "Song 3"]
+    told = {each.data_id: each.value for each in listened.multivariant.session_data}
+    assert (told["org.segue.title"], told["org.segue.left-out"]) == ("Mine", "2")
     for family in ("opus", "lossless"):
         assert (await ask(origin, f"/playlists/{ALBUM}/{family}.m3u8"))[0].status == 404
     lists.playlists["p" * 20] = TrackList(title="Mine", tracks=tracks[:1])
     assert (await ask(origin, f"/playlists/{'p' * 20}/index.m3u8"))[0].status == 404
     recording_id, package_id = protected.recording_id, protected.package_id
     assert (await ask(origin, f"/joined/0/{recording_id}/{package_id}/aac-64/0-45.mp4"))[0].status == 404
+
+
+def locked(framed: Framed) -> Framed:
+    """The same package protected, under another id, with a key for each segment."""
+    files, renditions = {}, []
+    for rendition in framed.package.renditions:
+        name, target = rendition.rendition.rendition_id, io.BytesIO()
+        source = io.BytesIO(framed.files[name])
+        renditions.append(protected(rendition, source, target, master=MASTER, rotation_segments=1))
+        files[name] = target.getvalue()
+    package = replace(framed.package, package_id="locked2222222222", renditions=tuple(renditions))
+    return Framed(package=package, files=files)
+
+
+async def test_a_protected_track_is_joined_under_its_own_keys(start: Start, store: WatchedStore, lists: Shelf) -> None:
+    """Who has them gets what a stream of the same tracks in the clear is; of the others nobody needs a key. Segments
+    that would need two keys, or mix what has one with what has none, are not there."""
+    clear = [RUN[0], ALONE[0], RUN[1]]
+    shut = locked(ALONE[0])
+    path = await album_of(store, lists, clear)
+    lists.playlists[ALBUM] = TrackList(title="Mine", tracks=await shelve(store, [RUN[0], shut, RUN[1]]))
+    front = path_prefix(mint(Grant(acl=("/keys/*",), expires_s=int(time.time()) + 60), KEY))
+    ring = KeyRing((MASTER,))
+    async with start(lambda app: add_joined_routes(app, lists), keys=ring, token_keys=(KEY,)) as running:
+        wanted = await (await opened(running, f"{path}/index.m3u8")).segments("aac-64")
+        listened = await opened(running, f"/playlists/{ALBUM}/index.m3u8")
+        assert "org.segue.left-out" not in [each.data_id for each in listened.multivariant.session_data]
+        media_path, playlist = await listened.media("aac-64")
+        got, names = [], set()
+        for segment in playlist.segments:
+            data = await good(running, resolved(media_path, segment.uri))
+            if segment.key is not None:
+                key_path = resolved(media_path, segment.key.uri)
+                assert (await ask(running, key_path))[0].status == 403
+                names.add(key_path)
+                assert segment.key.iv is not None
+                data = decrypt(data, await good(running, front + key_path), segment.key.iv)
+            got.append(data)
+        package = shut.package
+        named = f"{package.recording_id}/{package.package_id}/aac-64"
+        refused = (f"0/{named}/40-50", f"0/{named}/0-10/{named}/10-20")
+        assert [(await ask(running, f"/joined/{each}.mp4"))[0].status for each in refused] == [404, 404]
+    assert got == wanted
+    keyed = [segment.key is not None for segment in playlist.segments]
+    assert keyed.count(True) == len(names) == 2 and keyed.index(True) > 0 and not keyed[-1]
+    lists.stations[STATION] = Programme(title="On air", tracks=lists.playlists[ALBUM].tracks, loops=True)
+    async with start(lambda app: add_joined_routes(app, lists), keys=ring) as running:
+        _, window = await (await opened(running, f"/stations/{STATION}/index.m3u8")).media("aac-64")
+        assert not any(package.package_id in each.uri for each in window.segments)
 
 
 async def test_a_long_list_costs_one_gathering_and_has_an_end(start: Start, store: WatchedStore, lists: Shelf) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pytest
@@ -17,7 +17,8 @@ from origin.cache_status import Trace
 from origin.joined import Gatherer, Programme
 from origin.joined_handlers import add_joined_routes
 from origin.state import LIBRARY, METRICS
-from origin.stations import Stations
+from origin.stations import WINDOW_SEGMENTS, Stations
+from protection.keys import NO_KEYS
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.joined_shelf import STATION, Shelf, shelve
 from tests.integration.origin.test_joined import (
@@ -106,7 +107,7 @@ async def test_a_programme_goes_over_into_the_next(start: Start, store: WatchedS
     now_ms = segment_start_ms(slot * SLOT_SEGMENTS + 4)
     async with start(lambda app: add_joined_routes(app, lists)) as running:
         settings, metrics = running.settings, running.app[METRICS]
-        gatherer = Gatherer(running.app[LIBRARY], settings, metrics)
+        gatherer = Gatherer(running.app[LIBRARY], settings, metrics, NO_KEYS)
         slots = Slots(programmes=(programmes[1], programmes[0]))
         stations = Stations(slots, gatherer, settings, metrics, clock=lambda: now_ms / 1000)
         made, lasts_s = await stations.media("any", "aac-128", Trace())
@@ -125,6 +126,64 @@ async def test_a_programme_goes_over_into_the_next(start: Start, store: WatchedS
     assert boundary in [each.start_ms for each in playlist.date_ranges]
 
 
+@dataclass
+class Reader:
+    """Somebody who polls a station of two origins, and holds them to what any of them said before."""
+
+    stations: list[Stations]
+    said: dict[int, str] = field(default_factory=dict)
+    last: int = 0
+
+    async def poll(self, rendition_id: str) -> list[str]:
+        """Every number that was there before has the URI that it had, and the window moves on; what is in it now."""
+        windows = [
+            parse_media((await each.media("any", rendition_id, Trace()))[0].plain.body) for each in self.stations
+        ]
+        for window in windows:
+            assert window.media_sequence >= self.last
+            self.last = window.media_sequence
+            for number, segment in enumerate(window.segments, window.media_sequence):
+                assert self.said.setdefault(number, segment.uri) == segment.uri
+        assert len({tuple(window.segments) for window in windows}) == 1
+        return [each.uri for each in windows[0].segments]
+
+
+@pytest.mark.parametrize("rendition_id", ["aac-64", "opus-64"])
+async def test_what_was_told_of_a_station_stays_when_its_list_changes(
+    start: Start, store: WatchedStore, lists: Shelf, rendition_id: str
+) -> None:
+    """The new list begins with a segment that nobody was told of, at every origin with the same one, for it follows
+    from when the list changed; if that cannot be known (something is gone), right behind what was told. An origin
+    that begins after that says the same."""
+    shelves = [await shelve(store, framed) for framed in (RUN, ALONE, run_of([90_000, 70_000], name="third"))]
+    old, new, third = (Programme(title="On air", tracks=tracks, loops=True) for tracks in shelves)
+    names = [{each.package_id for each in tracks} for tracks in shelves]
+    now_ms, heard = 0, []
+    async with start(lambda app: add_joined_routes(app, lists)) as running:
+        settings, metrics = replace(running.settings, pointer_ttl_s=0.0), running.app[METRICS]
+        gatherer = Gatherer(running.app[LIBRARY], settings, metrics, NO_KEYS)
+
+        def fresh() -> Stations:
+            return Stations(lists, gatherer, settings, metrics, clock=lambda: now_ms / 1000)
+
+        reader = Reader([fresh(), fresh()])
+        lists.stations["any"] = old
+        for number in range(1_000_000, 1_000_030):
+            now_ms = segment_start_ms(number) + 10
+            if number == 1_000_002:
+                lists.stations["any"] = replace(new, since_s=now_ms // 1000 + 1)
+            if number == 1_000_010:
+                lists.stations["any"] = third
+            window = await reader.poll(rendition_id)
+            heard.append({at for at, some in enumerate(names) if any(each in window[-1] for each in some)})
+            if number == 1_000_022:
+                reader.stations.append(fresh())
+        await asyncio.gather(*(each.close() for each in reader.stations), gatherer.close())
+    # What is told last, while a segment is on, is the one before it.
+    assert heard == [{0}] * 6 + [{1}] * 4 + [{2}] * 20
+    assert len(reader.said) == 30 + WINDOW_SEGMENTS - 1
+
+
 async def test_a_station_whose_list_changes_goes_on(
     origin: Running, store: WatchedStore, lists: Shelf, on_air: str
 ) -> None:
@@ -132,14 +191,13 @@ async def test_a_station_whose_list_changes_goes_on(
     listened = await opened(origin, f"{on_air}/index.m3u8")
     _, before = await listened.media("aac-64")
     lists.stations[STATION] = replace(lists.stations[STATION], tracks=await shelve(store, ALONE))
-    async with asyncio.timeout(20):
+    new = {each.package_id for each in lists.stations[STATION].tracks}
+    async with asyncio.timeout(60):
         while True:
             path, after = await listened.media("aac-64")
-            if (
-                after.date_ranges[0].range_id != before.date_ranges[0].range_id
-                and len({dict(each.texts)["X-TITLE"] for each in after.date_ranges}) == 2
-            ):
+            if any(each in after.segments[-1].uri for each in new):
                 break
+            await asyncio.sleep(0.2)
     moved = after.media_sequence - before.media_sequence
     assert after.date_ms == (before.date_ms or 0) + moved * SEGMENT_MS
     continuous([await good(origin, resolved(path, each.uri)) for each in after.segments])

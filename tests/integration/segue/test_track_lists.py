@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.listener_database import ListenerDatabase
-from catalog.listeners import Listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -28,8 +27,7 @@ def catalog() -> Iterator[Catalog]:
 
 def _lists(catalog: Catalog) -> CatalogLists:
     """Of a catalog, and no playlists."""
-    database = ListenerDatabase()
-    return CatalogLists(catalog, Library(catalog=catalog, playlists=Playlists(database)), Listeners(database))
+    return CatalogLists(catalog, Library(catalog=catalog, playlists=Playlists(ListenerDatabase())))
 
 
 async def test_a_mix_station_fills_every_slot(catalog: Catalog) -> None:

@@ -1,7 +1,7 @@
 """The playlists of joined tracks."""
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -47,8 +47,9 @@ def listed(package: Package, number: int = 0) -> ListedTrack:
 
 
 def laid(packages: list[Package], codec: Codec) -> list[list[JoinedSegment]]:
-    """The segments of each rung."""
-    return joined([listed(each) for each in packages], packages, codec)[2]
+    """The segments of each rung of the codec itself."""
+    rungs, _, laid_out = joined([listed(each) for each in packages], packages, codec)
+    return [segments for rung, segments in zip(rungs, laid_out, strict=True) if rung.codec is codec]
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -92,15 +93,28 @@ def test_a_track_that_lacks_a_rung_is_heard_at_the_next_lower_rate() -> None:
     assert [each.rendition.rendition_id for each in rungs[1].renditions] == ["aac-64", "aac-128"]
 
 
-def test_what_is_protected_or_of_another_form_cannot_be_joined() -> None:
+def test_what_is_of_another_form_cannot_be_joined() -> None:
     """Nor what has nothing of the codec."""
-    protection = Protection(method=ProtectionMethod.AES_128, key_set="k" * 16, key_id="i" * 16)
     aac = RUN[0].of(Codec.AAC)
     mono = Rendition(rendition_id="aac-64", codec=Codec.AAC, bitrate_bps=64_000, channels=1)
     assert can_join(RUN[0], Codec.AAC)
-    assert not can_join(replace(RUN[0], renditions=(replace(aac[0], protection=protection),)), Codec.AAC)
     assert not can_join(replace(RUN[0], renditions=(replace(aac[0], rendition=mono),)), Codec.AAC)
     assert not can_join(replace(RUN[0], renditions=aac), Codec.OPUS)
+
+
+def test_segments_of_a_protected_track_say_the_period_of_their_key() -> None:
+    """That of the track's own segment which they are cut from; those in the clear say none."""
+    protection = Protection(
+        method=ProtectionMethod.AES_128, key_set="k" * 16, key_id="i" * 16, rotation_segments=2
+    )  # fmt: skip
+    locked = replace(ALONE[0], renditions=tuple(replace(each, protection=protection) for each in ALONE[0].renditions))
+    packages = [RUN[0], locked, RUN[1]]
+    tracks = [listed(each, number) for number, each in enumerate(packages)]
+    _, _, (segments, *_) = joined(tracks, packages, Codec.AAC)
+    periods = [[each.period for each in segments if each.track is track] for track in tracks]
+    own = range(len(ALONE[0].of(Codec.AAC)[0].segments))
+    assert periods[1] == [number // 2 for number in own] and len(own) > 1
+    assert set(periods[0] + periods[2]) == {None}
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -123,6 +137,7 @@ def test_a_media_playlist_keeps_the_rules_and_parses_to_itself(codec: Codec) -> 
         target_duration_s=joined_target_s(segments),
         init_uri="init.mp4",
         uri_of=lambda each: f"{each.start_ticks}.mp4",
+        key_of=lambda _: None,
         date_ranges=tuple(ranges),
     )
     text = render(playlist)
@@ -141,16 +156,51 @@ def test_the_first_variant_is_the_one_to_begin_with() -> None:
     """As with a track by itself; the rates are of the joined whole."""
     rungs, _, laid_out = joined([listed(each) for each in RUN], RUN, Codec.AAC)
     variants = [
-        joined_variant(rung, Codec.AAC, segments, target_duration_s=3, uri=rung.rendition_id)
+        joined_variant(rung, segments, target_duration_s=3, uri=rung.rendition_id)
         for rung, segments in zip(rungs, laid_out, strict=True)
     ]
-    playlist = joined_multivariant(rungs, Codec.AAC, variants)
+    playlist = joined_multivariant(rungs, variants)
     assert [each.uri for each in playlist.variants] == ["aac-128", "aac-64"]
     for variant, segments in zip(variants, laid_out, strict=True):
         size, ticks = sum(each.size_bytes for each in segments), sum(each.duration_ticks for each in segments)
         assert variant.average_bandwidth_bps is not None
         assert abs(variant.average_bandwidth_bps - 8 * size * 48_000 / ticks) < 2
         assert variant.bandwidth_bps >= variant.average_bandwidth_bps
+
+
+def test_aac_under_lossless_keeps_its_time() -> None:
+    """The same number of segments for each track, which begin and end together, to half a frame of AAC and the priming
+    of the whole; lossless first, with the highest score."""
+    packages = [*ALONE, *RUN, ALONE[0]]
+    tracks = [listed(each, number) for number, each in enumerate(packages)]
+    rungs, kept, laid_out = joined(tracks, packages, Codec.FLAC)
+    assert [rung.rendition_id for rung in rungs] == ["flac", "flac-aac-64", "flac-aac-128"]
+    lossless, *under = laid_out
+    starts = list(accumulate((each.duration_ticks for each in kept), initial=0))
+    for segments in under:
+        assert [each.track for each in segments] == [each.track for each in lossless]
+        for track, start in zip(tracks, starts, strict=False):
+            first = next(each for each in segments if each.track is track)
+            assert abs(first.start_ticks - start) <= 1024 + 512
+    variants = [
+        joined_variant(rung, segments, target_duration_s=3, uri=rung.rendition_id)
+        for rung, segments in zip(rungs, laid_out, strict=True)
+    ]
+    playlist = joined_multivariant(rungs, variants)
+    told = [(each.uri, str(each.score), each.audio, *each.codecs) for each in playlist.variants]
+    assert told == [
+        ("flac", "3", "flac", "fLaC"),
+        ("flac-aac-128", "2", "aac", "mp4a.40.2"),
+        ("flac-aac-64", "1", "aac", "mp4a.40.2"),
+    ]
+    assert [each.group_id for each in playlist.audio_groups] == ["flac", "aac"]
+
+
+def test_without_aac_of_every_track_there_is_none_under_lossless() -> None:
+    """Half of a stream to step down to is none."""
+    bare = replace(ALONE[0], renditions=ALONE[0].of(Codec.FLAC))
+    rungs, _, laid_out = joined([listed(each) for each in (bare, RUN[0])], [bare, RUN[0]], Codec.FLAC)
+    assert [rung.rendition_id for rung in rungs] == ["flac"] and len(laid_out) == 1
 
 
 def test_the_ladder_of_these_tests_has_every_family() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.joining import FRAME_TICKS, Kept, Strip, joinable, kept_of, strip_of
+from model.joining import FRAME_TICKS, Kept, Strip, joinable, kept_in_step, kept_of, strip_of
 from model.loudness import LoudnessReport
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
@@ -59,6 +59,33 @@ def test_flac_is_taken_as_it_is(samples: list[int]) -> None:
     strips = [Strip(codec=Codec.FLAC, priming_ticks=0, total_ticks=n) for n in samples]
     for endless in (False, True):
         assert [each.duration_ticks for each in kept_of(strips, endless=endless)] == samples
+
+
+def alone(samples: int) -> Strip:
+    """A track that was encoded by itself."""
+    return Strip(codec=Codec.AAC, priming_ticks=1024, total_ticks=1024 + samples)
+
+
+@given(before=lengths, run=lengths, after=lengths, torn=st.booleans())
+def test_what_is_in_step_never_drifts(before: list[int], run: list[int], after: list[int], torn: bool) -> None:
+    """Each track's music begins when it does without priming, to half a frame (after a piece out of its run, to one);
+    a run loses nothing inside, and no track more than its last two frames."""
+    pieces_of_run, _ = pieces(Codec.AAC, run)
+    pairs = list(zip(pieces_of_run, run, strict=True))
+    pairs = pairs[::-1] if torn else pairs
+    pairs = [*((alone(n), n) for n in before), *pairs, *((alone(n), n) for n in after)]
+    strips, samples = [strip for strip, _ in pairs], [n for _, n in pairs]
+    whole, kept = kept_of(strips), kept_in_step(strips, samples)
+    at = twin = 0
+    for number, (strip, own) in enumerate(zip(strips, kept, strict=True)):
+        begins = at + strip.priming_ticks - own.first * 1024 - 1024  # 1024: what the player leaves out
+        follows = number and strip.follows(strips[number - 1])
+        assert abs(begins - twin) <= (1024 if torn or follows else 512)
+        assert own.first == whole[number].first and 0 <= whole[number].end - own.end <= 2
+        last = number + 1 == len(strips)
+        assert own == whole[number] or not (last or strips[number + 1].follows(strip))
+        at, twin = at + own.duration_ticks, twin + samples[number]
+    assert kept[-1] == whole[-1]
 
 
 @given(codec=lossy, samples=lengths)

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.rendition import Codec
 from model.schedule import (
     EPOCH_MS,
-    FRAME,
-    SEGMENT_FRAMES,
     SEGMENT_MS,
-    SLOT_FRAMES,
+    SEGMENT_TICKS,
     SLOT_SEGMENTS,
     Schedule,
-    last_segment,
+    segment_at,
+    segment_frames,
     segment_start_ms,
     slot_of,
 )
@@ -56,14 +56,16 @@ def test_a_schedule_has_something_to_play_from_its_base_on() -> None:
 
 def test_the_grid_is_whole_milliseconds_and_whole_periods() -> None:
     """So that dates, numbers and times need no rounding, and no segment lies in two slots."""
-    assert SEGMENT_MS * 48 == SEGMENT_FRAMES * FRAME
-    assert SLOT_FRAMES * FRAME == 4 * 3600 * 48_000
-    assert SLOT_SEGMENTS * SEGMENT_FRAMES == SLOT_FRAMES
+    assert SEGMENT_MS * 48 == SEGMENT_TICKS
+    assert SLOT_SEGMENTS * SEGMENT_TICKS == 4 * 3600 * 48_000
+    assert segment_frames(Codec.AAC) * 1024 == segment_frames(Codec.OPUS) * 960 == SEGMENT_TICKS
+    with pytest.raises(ValueError, match="no one length"):
+        segment_frames(Codec.FLAC)
 
 
 @given(now_ms=st.integers(EPOCH_MS + 10**6, EPOCH_MS + 10**12))
-def test_the_last_segment_is_over_and_the_next_is_not(now_ms: int) -> None:
+def test_a_segment_is_on_from_its_beginning_to_the_next(now_ms: int) -> None:
     """And its slot is that of its beginning."""
-    last = last_segment(now_ms)
-    assert segment_start_ms(last + 1) <= now_ms < segment_start_ms(last + 2)
-    assert slot_of(last) == (segment_start_ms(last) - EPOCH_MS) // (4 * 3600 * 1000)
+    number = segment_at(now_ms)
+    assert segment_start_ms(number) <= now_ms < segment_start_ms(number + 1)
+    assert slot_of(number) == (segment_start_ms(number) - EPOCH_MS) // (4 * 3600 * 1000)

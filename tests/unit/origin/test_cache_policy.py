@@ -41,6 +41,7 @@ PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
         ("/my-playlists/abcdefghijklmnop2345/qrstuvwxyz234567/aac-64.m3u8", ResourceClass.PERSONAL),
         ("/my-playlists/abcdefghijklmnop2345/nothing", ResourceClass.PERSONAL),
         ("/stations/library/index.m3u8", ResourceClass.MULTIVARIANT),
+        ("/stations/library/opus.m3u8", ResourceClass.MULTIVARIANT),
         ("/stations/library/aac-64.m3u8", ResourceClass.LIVE),
         ("/stations/library/x/aac-64.m3u8", ResourceClass.OTHER),
         ("/joined/init/aac-1024.mp4", ResourceClass.MEDIA),

@@ -13,6 +13,7 @@ from origin.joined_paths import (
     is_on_grid,
     parts_of,
     priming_is_possible,
+    segment_iv,
     segment_path,
 )
 
@@ -27,6 +28,14 @@ def part(first: int, length: int | None, recording_id: str = R, package_id: str 
     """A part of the rendition `aac-64`."""
     end = None if length is None else first + length
     return Part(recording_id=recording_id, package_id=package_id, rendition_id="aac-64", first=first, end=end)
+
+
+def test_each_segment_has_an_iv_of_its_own() -> None:
+    """Wherever the same frames begin, and whatever begins there; never a small number, which a track's own are."""
+    segments = [(start, part(first, length)) for start in (0, 1024) for first in (0, 45) for length in (45, 46, None)]
+    ivs = {segment_iv(start, each) for start, each in segments}
+    assert len(ivs) == len(segments)
+    assert all(len(iv) == 16 and int.from_bytes(iv, "big") >> 32 for iv in ivs)
 
 
 @given(

@@ -14,7 +14,7 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.playlists.library import Library
 from model.album import album_id_of
-from model.errors import ListenerUnknown, ObjectNotFound
+from model.errors import ObjectNotFound
 from model.track import digest_of
 from segue.track_lists import CatalogLists
 from tests.unit.catalog.test_schema import ROW
@@ -56,9 +56,9 @@ def playlists(database: ListenerDatabase) -> Playlists:
 
 
 @pytest.fixture
-def lists(catalog: Catalog, playlists: Playlists, database: ListenerDatabase) -> CatalogLists:
+def lists(catalog: Catalog, playlists: Playlists) -> CatalogLists:
     """The lists of both."""
-    return CatalogLists(catalog, Library(catalog=catalog, playlists=playlists), Listeners(database))
+    return CatalogLists(catalog, Library(catalog=catalog, playlists=playlists))
 
 
 async def test_an_album_is_its_live_tracks_in_their_order(catalog: Catalog, lists: CatalogLists) -> None:
@@ -95,21 +95,20 @@ async def test_a_playlist_is_for_everybody_or_not_there(
 async def test_a_private_playlist_is_for_those_who_may_read_it(
     catalog: Catalog, playlists: Playlists, lists: CatalogLists, database: ListenerDatabase
 ) -> None:
-    """Its owner, and whoever was invited for as long as that holds; a key that is none is told so."""
+    """Its owner, and whoever was invited for as long as that holds."""
     catalog.apply([row(1)], [])
     listeners = Listeners(database)
-    (owner, key), (friend, friends_key), (_, strangers_key) = (listeners.add() for _ in range(3))
+    owner, friend, stranger = (listeners.add()[0] for _ in range(3))
     hidden = playlists.create(owner.listener_id, name="Secret", entries=[EntryRow(track_id=row(1).track_id)])
-    assert [each.title for each in (await lists.playlist_for(hidden.playlist_id, key)).tracks] == ["Song 1"]
+    assert [each.title for each in (await lists.playlist_for(hidden.playlist_id, owner.listener_id)).tracks] == [
+        "Song 1"
+    ]
     playlists.invite(hidden.playlist_id, owner.listener_id, friend.listener_id)
-    assert (await lists.playlist_for(hidden.playlist_id, friends_key)).title == "Secret"
+    assert (await lists.playlist_for(hidden.playlist_id, friend.listener_id)).title == "Secret"
     playlists.part(hidden.playlist_id, owner.listener_id, friend.listener_id)
-    for other in (friends_key, strangers_key):
+    for other in (friend, stranger):
         with pytest.raises(ObjectNotFound):
-            await lists.playlist_for(hidden.playlist_id, other)
-    for none in ("", "sk_", f"{key}x", "ключ"):
-        with pytest.raises(ListenerUnknown):
-            await lists.playlist_for(hidden.playlist_id, none)
+            await lists.playlist_for(hidden.playlist_id, other.listener_id)
 
 
 async def test_there_are_no_other_stations(lists: CatalogLists) -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.sequence.item import Item, chance, fifths_of, fifths_step, tempo_of, tempo_step
-from discovery.sequence.order import in_order, spread, step
+from discovery.sequence.order import in_order, spread
+from discovery.sequence.pairs import steps
 from discovery.sequence.spacing import GAP
 from model.features import KeyMode
 from tests.unit.discovery.sequence.catalogue import tracks
@@ -84,10 +85,11 @@ def test_neighbours_fit_much_better_than_by_chance(seed: int) -> None:
     items = capped(tracks(100, seed=seed))
     rough, smooth = spread(items, seed="x"), in_order(items, seed="x")
 
-    def steps(order: list[Item]) -> float:
-        return mean(step(one, other) for one, other in pairwise(order))
+    def roughness(order: list[Item]) -> float:
+        rows = steps(order)
+        return mean(rows[one][other] for one, other in pairwise(range(len(order))))
 
-    assert steps(smooth) < 0.75 * steps(rough)
+    assert roughness(smooth) < 0.75 * roughness(rough)
 
 
 def test_a_spread_order_has_each_artist_everywhere() -> None:

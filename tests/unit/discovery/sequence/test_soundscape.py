@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from catalog.feature_rows import SoundRow, sound_row
-from discovery.sequence.soundscape import OF_ARTIST_MAX, Soundscape, likenesses
+from discovery.sequence.pairs import likenesses
+from discovery.sequence.soundscape import OF_ARTIST_MAX, Soundscape
 from model.features import TIMBRE, Features
 from tests.unit.discovery.sequence.catalogue import track_id, tracks
 from tests.unit.model.test_features import SOME
