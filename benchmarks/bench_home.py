@@ -4,7 +4,8 @@
 
 Listening is drawn as it comes about (benchmarks/listening_data.py: made_up). The model is trained of it as
 `segue train` does it. Then listeners, each another one, ask for `/api/v1/home` one after the other, on a socket of
-this machine. CPU is that of the process for one request: the server with all its threads, and the client here.
+this machine. CPU is that of the process for one request: the server with all its threads, and the client here. BLAS has
+one thread, as in `segue serve`.
 JSON on stdout.
 """
 
@@ -25,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aiohttp import web
+from threadpoolctl import threadpool_limits
 
 from benchmarks.listening_data import made_up
 from catalog.listener_database import ListenerDatabase
@@ -179,4 +181,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1, "blas"):
+        main()

@@ -8,13 +8,12 @@ import math
 from dataclasses import dataclass, fields
 
 from catalog.feature_rows import FEATURES_TABLE
-from catalog.shelf_rows import SHELF_TABLES
+from catalog.shelf_rows import GENRES_SEPARATOR, SHELF_TABLES
 from model.rendition import Codec
 from model.track import is_id
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 APPLICATION_ID = 0x53656775  # "Segu": the database of another program is never emptied
-GENRES_SEPARATOR = "\n"  # in the column
 _NUMBER_MAX = 999_999
 _FAMILIES = frozenset(each.value for each in Codec)
 _INTEGER_END = 1 << 63  # SQLite's integers have 64 bits
@@ -76,9 +75,8 @@ class TrackRow:
             raise ValueError(f"unknown codec family: {self.families!r}")
         if self.genres and any(GENRES_SEPARATOR in genre or not genre for genre in self.genres):
             raise ValueError(f"a genre is a line of text: {self.genres!r}")
-        # A lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError. Joined by what no half
-        # of a pair could make a whole with.
-        " ".join((self.title, self.artist, self.album, self.album_artist, *self.genres)).encode()
+        # A lone surrogate (JSON can carry one) is no text: UnicodeEncodeError, a ValueError.
+        "".join((self.title, self.artist, self.album, self.album_artist, *self.genres)).encode()
 
     @property
     def live(self) -> bool:
@@ -115,8 +113,10 @@ TABLES = (
         album_id TEXT NOT NULL, artist_id TEXT NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX tracks_sorted ON tracks (sort_key)",
-    "CREATE INDEX tracks_live_sorted ON tracks (sort_key) WHERE package_id IS NOT NULL",
+    # With the package, so that what is live is told by the index alone.
+    "CREATE INDEX tracks_live_sorted ON tracks (sort_key, package_id) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_newest ON tracks (published_s DESC, sort_key) WHERE package_id IS NOT NULL",
+    "CREATE INDEX tracks_of_year ON tracks (year, package_id) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_of_album ON tracks (album_id, sort_key) WHERE package_id IS NOT NULL",
     "CREATE INDEX tracks_of_artist ON tracks (artist_id, sort_key) WHERE package_id IS NOT NULL",
     *SHELF_TABLES,

@@ -7,16 +7,15 @@ Every call blocks for a moment: call it through asyncio.to_thread. Raises Catalo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from catalog.schema import COLUMNS, GENRES_SEPARATOR, TrackRow
-from catalog.shelf_rows import LIVE
+from catalog.schema import COLUMNS, TrackRow
+from catalog.shelf_rows import LIVE, folded_genre
 from catalog.store import Catalog, row_of
 
 _ALBUMS = "SELECT album_id, artist_id, artist, album, art_id, tracks, duration_s, year, published_s FROM albums"
 _ARTISTS = "SELECT artist_id, artist, art_id, albums FROM artists"
-# Genres are lines of one column.
-_OF_GENRE = "genres <> '' AND instr(? || lower(genres) || ?, ?) > 0"
+_GENRES = """SELECT (SELECT shown FROM track_genres t WHERE t.genre = g.genre ORDER BY sort_key LIMIT 1), tracks, albums
+    FROM genres g WHERE tracks > 0 ORDER BY tracks DESC, genre"""
 
 
 class AlbumOrder(StrEnum):
@@ -87,20 +86,19 @@ class Shelves:
         *,
         order: AlbumOrder = AlbumOrder.ARTIST,
         years: tuple[int, int] | None = None,
-        genre: str | None = None,
     ) -> list[AlbumShelf]:
-        """A page of albums; of some years (both included) or with a track of a genre only, if they are given. The year
-        of an album is that of its oldest track."""
-        where, values = ["1"], list[object]()
-        if years is not None:
-            where.append("year BETWEEN ? AND ?")
-            values += sorted(years)
-        if genre is not None:
-            where.append(_OF_GENRE)
-            values += _of_genre(genre)
+        """A page of albums; of some years (both included) only, if they are given. The year of an album is that of its
+        oldest track."""
+        where, values = ("1", []) if years is None else ("year BETWEEN ? AND ?", sorted(years))
         # The ids alone, which are in the index of the order: what is left out is never looked up.
-        query = f"SELECT album_id FROM albums WHERE {' AND '.join(where)} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
+        query = f"SELECT album_id FROM albums WHERE {where} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?"
         return self.albums_of([str(found[0]) for found in self._database.select(query, (*values, limit, offset))])
+
+    def albums_of_genre(self, genre: str, offset: int, limit: int) -> list[AlbumShelf]:
+        """A page of the albums with a track of a genre, by artist and name."""
+        query = "SELECT album_id FROM album_genres WHERE genre = ? ORDER BY place LIMIT ? OFFSET ?"
+        found = self._database.select(query, (folded_genre(genre), limit, offset))
+        return self.albums_of([str(each[0]) for each in found])
 
     def albums_total(self) -> int:
         """How many albums there are."""
@@ -128,7 +126,8 @@ class Shelves:
 
     def tracks_of_genre(self, genre: str, offset: int, limit: int) -> list[TrackRow]:
         """A page of the live tracks of a genre."""
-        return self._tracks(f"{_OF_GENRE} ORDER BY sort_key LIMIT ? OFFSET ?", (*_of_genre(genre), limit, offset))
+        query = "SELECT track_id FROM track_genres WHERE genre = ? ORDER BY sort_key LIMIT ? OFFSET ?"
+        return self._those(query, (folded_genre(genre), limit, offset))
 
     def track_ids_of_genre(self, genre: str, limit: int) -> list[str]:
         """The ids of the first `limit` of these."""
@@ -139,14 +138,13 @@ class Shelves:
         self, limit: int, *, genre: str | None = None, years: tuple[int, int] | None = None
     ) -> list[TrackRow]:
         """Live tracks by chance; of a genre or of some years (both included), if they are given."""
-        where, values = ["1"], list[object]()
+        table, where, values = "tracks", LIVE, list[object]()
         if genre is not None:
-            where.append(_OF_GENRE)
-            values += _of_genre(genre)
+            table, where, values = "track_genres", "genre = ?", [folded_genre(genre)]
         if years is not None:
-            where.append("year BETWEEN ? AND ?")
-            values += sorted(years)
-        return self._tracks(f"{' AND '.join(where)} ORDER BY random() LIMIT ?", (*values, limit))
+            where, values = f"{where} AND year BETWEEN ? AND ?", [*values, *sorted(years)]
+        # The ids alone: they are in an index, whichever it is.
+        return self._those(f"SELECT track_id FROM {table} WHERE {where} ORDER BY random() LIMIT ?", (*values, limit))
 
     def newest_tracks(self, limit: int) -> list[TrackRow]:
         """The live tracks that became so last, the newest first."""
@@ -164,27 +162,17 @@ class Shelves:
 
     def genres(self) -> list[GenreShelf]:
         """Every genre, the most frequent first. Case does not count; the first way to write it is shown."""
-        counts: dict[str, tuple[str, int, set[str]]] = {}
-        query = f"SELECT genres, album_id FROM tracks WHERE {LIVE} AND genres <> '' ORDER BY sort_key"
-        for genres, album_id in self._database.select(query):
-            for genre in genres.split(GENRES_SEPARATOR):
-                shown, tracks, albums = counts.get(_folded(genre), (genre, 0, set()))
-                counts[_folded(genre)] = (shown, tracks + 1, albums | {album_id})
-        found = [GenreShelf(shown, tracks, len(albums)) for shown, tracks, albums in counts.values()]
-        return sorted(found, key=lambda each: (-each.tracks, _folded(each.genre)))
+        return [GenreShelf(*found) for found in self._database.select(_GENRES)]
+
+    def _those(self, query: str, values: Sequence[object]) -> list[TrackRow]:
+        """The tracks whose ids a query finds, in its order."""
+        ids = [str(found[0]) for found in self._database.select(query, values)]
+        known = {row.track_id: row for row in self._tracks(f"track_id IN ({_marks(ids)})", ids)}
+        return [known[each] for each in ids if each in known]
 
     def _tracks(self, rest: str, values: Sequence[object]) -> list[TrackRow]:
         query = f"SELECT {', '.join(COLUMNS)} FROM tracks WHERE {LIVE} AND {rest}"
         return [row_of(found) for found in self._database.select(query, values)]
-
-
-def _folded(genre: str) -> str:
-    """Lower case, for ASCII alone: as SQLite does it."""
-    return genre.encode().lower().decode()
-
-
-def _of_genre(genre: str) -> tuple[Any, ...]:
-    return GENRES_SEPARATOR, GENRES_SEPARATOR, f"{GENRES_SEPARATOR}{_folded(genre)}{GENRES_SEPARATOR}"
 
 
 def _marks(values: Sequence[object]) -> str:

@@ -1,7 +1,6 @@
 """From scores to a list: what is heard already left out, no artist too often, and not only what everybody plays."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 from discovery.recommend.plays import Floats, Indices
 
 HEAD_PLAYS = 0.2  # the head: the most popular items that have this part of all plays together
-POOL = 20  # times as many items as are wanted are looked at
+NEAR, POOL = 4, 20  # times as many items as are wanted are looked at: at first, and if those do not suffice
+_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,31 +41,48 @@ def chosen(
 ) -> list[int]:
     """At most `limit` items, the best first: at most `artist_max` of one artist (0: any), at most `head_max` of the
     head (None: any). Where that leaves too few, those come last that were passed over for their artist or the head."""
-    pool = min(len(scores), POOL * limit + len(without))
-    best = np.argpartition(-scores, pool - 1)[:pool] if pool < len(scores) else np.arange(len(scores))
-    best = best[np.lexsort((best, -scores[best]))]
     if len(without):
-        refused = np.fromiter(without, dtype=np.int64, count=len(without))
-        best = best[~np.isin(best, refused)]
-    taken: list[int] = []
-    passed: list[int] = []
-    of_artist: Counter[int] = Counter()
-    heads = 0
-    for item, artist, popular in _told(best, limit, shelf):
-        if len(taken) == limit:
+        scores = scores.copy()
+        scores[np.fromiter(without, dtype=np.int64, count=len(without))] = -np.inf
+    for times in (NEAR, POOL):
+        best = _best(scores, times * limit)
+        taken = _taken(shelf.artists[best], shelf.head[best], artist_max, head_max)
+        if taken.sum() >= limit:
             break
-        full = artist_max and artist >= 0 and of_artist[artist] >= artist_max
-        if full or (popular and head_max is not None and heads >= head_max):
-            passed.append(item)
-            continue
-        taken.append(item)
-        of_artist[artist] += 1
-        heads += popular
-    return (taken + passed)[:limit]
+    found: list[int] = np.concatenate((best[taken], best[~taken]))[:limit].tolist()
+    return found
 
 
-def _told(best: NDArray[np.int64], limit: int, shelf: Shelf) -> Iterator[tuple[int, int, bool]]:
-    """Items with their artist and whether they are of the head; some at a time, for most lists need no more."""
-    for first in range(0, len(best), 2 * limit or 1):
-        some = best[first : first + 2 * limit]
-        yield from zip(some.tolist(), shelf.artists[some].tolist(), shelf.head[some].tolist(), strict=True)
+def _best(scores: Floats, count: int) -> NDArray[np.int64]:
+    """The `count` items with the best scores, in order, and of equal ones the first; none whose score is -inf."""
+    least = np.float32(-np.inf)
+    if 0 < count < len(scores):
+        # The best of each block are `count` items or more, so the last of so many of them is a bound, quickly found.
+        whole = len(scores) // _BLOCK
+        some = scores[: whole * _BLOCK].reshape(whole, _BLOCK).max(axis=1) if whole > count else scores
+        least = np.partition(some, len(some) - count)[len(some) - count]
+    near = np.flatnonzero((scores >= least) & (scores > -np.inf))
+    return near[np.argsort(-scores[near], kind="stable")[:count]]
+
+
+def _taken(artists: Indices, head: NDArray[np.bool_], artist_max: int, head_max: int | None) -> NDArray[np.bool_]:
+    """Which of these are within the bounds, if one after another is asked."""
+    taken = _turns(artists) < artist_max if artist_max else np.ones(len(artists), dtype=np.bool_)
+    if head_max is not None:
+        beyond = head & (np.cumsum(head & taken) > head_max)
+        taken[beyond] = False
+        if artist_max:  # those that the head's bound keeps out take no turn of their artist
+            taken[~beyond] = _turns(artists[~beyond]) < artist_max
+    return taken
+
+
+def _turns(artists: Indices) -> NDArray[np.int64]:
+    """How many of the same artist come before each; always none before one whose artist does not count."""
+    order = np.argsort(artists, kind="stable")
+    in_order, places = artists[order], np.arange(len(artists))
+    first = places.copy()  # of each artist
+    first[1:][in_order[1:] == in_order[:-1]] = 0
+    first = np.maximum.accumulate(first)
+    turns = np.empty(len(artists), dtype=np.int64)
+    turns[order] = np.where(in_order < 0, 0, places - first)
+    return turns

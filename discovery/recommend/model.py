@@ -92,7 +92,9 @@ class Model:
     def _by_plays(self, row: Row, folded: Floats | None, say: float) -> Floats:
         by_plays = np.zeros(len(self.tracks), dtype=np.float32)
         for part in self.neighbours:
-            by_plays += standard(part.scores(row)) * np.float32(say / len(self.neighbours))
+            said = standard(part.scores(row))
+            said *= np.float32(say / len(self.neighbours))
+            by_plays += said
         if self.factors is not None and folded is not None:
             by_plays += standard(self.factors.vectors @ folded)
         return by_plays

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ ITEMS_MAX = 100_000  # tracks in a model: scoring all of them takes some millise
 ROW_MAX = 500  # tracks of one listener that count, the last played: longer rows say little more and cost more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
     """What one listener played: items of a model, the last played at the end, and how often each."""
 
@@ -27,10 +28,17 @@ class Row:
     def strengths(self, half_life: float = 0.0) -> Floats:
         """How much each counts: with the logarithm of its listens, and half as much for every `half_life` items that
         were played after it (0: however long ago)."""
-        damped = 1 + np.log10(np.maximum(self.listens, 1))
-        if half_life:
-            damped *= 0.5 ** (np.arange(len(self.items))[::-1] / half_life)
-        return damped.astype(np.float32)
+        return self._damped * _falling(len(self.items), half_life) if half_life else self._damped
+
+    @cached_property
+    def _damped(self) -> Floats:
+        return np.asarray(1 + np.log10(np.maximum(self.listens, 1)), dtype=np.float32)
+
+
+@lru_cache
+def _falling(length: int, half_life: float) -> Floats:
+    """How much each of so many items counts by its place, the last one as it is."""
+    return np.asarray(0.5 ** (np.arange(length)[::-1] / half_life), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from itertools import islice
 
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
@@ -30,12 +31,10 @@ class KnownRows:
 
     def first(self, track_ids: Iterable[str], limit: int) -> list[TrackRow]:
         """The first `limit` live ones of these; others are not looked at."""
-        rest = tuple(dict.fromkeys(track_ids))
-        found: list[TrackRow] = []
-        while rest and len(found) < limit:
-            wanted = limit - len(found)
-            found += self.live(rest[:wanted])
-            rest = rest[wanted:]
+        rest, seen, found = iter(track_ids), set[str](), list[TrackRow]()
+        while some := list(islice(rest, limit - len(found))):
+            found += self.live(each for each in some if each not in seen)
+            seen.update(some)
         return found
 
     def newest(self) -> tuple[str, ...]:

@@ -26,9 +26,12 @@ def standard(scores: Floats) -> Floats:
     """The same with mean 0 and deviation 1, so that scores of several models can be added; zeros if all are equal."""
     if not scores.size:
         return np.zeros_like(scores)
-    centred = np.asarray(scores - scores.mean(), dtype=np.float32)
+    centred = np.asarray(scores - np.add.reduce(scores) / np.float32(len(scores)), dtype=np.float32)
     deviation = float(np.sqrt(centred @ centred / np.float32(len(centred))))
-    return np.zeros_like(centred) if deviation <= 1e-12 else centred / np.float32(deviation)
+    if deviation <= 1e-12:
+        return np.zeros_like(centred)
+    centred /= np.float32(deviation)
+    return centred
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,13 @@ class Neighbours:
         targets, said, _ = self._said(row)
         return np.bincount(targets, said, minlength=len(self.starts) - 1).astype(np.float32)
 
-    def _said(self, row: Row) -> tuple[Indices, Floats, Indices]:
-        """All that the row's items say: for whom, how much, and the place in the row of who says it."""
+    def _said(self, row: Row) -> tuple[Indices, Floats, NDArray[np.int64]]:
+        """All that the row's items say: for whom, how much, and how much of it each of them says."""
         lengths = self.starts[row.items + 1] - self.starts[row.items]
         ends = np.cumsum(lengths)
         at = np.arange(ends[-1]) + np.repeat(self.starts[row.items] - ends + lengths, lengths)
         said = self.weights[at] * np.repeat(row.strengths(self.half_life), lengths)
-        return self.targets[at], said, np.repeat(np.arange(len(row.items), dtype=np.int32), lengths)
+        return self.targets[at], said, lengths
 
     def likeness(self, item: int) -> Floats:
         """What this item says alone."""
@@ -83,9 +86,11 @@ class Neighbours:
         if found.size:
             down = np.full(len(self.starts) - 1, -1, dtype=np.int32)
             down[items] = np.arange(len(items))
-            targets, said, across = self._said(row)
-            asked = np.flatnonzero(down[targets] >= 0)
-            found[down[targets[asked]], across[asked]] = said[asked]
+            targets, said, lengths = self._said(row)
+            places = down[targets]
+            asked = np.flatnonzero(places >= 0)
+            across = np.searchsorted(np.cumsum(lengths), asked, side="right")
+            found[places[asked], across] = said[asked]
         return found
 
 
@@ -106,7 +111,8 @@ class Factors:
         """The vector of a row."""
         held = self.ridge + self.ridge_each * len(row.items)
         own, strengths = self.vectors[row.items], row.strengths()
-        matrix = self.gram + (own.T * strengths) @ own + held * np.eye(self.gram.shape[0], dtype=np.float32)
+        matrix = (own.T * strengths) @ own + self.gram
+        matrix.flat[:: len(matrix) + 1] += np.float32(held)
         return np.asarray(np.linalg.solve(matrix, own.T @ strengths), dtype=np.float32)
 
     def scores(self, row: Row) -> Floats:

@@ -236,7 +236,7 @@ class Browse:
                 order = AlbumOrder.YEAR if _years(asked)[0] <= _years(asked)[1] else AlbumOrder.YEAR_DOWN
                 return self.shelves.albums(offset, size, order=order, years=_years(asked))
             case "byGenre":
-                return self.shelves.albums(offset, size, genre=asked.text("genre"))
+                return self.shelves.albums_of_genre(asked.text("genre"), offset, size)
             case "starred":
                 return self.shelves.albums_of(self._marks.starred())[page]
             case "highest":

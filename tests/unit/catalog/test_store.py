@@ -137,12 +137,14 @@ def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path, caplog: pytes
 def test_damage_found_later_starts_afresh_too(tmp_path: Path) -> None:
     """The call that meets the damage fails with a hint; the next one finds an empty catalog that works."""
     path = tmp_path / "catalog.sqlite"
+    Catalog(path).close()
+    empty = path.stat().st_size  # the tables, and where each begins
     with Catalog(path) as catalog:
         catalog.apply(_numbered(2000), [])
-    with path.open("r+b") as file:  # the pages behind the first hold the rows
+    with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
-        file.seek(8192)
-        file.write(b"\xff" * (size - 8192))
+        file.seek(empty)
+        file.write(b"\xff" * (size - empty))
     with Catalog(path) as catalog:
         with pytest.raises(CatalogError) as caught:
             list(catalog.iterate())
