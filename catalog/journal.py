@@ -23,11 +23,6 @@ class Journal:
             self._changes.extend(noted)
             self._count += len(noted)
 
-    @property
-    def number(self) -> int:
-        """The number of the last change."""
-        return self._count
-
     def since(self, number: int) -> tuple[int, frozenset[str] | None]:
         """The number of the last change, and the tracks that changed after this number; None if that is not known."""
         with self._lock:

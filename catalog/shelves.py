@@ -131,8 +131,8 @@ class Shelves:
 
     def track_ids_of_genre(self, genre: str, limit: int) -> list[str]:
         """The ids of the first `limit` of these."""
-        query = f"SELECT track_id FROM tracks WHERE {LIVE} AND {_OF_GENRE} ORDER BY sort_key LIMIT ?"
-        return [str(found[0]) for found in self._database.select(query, (*_of_genre(genre), limit))]
+        query = "SELECT track_id FROM track_genres WHERE genre = ? ORDER BY sort_key LIMIT ?"
+        return [str(found[0]) for found in self._database.select(query, (folded_genre(genre), limit))]
 
     def random_tracks(
         self, limit: int, *, genre: str | None = None, years: tuple[int, int] | None = None

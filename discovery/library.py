@@ -62,6 +62,21 @@ class WholeArtist(Struct, frozen=True, kw_only=True):
     tracks: list[Track]
 
 
+class Genre(Struct, frozen=True, kw_only=True):
+    """A genre, as it is written first, and how many live tracks and albums have it."""
+
+    genre: str
+    tracks_total: int
+    albums_total: int
+
+
+class Genres(Struct, frozen=True, kw_only=True):
+    """A page of genres, and how many there are in all."""
+
+    genres: list[Genre]
+    total: int
+
+
 TRACKS = Operation(
     method="GET",
     path="/api/v1/tracks",
@@ -78,6 +93,13 @@ ALBUMS = Operation(
     answer=Albums,
 )
 ALBUM = Operation(method="GET", path="/api/v1/albums/{album_id}", summary="an album with its tracks", answer=WholeAlbum)
+GENRES = Operation(
+    method="GET",
+    path="/api/v1/genres",
+    summary="genres, that with most tracks first",
+    parameters=_PAGE,
+    answer=Genres,
+)
 ARTIST = Operation(
     method="GET",
     path="/api/v1/artists/named",
@@ -100,6 +122,7 @@ class Library:
             Served(ALBUMS, self.albums),
             Served(ALBUM, self.album),
             Served(ARTIST, self.artist),
+            Served(GENRES, self.genres),
         )
 
     async def tracks(self, call: Call) -> Tracks:
@@ -132,6 +155,16 @@ class Library:
         if not found:
             raise ResourceUnknown("no such album")
         return WholeAlbum(tracks=[track_answer(row) for row in rows], **structs.asdict(_album(found[0])))
+
+    async def genres(self, call: Call) -> Genres:
+        """A page of genres."""
+        offset, limit = call.query["offset"], call.query["limit"]
+        found = await asyncio.to_thread(self._shelves.genres)
+        shown = found[offset : offset + limit]
+        return Genres(
+            genres=[Genre(genre=each.genre, tracks_total=each.tracks, albums_total=each.albums) for each in shown],
+            total=len(found),
+        )
 
     async def artist(self, call: Call) -> WholeArtist:
         """An artist with its albums and tracks. Raises ResourceUnknown."""

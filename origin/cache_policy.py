@@ -73,7 +73,7 @@ def resource_class(path: str) -> ResourceClass:
             return _OF_RECORDINGS.get(name[name.rfind(".") :], ResourceClass.OTHER)
         case ["joined", *_]:
             return ResourceClass.MEDIA if name.endswith(".mp4") else ResourceClass.OTHER
-        case ["albums" | "playlists" | "stations", *_] if name.endswith(".m3u8"):
+        case ["albums" | "playlists" | "mixes" | "stations", *_] if name.endswith(".m3u8"):
             return _class_of_list(parts)
         case ["my-playlists", *_]:
             return ResourceClass.PERSONAL
@@ -100,7 +100,7 @@ def _class_of_track(name: str) -> ResourceClass:
 
 
 def _class_of_list(parts: Sequence[str]) -> ResourceClass:
-    """Of a playlist of an album, a playlist or a station: `["", kind, id, name]`, or the same with a list's id."""
+    """Of a playlist of a list or a station: `["", kind, id, name]`, or the same with the list's state."""
     if len(parts) == 4:
         window = parts[1] == "stations" and parts[-1] not in MULTIVARIANT_NAMES.values()
         return ResourceClass.LIVE if window else ResourceClass.MULTIVARIANT

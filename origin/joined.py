@@ -31,6 +31,7 @@ class ListKind(StrEnum):
 
     ALBUM = "albums"
     PLAYLIST = "playlists"
+    MIX = "mixes"  # tracks that are named one by one
     MINE = "my-playlists"  # a playlist as the listener whose key comes with the request may hear it
 
 
@@ -65,6 +66,10 @@ class TrackLists(Protocol):
 
     async def playlist(self, playlist_id: str) -> TrackList:
         """The live tracks of a playlist that everybody may hear."""
+        ...
+
+    async def mix(self, track_ids: Sequence[str]) -> TrackList:
+        """Those of some tracks that are live, in this order."""
         ...
 
     async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:

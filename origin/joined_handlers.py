@@ -29,8 +29,10 @@ _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
 _FAMILY_ON_AIR = f"{{family:{'|'.join(MULTIVARIANT_NAMES[codec].replace('.', '[.]') for codec in CODECS_ON_AIR)}}}"
 _ID = "[a-z2-7]{16,26}"
-_KIND = f"{{kind:{'|'.join(ListKind)}}}"
+_KIND = f"{{kind:{'|'.join(kind for kind in ListKind if kind is not ListKind.MIX)}}}"
 _LIST = f"/{_KIND}/{{name:{_ID}}}"
+_MIX_TRACKS_MAX = 60
+_MIX = f"/{{kind:{ListKind.MIX}}}/{{name:{_ID}(-{_ID}){{0,{_MIX_TRACKS_MAX - 1}}}}}"
 _RENDITION = "{rendition_id:[a-z0-9-]{1,40}}"
 _STATION = "/stations/{station_id:[a-z][a-z0-9-]{0,63}}"
 _NUMBER = "0|[1-9][0-9]{0,14}"
@@ -79,8 +81,9 @@ def add_joined_routes(app: web.Application, lists: TrackLists, listener: Listene
     app.cleanup_ctx.append(closing)
     app.router.add_get(_INIT, get_init)
     app.router.add_get(_SEGMENT, get_segment)
-    app.router.add_get(f"{_LIST}/{_FAMILY}", get_multivariant)
-    app.router.add_get(f"{_LIST}/{{list_id:{_ID}}}/{_RENDITION}.m3u8", get_media_playlist)
+    for some in (_LIST, _MIX):
+        app.router.add_get(f"{some}/{_FAMILY}", get_multivariant)
+        app.router.add_get(f"{some}/{{list_id:{_ID}}}/{_RENDITION}.m3u8", get_media_playlist)
     app.router.add_get(f"{_STATION}/{_FAMILY_ON_AIR}", get_station)
     app.router.add_get(f"{_STATION}/{_RENDITION}.m3u8", get_station_window)
 
@@ -195,4 +198,5 @@ async def _send(
 
 
 def _purge_keys(kind: ListKind, name: str) -> tuple[str, ...]:
-    return (f"{kind.removesuffix('s')}-{name}",)
+    """A mix has as many names as there are mixes: it is forgotten by itself."""
+    return () if kind is ListKind.MIX else (f"{kind.removesuffix('s')}-{name}",)

@@ -128,8 +128,10 @@ class JoinedLists:
         return listed
 
     async def _ask(self, kind: ListKind, name: str) -> Listed:
-        ask = self._lists.album if kind is ListKind.ALBUM else self._lists.playlist
-        found = await ask(name)
+        if kind is ListKind.MIX:
+            found = await self._lists.mix(name.split("-"))
+        else:
+            found = await (self._lists.album(name) if kind is ListKind.ALBUM else self._lists.playlist(name))
         return Listed(list_id=list_id_of(found), found=found)
 
     async def _join(self, listed: Listed, codec: Codec) -> Joined:

@@ -11,10 +11,20 @@ const EDGE_S = 0.02; // a seek to a track's beginning may land a hair before it
  * `key` it is a playlist that not everybody may hear.
  */
 export function joinedList(kind, id, name, tracks, key = null) {
+  const playlists = streams(`/${key ? "my-" : ""}${kind}s/${id}`, tracks);
+  return new Joined({ id: `${kind}:${id}`, name, tracks, playlists, live: false, key });
+}
+
+/** Tracks of a mix as one stream, whose address names each of them. */
+export function joinedMix(name, tracks) {
+  const ids = tracks.map((track) => track.track_id).join("-");
+  return new Joined({ id: `mix:${ids}`, name, tracks, playlists: streams(`/mixes/${ids}`, tracks), live: false });
+}
+
+function streams(path, tracks) {
   const has = (family) => tracks.every((track) => track.playlists[family]);
   const families = Object.entries(FAMILIES).filter(([family]) => family === "aac" || has(family));
-  const playlists = allAt(Object.fromEntries(families.map(([family, file]) => [family, `/${key ? "my-" : ""}${kind}s/${id}/${file}.m3u8`])));
-  return new Joined({ id: `${kind}:${id}`, name, tracks, playlists, live: false, key });
+  return allAt(Object.fromEntries(families.map(([family, file]) => [family, `${path}/${file}.m3u8`])));
 }
 
 /** A station: an endless stream that nobody can seek in. */

@@ -5,7 +5,7 @@ import { ask, askOrNull, reachable } from "./api.js";
 import { card, heading, shelf } from "./albums.js";
 import { button, element } from "./elements.js";
 import { clock, plural } from "./format.js";
-import { station } from "./joined.js";
+import { joinedMix, station } from "./joined.js";
 import { createPlaylist } from "./playlists.js";
 import { go } from "./router.js";
 import { trackRows } from "./rows.js";
@@ -59,10 +59,10 @@ export class Mixes {
       }))));
     }
     nodes.push(shelf("By mood", [], moodTiles()));
-    const genres = this.#genres();
+    const genres = (await askOrNull(`/api/v1/genres?limit=${GENRES_SHOWN}`))?.genres ?? [];
     if (genres.length) {
       const tiles = element("div", "tiles");
-      tiles.append(...genres.map((genre) => tile(genre, "", ["genre", genre])));
+      tiles.append(...genres.map(({ genre }) => tile(genre, "", ["genre", genre])));
       nodes.push(shelf("By genre", [], tiles));
     }
     return nodes;
@@ -73,7 +73,9 @@ export class Mixes {
     const mix = kind === "for-you" ? await ownMix(value) : await asked(kind, value, turn);
     if (!mix) return null;
     const { name, tracks, notes, stream } = mix;
-    const play = (index) => this.#player.playFrom(tracks, index, name);
+    // What is the listener's own is not named in an address: it is played track by track.
+    const one = kind === "for-you" ? null : joinedMix(name, tracks);
+    const play = (index) => (one ? this.#player.playJoined(one, tracks[index].track_id) : this.#player.playFrom(tracks, index, name));
     const actions = tracks.length ? [button({ className: "pill strong", text: "Play mix", sign: "play", act: () => play(0) })] : [];
     if (stream && tracks.length) actions.push(button({ text: "Radio", label: "Endless radio", sign: "radio", act: () => this.#player.playJoined(station(stream, name)) }));
     if (kind !== "for-you" && tracks.length) actions.push(button({ text: "Another", label: "Another one", sign: "shuffle", act: () => go("mixes", kind, value, String(Number(turn) + 1)) }));
@@ -93,12 +95,6 @@ export class Mixes {
     }
   }
 
-  /** The genres of the tracks that are listed, the most frequent first. */
-  #genres() {
-    const counts = new Map();
-    for (const genre of this.#player.queue.library.flatMap((track) => track.genres)) counts.set(genre, (counts.get(genre) ?? 0) + 1);
-    return [...counts].sort(([, one], [, other]) => other - one).slice(0, GENRES_SHOWN).map(([genre]) => genre);
-  }
 }
 
 async function ownMix(place) {

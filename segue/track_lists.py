@@ -57,6 +57,14 @@ class CatalogLists:
         except PlaylistUnknown as error:
             raise ObjectNotFound("no such playlist", subject=playlist_id) from error
 
+    async def mix(self, track_ids: Sequence[str]) -> TrackList:
+        """Those of some tracks that are live, in this order."""
+        rows = await asyncio.to_thread(self._catalog.rows_of, track_ids)
+        live = [rows[each] for each in track_ids if each in rows and rows[each].live]
+        if not live:
+            raise ObjectNotFound("none of these tracks is live")
+        return TrackList(title="Mix", tracks=tuple(map(listed, live)))
+
     async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
         """The live tracks of a playlist that this listener may hear."""
         try:

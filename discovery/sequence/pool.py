@@ -6,7 +6,6 @@ Every call blocks for a moment: call it through asyncio.to_thread. Raises Catalo
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Protocol
 
 from catalog.schema import TrackRow, album_artist_of
@@ -32,7 +31,7 @@ from model.track import TRACK_ID_LENGTH, digest_of
 
 _NEAR_MAX, _TOGETHER_MAX = 250, 120
 _OF_ARTIST_MAX, _SEEDS_OF_ARTIST = 60, 12
-_OF_GENRE_MAX, _GENRES_OF_SEED, _GENRES_KEPT = 300, 2, 256
+_OF_GENRE_MAX, _GENRES_OF_SEED = 300, 2
 _MOOD_MAX, _MOOD_MIN = 2_000, 0.1
 _ENOUGH = 120  # candidates: below, chance adds some
 _PLACES, _AT_PLACE = 24, 8
@@ -76,7 +75,6 @@ class CatalogCandidates:
         self._shelves = Shelves(catalog)
         self._sounds = sounds
         self._together = together
-        self._of_genre = lru_cache(_GENRES_KEPT)(self._genre_as_of)
 
     def find(self, wish: Wish, most: int | None = None) -> Found:
         """As Candidates has it."""
@@ -134,12 +132,8 @@ class CatalogCandidates:
             for row in artists[artist_id]:
                 gathered.add(row.track_id, _ARTIST, same_artist(album_artist_of(row)))
         for genre in (*wish.genres, *(genre for row in seeds for genre in row.genres[:_GENRES_OF_SEED])):
-            for track_id in self._of_genre(genre, self._catalog.journal.number):
+            for track_id in self._shelves.track_ids_of_genre(genre, _OF_GENRE_MAX):
                 gathered.add(track_id, _GENRE, same_genre(genre))
-
-    def _genre_as_of(self, genre: str, _: int) -> list[str]:
-        """Tracks of a genre, which the catalog is gone through for: kept until a change with another number."""
-        return self._shelves.track_ids_of_genre(genre, _OF_GENRE_MAX)
 
     def _by_chance(self, wish: Wish) -> Iterable[TrackRow]:
         """Tracks from places that chance says, the same ones for the same wish."""

@@ -95,7 +95,8 @@ async def test_a_mix_says_why_and_plays_in_its_order(listener: Listener) -> None
         await expect(row.locator(".row-note")).to_contain_text("because you chose")
     second = await rows.nth(1).locator(".row-title").text_content()
     await page.get_by_role("button", name="Play mix").click()
-    await listener.until(f"player.state === 'playing' && player.track.title === '{OVERTURE.title}'")
+    playing = f"player.state === 'playing' && player.track.title === '{OVERTURE.title}'"
+    await listener.until(f"player.item.startsWith('mix:') && {playing}")  # one stream, of all of them
     await expect(page.locator("#eyebrow")).to_contain_text(f"Like {OVERTURE.title}")
     await page.keyboard.press("n")
     await listener.until(f"player.state === 'playing' && player.track.title === '{second}'")

@@ -37,6 +37,14 @@ class Shelf:
         """A playlist that a test put here."""
         return _found(self.playlists, playlist_id)
 
+    async def mix(self, track_ids: Sequence[str]) -> TrackList:
+        """Tracks of the albums that a test put here."""
+        known = {each.track_id: each for album in self.albums.values() for each in album.tracks}
+        found = tuple(known[each] for each in track_ids if each in known)
+        if not found:
+            raise ObjectNotFound("no such tracks")
+        return TrackList(title="Mix", tracks=found)
+
     async def playlist_for(self, playlist_id: str, listener_id: str) -> TrackList:
         """A playlist that a test put here, private ones for one listener alone."""
         return _found(self.playlists | (self.private if listener_id == OWNER else {}), playlist_id)

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listeners import Listeners
 from catalog.store import Catalog
+from discovery.frame import Frame
+from discovery.library import Library
+from discovery.rates import Rates
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import StorageUnavailable
 from model.protection import Protection, ProtectionMethod
@@ -21,6 +25,7 @@ from storage.keys import current_key, package_key, track_key
 from tests.integration.origin.conftest import Running, Start
 from tests.integration.origin.published import publish, put
 from tests.integration.origin.watched_store import WatchedStore
+from tests.unit.catalog.test_schema import ROW
 
 Listing = Callable[[], AbstractAsyncContextManager[Running]]
 INTERVAL_S = 0.05
@@ -58,6 +63,25 @@ async def test_an_artist_is_its_albums_and_tracks(listing: Listing, store: Watch
         assert (await _get(origin, f"/api/v1/albums/{album['album_id']}"))["album"] == "Album"
         async with origin.client.get("/api/v1/artists/named?artist=Nobody") as response:
             assert response.status == 404
+
+
+async def test_genres_are_counted_in_all_of_the_catalog(
+    start: Start, catalog: Catalog, listeners: ListenerDatabase
+) -> None:
+    """The most frequent first, a page at a time; what changes is counted anew. (No store is followed here.)"""
+    rows = [
+        replace(ROW, track_id=f"{letter}" * 20, album=f"Album {letter}", genres=genres)
+        for letter, genres in (("a", ("Jazz",)), ("b", ("jazz", "Rock")), ("c", ("Folk", "Rock")), ("d", ("Rock",)))
+    ]
+    frame = Frame(Listeners(listeners), Rates(0.0))
+    async with start(lambda app: frame.add(app, Library(catalog).served)) as origin:
+        await asyncio.to_thread(catalog.apply, rows[:3], [])
+        answer = await _get(origin, "/api/v1/genres?limit=2")
+        assert answer["genres"][0] == {"genre": "Jazz", "tracks_total": 2, "albums_total": 2}
+        assert ([each["genre"] for each in answer["genres"]], answer["total"]) == (["Jazz", "Rock"], 3)
+        assert [each["genre"] for each in (await _get(origin, "/api/v1/genres?offset=2"))["genres"]] == ["Folk"]
+        await asyncio.to_thread(catalog.apply, rows[3:], [])
+        assert (await _get(origin, "/api/v1/genres?limit=1"))["genres"][0]["genre"] == "Rock"
 
 
 async def test_a_live_track_is_listed_with_all_a_player_needs(listing: Listing, store: WatchedStore) -> None:

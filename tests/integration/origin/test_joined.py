@@ -194,6 +194,20 @@ async def test_lossless_has_aac_under_it(origin: Running, store: WatchedStore, l
     await good(origin, resolved(path, playlist.init_map.uri))
 
 
+async def test_a_mix_is_the_tracks_that_its_path_names(origin: Running, store: WatchedStore, lists: Shelf) -> None:
+    """In that order, as far as they are there; a stream like any other, also under the name that it has for ever."""
+    await album_of(store, lists, ALONE)
+    first, second = (each.track_id for each in lists.albums[ALBUM].tracks)
+    listened = await opened(origin, f"/mixes/{second}-{'n' * 20}-{first}/index.m3u8")
+    path, playlist = await listened.media("aac-64")
+    assert [dict(each.texts)["X-TRACK-ID"] for each in playlist.date_ranges] == [second, first]
+    continuous(await listened.segments("aac-64"))
+    media, _ = await ask(origin, path)
+    assert media.headers["Cache-Control"] == FOREVER
+    for name in ("n" * 20, "-".join([first] * 61), f"{first}-", f"{first}-x"):
+        assert (await ask(origin, f"/mixes/{name}/index.m3u8"))[0].status == 404
+
+
 async def test_answers_say_who_may_keep_them(origin: Running, store: WatchedStore, lists: Shelf) -> None:
     """The list as it is now: for moments. What is named by what it holds: for ever, with tags, types and ranges."""
     path = await album_of(store, lists, RUN)
@@ -245,6 +259,7 @@ async def test_the_contract_is_kept(
     ids = {
         "album_id": ALBUM, "playlist_id": ALBUM, "station_id": STATION, "list_id": list_id_of(lists.albums[ALBUM]),
         "recording_id": package.recording_id, "package_id": package.package_id,
+        "track_id": lists.albums[ALBUM].tracks[0].track_id,
     }  # fmt: skip
     _, path, media_type, kept, purge_key = (cell.format(**ids) for cell in row)
     response, _ = await ask(origin, path, **({"Authorization": f"Bearer {OWNERS_KEY}"} if "/my-" in path else {}))

@@ -92,6 +92,15 @@ async def test_a_playlist_is_for_everybody_or_not_there(
     assert (station.tracks, station.loops, station.title) == (found.tracks, True, "Mine")
 
 
+async def test_a_mix_is_those_named_tracks_that_are_live(catalog: Catalog, lists: CatalogLists) -> None:
+    """In the order in which they are named."""
+    catalog.apply([row(1), row(2), replace(row(3), package_id=None, families="")], [])
+    found = await lists.mix([row(2).track_id, row(3).track_id, "n" * 20, row(1).track_id])
+    assert [each.track_id for each in found.tracks] == [row(2).track_id, row(1).track_id]
+    with pytest.raises(ObjectNotFound):
+        await lists.mix([row(3).track_id])
+
+
 async def test_a_private_playlist_is_for_those_who_may_read_it(
     catalog: Catalog, playlists: Playlists, lists: CatalogLists, database: ListenerDatabase
 ) -> None:
