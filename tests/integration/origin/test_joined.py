@@ -301,8 +301,8 @@ async def test_who_tries_keys_for_private_playlists_is_slowed_down(
 ) -> None:
     """As at the API, with which these count together: after some wrong keys even a right one has to wait."""
     _, key = await asyncio.to_thread(Listeners(listeners).add)
-    frame = Frame(Listeners(listeners), Rates(0.2))
-    burst = int(0.2 * RATES[KEY_FAILURES].burst)
+    frame = Frame(Listeners(listeners), Rates(0.05))
+    burst = int(0.05 * RATES[KEY_FAILURES].burst)
     path = f"/my-playlists/{ALBUM}/index.m3u8"
     async with start(lambda app: add_joined_routes(app, lists, frame.listener)) as running:
         right, wrong = {"Authorization": f"Bearer {key}"}, {"Authorization": "Bearer sk_wrong"}

@@ -160,7 +160,8 @@ async def test_what_was_told_of_a_station_stays_when_its_list_changes(
     names = [{each.package_id for each in tracks} for tracks in shelves]
     now_ms, heard = 0, []
     async with start(lambda app: add_joined_routes(app, lists)) as running:
-        settings, metrics = replace(running.settings, pointer_ttl_s=0.0), running.app[METRICS]
+        settings = replace(running.settings, pointer_ttl_s=0.0, stale_wait_s=60.0, store_deadline_s=60.0)
+        metrics = running.app[METRICS]
         gatherer = Gatherer(running.app[LIBRARY], settings, metrics, NO_KEYS)
 
         def fresh() -> Stations:
