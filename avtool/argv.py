@@ -158,6 +158,16 @@ def joined_list(names: Sequence[str]) -> bytes:
     return "".join(["ffconcat version 1.0\n", *(f"file {name}\n" for name in names)]).encode()
 
 
+def excerpt_list(parts: Sequence[tuple[str, int, int]]) -> bytes:
+    """As `joined_list`, of parts of mezzanines: from one unit of 15,360 samples up to, not including, another.
+
+    There a block of FLAC begins, and a unit is a whole number of microseconds: nothing is lost, nothing heard twice.
+    """
+    times = [(name, *(f"{32 * unit // 100}.{32 * unit % 100:02}" for unit in units)) for name, *units in parts]
+    lines = [f"file {name}\ninpoint {begin}\noutpoint {end}\n" for name, begin, end in times]
+    return "".join(["ffconcat version 1.0\n", *lines]).encode()
+
+
 def _encoded(stream: Any, gain_db: float, outputs: Sequence[EncodeOutput]) -> list[Any]:
     """The outputs that get this gain. It is applied once, and once only are samples put as the encoders want them."""
     if gain_db:

@@ -1,6 +1,7 @@
 """Meters for one stream of samples: bounded memory, chunks of any size, one result."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -124,15 +125,23 @@ class Meter:
 
 
 class LoudnessMeter:
-    """Measures what `Metering.loudness` tells and nothing else, at half the cost.
+    """Measures what `Metering.loudness` tells, and where true peaks pass a ceiling, at half the cost.
 
     Where the largest true peak is all that is asked for, few places have to be looked at closely.
     """
 
-    def __init__(self, *, sample_rate_hz: int, channels: int, weights: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        sample_rate_hz: int,
+        channels: int,
+        weights: Sequence[float] | None = None,
+        ceiling_dbtp: float = math.inf,
+    ) -> None:
         """As that of `Meter`."""
         self._energies = Energies(sample_rate_hz, weights=_weights(sample_rate_hz, channels, weights), batch=BATCH)
-        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, batch=BATCH)
+        above = 10 ** (ceiling_dbtp / 20)
+        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, batch=BATCH, above=above)
         self._batches = Batches(channels, self._hear)
 
     def take_bytes(self, data: bytes) -> None:
@@ -144,6 +153,10 @@ class LoudnessMeter:
         self._batches.end()
         momentary_max = self._energies.momentary_max
         return gating.report(self._energies.steps, [self._peak.end()], momentary_max=momentary_max)
+
+    def places(self) -> dict[int, float]:
+        """The highest true peak above the ceiling, in dBTP, of every 1,024 samples (by their number) that has one."""
+        return {place: round(20 * math.log10(value), 6) for place, value in sorted(self._peak.places.items())}
 
     def _hear(self, samples: NDArray[np.float32], count: int, largest: float) -> None:
         self._peak.take(samples, largest)

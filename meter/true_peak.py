@@ -1,5 +1,6 @@
 """True peaks (ITU-R BS.1770-4 annex 2): what lies between samples, by a polyphase filter as a product of matrices."""
 
+import math
 from array import array
 
 import numpy as np
@@ -12,6 +13,8 @@ BLOCK = 32  # samples in a row of the product
 TAPS = 24  # samples that one point between samples is made from
 _SHARPNESS = 5.0  # Kaiser's beta: the points are within 0.02 dB up to 18 kHz at 44.1 kHz, 20 kHz at 48 kHz
 _LOOKS = 256  # blocks looked at in one product
+PLACE_SAMPLES = 1_024
+PLACES_MAX = 4_096  # of more, the lower half is forgotten
 
 
 def oversampling(sample_rate_hz: int) -> int:
@@ -82,14 +85,17 @@ class TruePeaks:
 
 
 class LargestTruePeak:
-    """The largest true peak of one stream.
+    """The largest true peak of one stream, and where it passes a limit.
 
     No point between samples is larger than the largest sample that it is made from, times the sum of its filter's
-    magnitudes. So only what lies between samples that come so near to the largest so far is looked at.
+    magnitudes. So only what lies between samples that come so near to the largest so far, or the limit, is looked at.
     """
 
-    def __init__(self, sample_rate_hz: int, *, channels: int, batch: int) -> None:
-        """`batch` is the number of samples in every batch, a multiple of `BLOCK`."""
+    def __init__(self, sample_rate_hz: int, *, channels: int, batch: int, above: float = math.inf) -> None:
+        """`batch` is the number of samples in every batch, a multiple of `BLOCK`; `above` the limit, linear."""
+        self.places: dict[int, float] = {}  # the largest peak above the limit, by number of `PLACE_SAMPLES`
+        self._above = above
+        self._first_block = 0  # of the batch
         filters = phases(oversampling(sample_rate_hz))
         self._product = np.pad(_product(filters), ((BLOCK - TAPS + 1, 0), (0, 0)))
         self._gain_max = float(np.abs(filters).sum(axis=1).max(initial=0))
@@ -104,9 +110,10 @@ class LargestTruePeak:
         blocks[:, 0] = blocks[:, -1]
         blocks[:, 1:] = samples.reshape(len(blocks), -1, BLOCK)
         self._largest = max(self._largest, largest)
-        if self._gain_max * max(largest, self._before) > self._largest:
+        if self._gain_max * max(largest, self._before) > min(self._largest, self._above):
             self._look_between()
         self._before = largest
+        self._first_block += blocks.shape[1] - 1
 
     def end(self) -> float:
         """The peak, linear, six significant digits; what rings on after the last sample is heard too."""
@@ -116,12 +123,25 @@ class LargestTruePeak:
     def _look_between(self) -> None:
         blocks = self._blocks
         largest = np.abs(blocks, out=self._magnitudes).max(axis=2)
-        near = self._gain_max * np.maximum(largest[:, 1:], largest[:, :-1]) > self._largest
+        least = min(self._largest, self._above)
+        near = self._gain_max * np.maximum(largest[:, 1:], largest[:, :-1]) > least
         channel, at = np.nonzero(near)
         for start in range(0, len(at), _LOOKS):
             some = slice(start, start + _LOOKS)
             rows = np.hstack([blocks[channel[some], at[some]], blocks[channel[some], at[some] + 1]])
-            self._largest = max(self._largest, peak(rows @ self._product))
+            points = rows @ self._product
+            self._largest = max(self._largest, peak(points))
+            if self._largest > self._above:
+                highest = np.abs(np.hstack([points, rows[:, BLOCK:]])).max(axis=1)
+                self._note(at[some], highest)
+
+    def _note(self, at: NDArray[np.int64], highest: Samples) -> None:
+        for block, value in zip(at[highest > self._above], highest[highest > self._above], strict=True):
+            place = (self._first_block + int(block)) * BLOCK // PLACE_SAMPLES
+            self.places[place] = max(rounded(float(value)), self.places.get(place, 0.0))
+        if len(self.places) > PLACES_MAX:
+            by_peak = sorted(self.places.items(), key=lambda each: (-each[1], each[0]))
+            self.places = dict(by_peak[: PLACES_MAX // 2])
 
 
 class Between:

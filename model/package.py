@@ -11,11 +11,15 @@ from model.track import is_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One encoding that was made and measured on the way: so that nothing is encoded again to learn the same."""
+    """One encoding that was made and measured on the way: so that nothing is encoded again to learn the same.
+
+    With `excerpt` only the loudest places were encoded, and the true peak is the one that stays whatever is tried.
+    """
 
     rendition_id: str
     trim_db: float
     loudness: LoudnessReport
+    excerpt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

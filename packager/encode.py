@@ -1,42 +1,25 @@
 """Mezzanines -> renditions with a trim each, decoded again and measured. Tracks of a run are encoded as one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avtool import argv
 from avtool.decode import play_back
-from avtool.locate import Ffmpeg
 from avtool.output import progress_seconds
 from avtool.run import Limits, run
 from meter.meter import LoudnessMeter
 from model.loudness import LoudnessReport
 from model.package import Attempt
 from model.rendition import Ladder, Rendition
-from packager.level import Settled, settle, together
+from packager.job import EncodeJob
+from packager.level import Settled, key_of, settle, together
+from packager.mend import mend
 from packager.order import Order
+from packager.scout import scout
 
+MENDS_MAX = 2
 _SAMPLE_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncodeJob:
-    """A recording to encode, or several that run into each other. `slots` bounds how many programs run at once on this
-    machine.
-
-    `lengths` are their samples at 48 kHz. `mezzanines` brings them to disk, into one folder, and is asked only when
-    something has to be encoded.
-    """
-
-    tool: Ffmpeg
-    slots: asyncio.Semaphore
-    lengths: tuple[int, ...]
-    mezzanines: Callable[[], Awaitable[Sequence[Path]]]
-    scratch: Path
-    timeout_s: float
-    subject: str
-    on_seconds: Callable[[float], None]
 
 
 class Encoder:
@@ -52,18 +35,33 @@ class Encoder:
 
         Raises ToolError, or what bringing the mezzanine raises.
         """
-        attempts = {(each.rendition_id, each.trim_db): each for each in known}
+        attempts = {key_of(each): each for each in known}
         start = {"trim_db": -order.lower_db, "room_db": order.room_db}
         while (settled := settle(ladder, order.aim, attempts, **start)).missing:
-            await self.encode(settled.missing)
-            for rendition, trim in settled.missing.items():
-                which = (rendition.rendition_id, trim)
-                loudness = together(self._held[rendition, trim], self.job.lengths)
-                attempts[which] = Attempt(rendition_id=rendition.rendition_id, trim_db=trim, loudness=loudness)
+            if settled.excerpt:
+                loudness = await self._scout(settled.missing, order)
+            else:
+                await self.encode(settled.missing)
+                loudness = {each: self._loudness(each, trim) for each, trim in settled.missing.items()}
+            for each, trim in settled.missing.items():
+                made = Attempt(
+                    rendition_id=each.rendition_id, trim_db=trim, loudness=loudness[each], excerpt=settled.excerpt
+                )
+                attempts[key_of(made)] = made
         return settled
 
+    async def _scout(self, trims: Mapping[Rendition, float], order: Order) -> dict[Rendition, LoudnessReport]:
+        peak_dbtp = together([each.loudness for each in order.mezzanines], order.lengths).true_peak_dbtp
+        assert peak_dbtp is not None  # else there is room enough
+        return await scout(self.job, await self.mezzanines(), trims, peak_dbtp=peak_dbtp)
+
+    def _loudness(self, rendition: Rendition, trim_db: float) -> LoudnessReport:
+        return together(self._held[rendition, trim_db], self.job.lengths)
+
     async def encode(self, trims: Mapping[Rendition, float]) -> None:
-        """Make these renditions and measure each. One decode feeds all encoders. Raises as `settle` does."""
+        """Make these renditions, measure each, and mend what can be. One decode feeds all encoders. Raises as `settle`
+        does, and MediaError.
+        """
         job = self.job
         source = _as_one(await self.mezzanines())
         outputs = [
@@ -80,7 +78,7 @@ class Encoder:
         try:
             async with asyncio.TaskGroup() as group:
                 for each, trim in trims.items():
-                    group.create_task(self._measure(each, trim))
+                    group.create_task(self._mended(each, trim))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
@@ -102,46 +100,57 @@ class Encoder:
         if seconds is not None:
             self.job.on_seconds(seconds)
 
-    async def _measure(self, rendition: Rendition, trim_db: float) -> None:
-        job, meters = self.job, _Meters(self.job.lengths)
+    async def _mended(self, rendition: Rendition, trim_db: float) -> None:
+        path, mezzanine = self._path(rendition, trim_db), (await self.mezzanines())[0]
+        meters = await self._measured(path)
+        for _ in range(MENDS_MAX):
+            if not meters.places or not await mend(self.job, mezzanine, path, (rendition, trim_db), meters.places):
+                break
+            meters = await self._measured(path)
+        self._held[rendition, trim_db] = meters.reports
+
+    async def _measured(self, path: Path) -> "_Meters":
+        job, meters = self.job, _Meters(self.job.lengths, self.job.ceiling_dbtp)
         async with job.slots:
-            await play_back(
-                job.tool,
-                str(self._path(rendition, trim_db)),
-                meters.take_bytes,
-                timeout_s=job.timeout_s,
-                subject=job.subject,
-            )
-        self._held[rendition, trim_db] = meters.reports()
+            await play_back(job.tool, str(path), meters.take_bytes, timeout_s=job.timeout_s, subject=job.subject)
+        meters.end()
+        return meters
 
 
 class _Meters:
-    """A meter for each of several recordings that come as one stream."""
+    """A meter for each of several recordings that come as one stream.
 
-    def __init__(self, lengths: Sequence[int]) -> None:
+    `places` has the peaks of the last recording that are above the ceiling, see `LoudnessMeter`.
+    """
+
+    def __init__(self, lengths: Sequence[int], ceiling_dbtp: float) -> None:
+        self.reports: tuple[LoudnessReport, ...] = ()
+        self.places: Mapping[int, float] = {}
         *self._borders_bytes, _ = (length * argv.CHANNELS * _SAMPLE_BYTES for length in lengths)
-        self._heard: list[LoudnessReport] = []
-        self._meter, self._taken_bytes = _meter(), 0  # of the recording that is heard now
+        self._ceiling_dbtp = ceiling_dbtp
+        self._meter, self._taken_bytes = self._next(), 0  # of the recording that is heard now
 
     def take_bytes(self, data: bytes) -> None:
         """The next of the stream; what an encoder pads at the end counts to the last recording."""
-        while len(self._heard) < len(self._borders_bytes):
-            left = self._borders_bytes[len(self._heard)] - self._taken_bytes
+        while len(self.reports) < len(self._borders_bytes):
+            left = self._borders_bytes[len(self.reports)] - self._taken_bytes
             if len(data) < left:
                 break
             self._meter.take_bytes(data[:left])
-            self._heard.append(self._meter.loudness())
-            data, self._meter, self._taken_bytes = data[left:], _meter(), 0
+            self.reports += (self._meter.loudness(),)
+            data, self._meter, self._taken_bytes = data[left:], self._next(), 0
         self._meter.take_bytes(data)
         self._taken_bytes += len(data)
 
-    def reports(self) -> tuple[LoudnessReport, ...]:
-        """The loudness of each recording. Ask once, at the end."""
-        return (*self._heard, self._meter.loudness())
+    def end(self) -> None:
+        """Once, after all: then `reports` has the loudness of each recording."""
+        self.reports += (self._meter.loudness(),)
+        self.places = self._meter.places()
 
-
-def _meter() -> LoudnessMeter:
-    return LoudnessMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS)
+    def _next(self) -> LoudnessMeter:
+        return LoudnessMeter(
+            sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=self._ceiling_dbtp
+        )
 
 
 def _as_one(mezzanines: Sequence[Path]) -> Path:

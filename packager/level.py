@@ -6,8 +6,8 @@ a little is made softer inside the tolerance. Part of an AAC encoder's overshoot
 gone with 0.1 dB less at the input. So a few outliers are tried again a little softer; only when more overshoot, or one
 keeps to it, the level of all goes down, by what the tolerance does not cover.
 
-Where there is little room under the ceiling from the start, that is as good as sure. Then the lowest rung of each codec
-goes ahead, for low rungs overshoot most, and the others begin at the level that it found.
+Where there is little room under the ceiling from the start, that is as good as sure. Then the loudest places go ahead,
+in the lowest rung of AAC, for low rungs overshoot most, and in all of Opus. All begin at the level that this leaves.
 
 What comes out depends on nothing but what the encoders make of each trim: `settle` begins anew each time, with all
 that is known, and says what it has to know next. Attempts that were made for another ladder are as good as new ones.
@@ -16,7 +16,6 @@ that is known, and says what it has to know next. Attempts that were made for an
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from model.errors import LoudnessMissed
 from model.loudness import LoudnessReport
@@ -26,26 +25,19 @@ from model.rendition import Codec, Ladder, Rendition
 PASSES_MAX = 16
 PATIENCE_PASSES = 6  # from then on no peak is taken for an outlier
 TOLERANCE_LU = 0.2  # promised
-AIM_LU = 0.18  # encoded again beyond this; the rest is for the error of measuring
-SLACK_DB = 0.15  # how much softer than its level a rendition is made to stay under the ceiling
+AIM_LU = 0.19  # encoded again beyond this; the rest is for the error of measuring
+SLACK_DB = 0.17  # how much softer than its level a rendition is made to stay under the ceiling
 OUTLIERS_MAX = 2
 TRIES_MAX = 3  # encodings of an outlier at one level
 SOFTER_DB = 0.06  # from one of them to the next
-SCOUTED_ROOM_DB = 1.0  # below this, peaks most likely take the level down: the lowest rungs go ahead
-SCOUT_TRIES_MAX = 2
-CAUTION_DB = 0.1  # the others begin softer by this: most keep their peaks then, and all are inside the tolerance
-CHANCE_DB = 1.0  # what an encoder adds to peaks beyond this is seldom there again with another trim
+SCOUTED_ROOM_DB = 1.0  # below this, peaks most likely take the level down: the loudest places go ahead
+# All begin softer by this then: most keep their peaks, and all are inside the tolerance. AAC loses level besides, and
+# is mended where it peaks by chance.
+CAUTION_DB = {Codec.AAC: 0.06, Codec.OPUS: 0.12, Codec.FLAC: 0.0}
+TRUSTED_DB = {Codec.AAC: 0.06, Codec.OPUS: 0.02}  # so much above the ceiling an excerpt may peak
 _MARGIN_DB = 0.03
 
-Known = Mapping[tuple[str, float], Attempt]  # by rendition id and trim
-
-
-class NextLevel(Protocol):
-    """Says at which level to go on."""
-
-    def __call__(self, aim: "Aim", standings: Collection["Standing"], /, *, passes: int) -> float:
-        """This level, or a lower one, after so many passes."""
-        ...
+Known = Mapping[tuple[str, float, bool], Attempt]  # by rendition id, trim, and whether it was an excerpt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +70,20 @@ class Standing:
 class Settled:
     """Which trim each rendition gets, the level that they have then, and the attempts that led there, in their order.
 
-    `missing` has the trims that must be tried before more can be said; the rest is final only if there are none.
+    `missing` has the trims that must be tried before more can be said, with an `excerpt` only or with the whole; the
+    rest is final only if there are none.
     """
 
     trims: Mapping[Rendition, float]
     aim: Aim | None
     attempts: tuple[Attempt, ...]
     missing: Mapping[Rendition, float]
+    excerpt: bool = False
+
+
+def key_of(attempt: Attempt) -> tuple[str, float, bool]:
+    """What an attempt is known by."""
+    return attempt.rendition_id, attempt.trim_db, attempt.excerpt
 
 
 def settle(
@@ -92,33 +91,36 @@ def settle(
 ) -> Settled:
     """The trims that bring all renditions to one level, as far as they are `known`; each is tried with `trim_db` first.
 
-    `room_db` is how far the true peak that the encoders are given then is below the ceiling. Where it is little, the
-    lowest rung of each codec, which overshoots most, finds the level for all.
+    `room_db` is how far the true peak that the encoders are given then is below the ceiling. Where it is little, an
+    excerpt finds the level for all.
 
     Without an aim (silence, loudness off) all keep that trim. Ends after `PASSES_MAX` passes: see `check_kept`.
     """
-    trims = dict.fromkeys(ladder.renditions, _whole(trim_db))
+    first_db = _whole(trim_db)
     if aim is None or room_db >= SCOUTED_ROOM_DB:
-        return _settled(trims, aim, known, next_level)
-    scouts = [min(ladder.of(codec), key=lambda each: each.bitrate_bps) for codec in Codec if ladder.of(codec)]
-    scouted = _settled({each: trims[each] for each in scouts}, aim, known, scouted_level)
-    if scouted.missing or scouted.aim is None:
-        return scouted
-    lower = dict.fromkeys(trims, _whole(trim_db + scouted.aim.level_lufs - aim.level_lufs - CAUTION_DB))
-    whole = _settled(lower | dict(scouted.trims), scouted.aim, known, next_level)
-    return replace(whole, attempts=tuple(dict.fromkeys((*scouted.attempts, *whole.attempts))))
+        return _settled(dict.fromkeys(ladder.renditions, first_db), aim, known)
+    scouts = [*sorted(ladder.of(Codec.AAC), key=lambda each: each.bitrate_bps)[:1], *ladder.of(Codec.OPUS)]
+    missing = {each: first_db for each in scouts if (each.rendition_id, first_db, True) not in known}
+    if missing:
+        return Settled(trims={}, aim=aim, attempts=(), missing=missing, excerpt=True)
+    scouted = {each: known[each.rendition_id, first_db, True] for each in scouts}
+    drops = [_overshoot(aim, each.loudness) - TRUSTED_DB[rendition.codec] for rendition, each in scouted.items()]
+    lower = replace(aim, level_lufs=_lowered(aim, drops, passes=1))
+    begin_db = trim_db + lower.level_lufs - aim.level_lufs
+    whole = _settled({each: _whole(begin_db - CAUTION_DB[each.codec]) for each in ladder.renditions}, lower, known)
+    return replace(whole, attempts=(*scouted.values(), *whole.attempts))
 
 
-def _settled(first: Mapping[Rendition, float], aim: Aim | None, known: Known, next_level: NextLevel) -> Settled:
-    """As `settle`, from these trims on; `next_level` says when the level goes down."""
+def _settled(first: Mapping[Rendition, float], aim: Aim | None, known: Known) -> Settled:
+    """As `settle`, from these trims on."""
     wanted = dict(first)
     standings = dict.fromkeys(first, Standing())
     attempts: dict[Attempt, None] = {}
     for passes in range(1, PASSES_MAX + 1):
-        missing = {each: trim for each, trim in wanted.items() if (each.rendition_id, trim) not in known}
+        missing = {each: trim for each, trim in wanted.items() if (each.rendition_id, trim, False) not in known}
         if missing:
             return Settled(trims={}, aim=aim, attempts=tuple(attempts), missing=missing)
-        made = {each: known[each.rendition_id, trim] for each, trim in wanted.items()}
+        made = {each: known[each.rendition_id, trim, False] for each, trim in wanted.items()}
         attempts |= dict.fromkeys(made.values())
         standings |= {each: _after(standings[each], attempt) for each, attempt in made.items()}
         if aim is None:
@@ -152,21 +154,16 @@ def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) ->
     """
     again = [each for each in standings if next_trim(each, aim) is not None]
     over = sorted((overshoot_at(aim, each.attempts[-1].loudness) - SLACK_DB for each in again), reverse=True)
-    tried = [each.least_overshoot(aim) for each in again if each.tries >= TRIES_MAX]
+    tried = [each.least_overshoot(aim) for each in again if each.tries >= TRIES_MAX or _softest(each, aim)]
     stubborn = [max(least - SLACK_DB, SOFTER_DB) for least in tried if least]
     outliers = OUTLIERS_MAX if passes < PATIENCE_PASSES else 0
     return _lowered(aim, [*over[outliers:], *stubborn], passes=passes)
 
 
-def scouted_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) -> float:
-    """As `next_level`, for the few that find the level for all: what they overshoot is taken off at once.
-
-    But an overshoot as high as only chance makes it is not believed before the second try.
-    """
-    again = [each for each in standings if next_trim(each, aim) is not None]
-    least = [(each.least_overshoot(aim), each.tries) for each in again]
-    believed = [over - SLACK_DB for over, tries in least if over <= CHANCE_DB or tries >= SCOUT_TRIES_MAX]
-    return _lowered(aim, believed, passes=passes)
+def _softest(standing: Standing, aim: Aim) -> bool:
+    """Whether it is above the ceiling and cannot be made softer without being off the level."""
+    last = standing.attempts[-1].loudness
+    return _overshoot(aim, last) > 0 and off_by(last, aim) - SOFTER_DB < -AIM_LU
 
 
 def _lowered(aim: Aim, drops_db: Sequence[float], *, passes: int) -> float:
@@ -181,13 +178,15 @@ def next_trim(standing: Standing, aim: Aim) -> float | None:
     best, last = standing.best(aim), standing.attempts[-1]
     if kept(best.loudness, aim) and abs(off_by(best.loudness, aim)) <= AIM_LU:
         return None
-    softer = 0.0
-    if _overshoot(aim, last.loudness):
+    softer, over = 0.0, _overshoot(aim, last.loudness)
+    if over:
         enough = overshoot_at(aim, last.loudness) + _MARGIN_DB
         softer = SOFTER_DB * standing.tries
         if enough <= SLACK_DB + 1e-6:  # the level goes down to just there
             softer = min(SLACK_DB, max(softer, enough))
     trim = _whole(last.trim_db - off_by(last.loudness, aim) - softer)
+    if over:
+        trim = min(trim, _whole(last.trim_db - SOFTER_DB))
     while any(abs(trim - each.trim_db) < SOFTER_DB / 2 for each in standing.attempts):  # it would tell little new
         trim = _whole(trim - SOFTER_DB / 2)
     return trim
@@ -218,7 +217,7 @@ def together(reports: Sequence[LoudnessReport], samples: Sequence[int]) -> Loudn
 
 def check_kept(settled: Settled, *, subject: str) -> None:
     """Raise LoudnessMissed if a rendition is off the level by more than the tolerance, or above the ceiling."""
-    reports = {(each.rendition_id, each.trim_db): each.loudness for each in settled.attempts}
+    reports = {(each.rendition_id, each.trim_db): each.loudness for each in settled.attempts if not each.excerpt}
     for rendition, trim in settled.trims.items():
         report = reports[rendition.rendition_id, trim]
         if settled.aim and not kept(report, settled.aim):

@@ -14,7 +14,7 @@ from cmaf.read import read_track_file
 from model.loudness import LoudnessReport
 from model.segment import Segment, SegmentedRendition
 from model.track import Mezzanine
-from packager.encode import EncodeJob
+from packager.job import EncodeJob
 from packager.ladder import LOSSLESS
 from packager.level import Settled
 from packager.track_files import Encoding, assembled, track_file_name

@@ -1,6 +1,7 @@
 """The packages of an order: encoded as one, cut, and uploaded."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,8 @@ from model.package import Attempt, Package
 from model.rendition import Ladder, Rendition
 from model.segment import SegmentedRendition
 from model.track import Mezzanine
-from packager.encode import EncodeJob, Encoder
+from packager.encode import Encoder
+from packager.job import EncodeJob
 from packager.ladder import LOSSLESS
 from packager.level import Settled, check_kept
 from packager.lossless import LosslessSource, lossless_rendition, lossless_trim
@@ -62,6 +64,7 @@ def _job(work: Packaging, order: Order, scratch: Path) -> EncodeJob:
         slots=work.slots,
         lengths=order.lengths,
         mezzanines=partial(_fetch_mezzanines, work.store, order, scratch),
+        ceiling_dbtp=order.aim.ceiling_dbtp if order.aim else math.inf,
         scratch=scratch,
         timeout_s=work.settings.tool_seconds_floor + work.settings.tool_seconds_per_second * seconds,
         subject=order.subject,

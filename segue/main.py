@@ -4,7 +4,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import import_module, metadata
+from importlib import import_module
 from types import ModuleType
 
 from model.errors import Interrupted, PipelineError
@@ -48,6 +48,16 @@ Every command takes --json: one JSON object a line on stdout, words for people o
 exit status: 0 nothing failed, 1 something failed, 2 usage, 3 environment, 130 interrupted"""
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: that takes as long as much else of the start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+        from importlib import metadata  # noqa: PLC0415
+
+        sys.stdout.write(f"segue {metadata.version('segue')}\n")
+        parser.exit()
+
+
 def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     """The whole command line, or as much of it as these commands need."""
     top = argparse.ArgumentParser(
@@ -56,7 +66,7 @@ def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
         epilog=_USAGE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"segue {metadata.version('segue')}")
+    top.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in names:
         module = COMMANDS[name]

@@ -100,3 +100,11 @@ def test_a_run_is_a_list_of_files_beside_it() -> None:
     assert before[before.index("-protocol_whitelist") + 1] == "file"
     assert before[before.index("-safe") + 1] == "1"
     assert before[before.index("-format_whitelist") + 1] == "concat,mov"
+
+
+def test_the_list_of_an_excerpt_has_whole_units() -> None:
+    """Of 0.32 s: each part begins where a block of FLAC does."""
+    text = argv.excerpt_list([("a.mp4", 0, 3), ("b.mp4", 1_000, 1_003)])
+    lines = ["ffconcat version 1.0", "file a.mp4", "inpoint 0.00", "outpoint 0.96"]
+    lines += ["file b.mp4", "inpoint 320.00", "outpoint 320.96"]
+    assert text == ("\n".join(lines) + "\n").encode()

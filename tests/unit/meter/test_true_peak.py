@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from meter.batches import peak
-from meter.true_peak import LargestTruePeak, TruePeaks, oversampling, phases
+from meter.true_peak import PLACE_SAMPLES, PLACES_MAX, TAPS, LargestTruePeak, TruePeaks, oversampling, phases
 
 BATCH = 1 << 12
 
@@ -108,3 +108,41 @@ def test_a_crest_far_above_all_samples_is_met() -> None:
 def test_of_silence_there_is_no_peak() -> None:
     """0, and nothing was looked for."""
     assert _largest(np.zeros((2, BATCH), np.float32), 48_000) == 0.0
+
+
+def _places(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], above: float) -> dict[int, float]:
+    """Where (channels, samples) at 48 kHz are above a limit."""
+    found = LargestTruePeak(48_000, channels=len(samples), batch=BATCH, above=above)
+    for start in range(0, samples.shape[1], BATCH):
+        some = samples[:, start : start + BATCH]
+        found.take(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))), peak(some))
+    found.end()
+    return found.places
+
+
+def test_places_above_a_limit_are_told_wherever_the_largest_is() -> None:
+    """Those before and after the highest, in either channel, each with its own peak; none that is not above."""
+    wave = np.zeros((2, 10 * BATCH), np.float32)
+    for at, channel, value in ((700, 0, 0.6), (3 * BATCH + 500, 1, -0.9), (9 * BATCH + 300, 0, 0.55), (9_000, 1, 0.4)):
+        wave[channel, at] = value
+    expected = {0: 0.6, (3 * BATCH + 500) // PLACE_SAMPLES: 0.9, (9 * BATCH + 300) // PLACE_SAMPLES: 0.55}
+    assert _places(wave, 0.5) == pytest.approx(expected)
+    assert _places(wave, 0.95) == {}
+
+
+def test_a_peak_between_samples_has_a_place() -> None:
+    """No sample is above the limit, what lies between is."""
+    wave = np.zeros((1, 3 * BATCH), np.float32)
+    wave[0, 2_500 : 2_500 + TAPS] = 0.5 * np.sign(phases(4)[1])
+    assert list(_places(wave, 0.9)) == [2]
+
+
+def test_of_too_many_places_the_highest_are_kept() -> None:
+    """However long the stream."""
+    count = PLACES_MAX + 8
+    wave = np.zeros((1, count * PLACE_SAMPLES), np.float32)
+    wave[0, 500::PLACE_SAMPLES] = np.linspace(0.6, 0.9, count)
+    found = _places(wave, 0.5)
+    assert PLACES_MAX // 2 <= len(found) <= PLACES_MAX
+    assert min(found) >= PLACES_MAX // 2
+    assert max(found) == count - 1

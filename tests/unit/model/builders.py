@@ -53,7 +53,7 @@ SOURCES = st.builds(
     size_bytes=st.integers(1, 10**12),
     sha256=HASHES,
 )
-ATTEMPTS = st.builds(Attempt, rendition_id=TEXT, trim_db=DECIBELS, loudness=REPORTS)
+ATTEMPTS = st.builds(Attempt, rendition_id=TEXT, trim_db=DECIBELS, loudness=REPORTS, excerpt=st.booleans())
 MEZZANINES = st.builds(
     Mezzanine,
     recording_id=IDS,

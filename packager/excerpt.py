@@ -1,0 +1,50 @@
+"""Excerpts: the surroundings of some places in mezzanines, played as one. Pure arithmetic.
+
+All is cut on the timeline's units of 15,360 samples: there FLAC is cut without loss, and frames of AAC are in step with
+those of the whole.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from cmaf.timeline import UNIT_TICKS
+from meter.true_peak import PLACE_SAMPLES
+
+PLACES_PER_UNIT = UNIT_TICKS // PLACE_SAMPLES  # as many as frames of AAC
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From unit `first` up to, not including, `end` of a mezzanine, around `places` (numbers of 1,024 samples)."""
+
+    file: int
+    first: int
+    end: int
+    places: tuple[int, ...]
+
+    @property
+    def units(self) -> int:
+        """How long it is."""
+        return self.end - self.first
+
+
+def windows_around(places: Iterable[int], samples: int, *, file: int = 0) -> list[Window]:
+    """The units in which these places are, and one before and after each; what touches is one window."""
+    units = -(-samples // UNIT_TICKS)
+    found: list[Window] = []
+    for place in sorted(places):
+        unit = min(place // PLACES_PER_UNIT, units - 1)
+        first, end = max(0, unit - 1), min(units, unit + 2)
+        if found and first <= found[-1].end:
+            last = found.pop()
+            found.append(Window(file, last.first, end, (*last.places, place)))
+        else:
+            found.append(Window(file, first, end, (place,)))
+    return found
+
+
+def shifts(windows: Sequence[Window]) -> list[int]:
+    """How many places later than in its mezzanine each window plays in the excerpt; negative if earlier."""
+    ends = accumulate(each.units for each in windows)
+    return [PLACES_PER_UNIT * (end - each.end) for end, each in zip(ends, windows, strict=True)]

@@ -1,0 +1,137 @@
+"""True peaks above the ceiling that an AAC encoder makes by chance are taken out where they are.
+
+Whether a frame overshoots depends on how its bits happen to fall: with another start or 0.05 dB less it mostly does
+not. So the surroundings of such a place are encoded again a few times, a little softer (within what a rendition may
+be off its level), and of the best of them the frames at that place are taken: those between two joints where both
+encodings have the same windows. All other frames stay as they are, and what comes out is measured like any encoding.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from avtool.scratch import scratch_folder
+from cmaf.encoded import read_encoded
+from cmaf.splice import frames_of, replaced, windows_of
+from cmaf.timeline import UNIT_TICKS
+from model.rendition import Codec, Rendition
+from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
+from packager.job import Draw, Draws, EncodeJob, draw
+
+DRAWS_DB = ((0.05, 0.08, 0.11, 0.14), (0.0, 0.02, 0.06, 0.12))  # softer by; the second four where the first did not do
+WINDOWS_MAX = 24
+PART_MAX = 8  # windows are no more than an eighth of the whole: else it is not chance
+_ALWAYS = 2  # so many windows are mended in the shortest
+_PRE_ROLL_FRAMES = 8  # until an encoder that began anew is at ease
+_LOOKED_AHEAD_FRAMES = 2
+_BEFORE, _AFTER = 1, 3  # a place is heard in two frames: with one more on each side, they are replaced
+
+
+@dataclass(slots=True)
+class _Wound:
+    """A window with peaks above the ceiling; and the best that was found for it: from a frame on, these frames."""
+
+    window: Window
+    peak_dbtp: float
+    first: int = 0
+    frames: list[bytes] = field(default_factory=list)
+
+
+async def mend(
+    job: EncodeJob, mezzanine: Path, encoding: Path, of: tuple[Rendition, float], places: Mapping[int, float]
+) -> bool:
+    """Mend an encoding of a mezzanine, with this rendition and trim, at the places where it is above the ceiling.
+
+    Whether it was changed: it is not where that is no use. Raises ToolError or MediaError.
+    """
+    rendition, trim_db = of
+    wounds = [_Wound(each, max(places[at] for at in each.places)) for each in _windows(job, rendition, places)]
+    async with scratch_folder(str(job.scratch)) as scratch:
+        for number, softer_db in enumerate(DRAWS_DB):
+            left = [each for each in wounds if each.peak_dbtp > job.ceiling_dbtp]
+            if not left:
+                break
+            folder = scratch / f"{rendition.rendition_id}-{number}"
+            folder.mkdir()
+            draws = Draws(
+                mezzanines=[mezzanine],
+                windows=[each.window for each in left],
+                gains_db={rendition: [trim_db - softer for softer in softer_db]},
+                above_dbtp=job.ceiling_dbtp,
+            )
+            drawn = await draw(job, draws, folder)
+            await asyncio.to_thread(_compare, left, encoding, drawn[rendition])
+        frames = {each.first + at: frame for each in wounds for at, frame in enumerate(each.frames)}
+        if frames:
+            await asyncio.to_thread(_put_in, encoding, scratch / "mended.mp4", frames)
+    return bool(frames)
+
+
+def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> list[Window]:
+    """The windows to mend; none if that is no use.
+
+    Opus frames depend on all frames before them. Where tracks were encoded as one, units are not those of their files.
+    """
+    if rendition.codec is not Codec.AAC or len(job.lengths) > 1:
+        return []
+    windows = windows_around(places, job.lengths[0])
+    few = sum(each.units for each in windows) * PART_MAX <= job.lengths[0] // UNIT_TICKS
+    return windows if (few or len(windows) <= _ALWAYS) and len(windows) <= WINDOWS_MAX else []
+
+
+def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw]) -> None:
+    """Keep of each draw what is better than what there is. Blocking."""
+    ours = _Frames(encoding)
+    for each in drawn:
+        theirs = _Frames(each.path)
+        for wound, shift in zip(wounds, shifts([wound.window for wound in wounds]), strict=True):
+            joints = _joints(wound.window, ours, theirs, shift)
+            if joints is None:
+                continue
+            first, end = joints
+            heard = [each.places[at + shift] for at in range(first - 1, end) if at + shift in each.places]
+            peak_dbtp = max(heard, default=-math.inf)
+            if peak_dbtp < wound.peak_dbtp and wound.peak_dbtp > each.above_dbtp:
+                wound.peak_dbtp, wound.first = peak_dbtp, first
+                wound.frames = theirs.read(first + shift, end + shift)
+
+
+class _Frames:
+    """The frames of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with path.open("rb") as file:
+            self._encoded = read_encoded(file)
+
+    def __len__(self) -> int:
+        return len(self._encoded.sizes)
+
+    def read(self, first: int, end: int) -> list[bytes]:
+        """From `first` up to, not including, `end`."""
+        with self._path.open("rb") as file:
+            return frames_of(self._encoded, file, first, end)
+
+
+def _joints(window: Window, ours: _Frames, theirs: _Frames, shift: int) -> tuple[int, int] | None:
+    """The first frame to be replaced, and the first that is not: as near to the places as the windows allow."""
+    start, stop = PLACES_PER_UNIT * window.first, min(PLACES_PER_UNIT * window.end, len(ours), len(theirs) - shift)
+    alike = [
+        windows_of(mine) is not None and windows_of(mine) == windows_of(other)
+        for mine, other in zip(ours.read(start, stop), theirs.read(start + shift, stop + shift), strict=True)
+    ]
+    low, high = window.places[0] - _BEFORE, window.places[-1] + _AFTER
+    first = next((at for at in range(low, start + _PRE_ROLL_FRAMES, -1) if alike[at - 1 - start]), None)
+    end = next((at for at in range(high, stop - _LOOKED_AHEAD_FRAMES) if alike[at - 1 - start]), None)
+    if window.first == 0 and first is None:
+        first = 0  # both begin with the track
+    return None if first is None or end is None else (first, end)
+
+
+def _put_in(encoding: Path, scratch: Path, frames: Mapping[int, bytes]) -> None:
+    """Blocking."""
+    with encoding.open("rb") as source, scratch.open("wb") as target:
+        replaced(source, target, frames)
+    scratch.replace(encoding)

@@ -1,0 +1,104 @@
+"""Frames of one AAC encoding in the place of those of another: nothing else changes, and the joints are not heard."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from avtool.decode import play_back
+from avtool.locate import Ffmpeg
+from avtool.run import Limits, run
+from cmaf.encoded import read_encoded
+from cmaf.splice import frames_of, replaced, windows_of
+from model.errors import MediaError
+from tests.support.audio import make_audio
+
+FRAME = 1_024
+WAVE = "0.3*sin(2*PI*(200+40*t)*t)+0.3*sin(2*PI*1500*t)*exp(-60*mod(t,0.25))"
+
+
+@pytest.fixture
+async def two(tool: Ffmpeg, tmp_path: Path) -> tuple[Path, Path]:
+    """Two encodings of one sound, the second softer by 0.1 dB."""
+    source = make_audio(f"aevalsrc=exprs='{WAVE}|0.8*({WAVE})':s=48000:d=4", ".mp4", "-c:a", "flac")
+    paths = tmp_path / "louder.mp4", tmp_path / "softer.mp4"
+    options = ("-c:a", "aac", "-aac_coder", "twoloop", "-aac_pns", "0", "-b:a", "192k")  # no noise of the decoder's own
+    for at, path in enumerate(paths):
+        words = [tool.path, "-nostdin", "-v", "error", "-i", str(source), "-af", f"volume=-{at / 10}dB", *options]
+        await run([*words, str(path)], limits=Limits(timeout_s=60), subject=path.name)
+    return paths
+
+
+async def _heard(tool: Ffmpeg, path: Path) -> NDArray[np.float32]:
+    pieces: list[bytes] = []
+    await play_back(tool, str(path), pieces.append, timeout_s=60, subject=path.name)
+    return np.frombuffer(b"".join(pieces), "<f4").reshape(-1, 2)
+
+
+def _frames(path: Path) -> list[bytes]:
+    with path.open("rb") as file:
+        encoded = read_encoded(file)
+        return frames_of(encoded, file, 0, len(encoded.sizes))
+
+
+def _joint(places: Iterable[int], ours: list[bytes], theirs: list[bytes]) -> int:
+    """The first of these places where one may go over into the other."""
+    return next(at for at in places if windows_of(ours[at - 1]) == windows_of(theirs[at - 1]) is not None)
+
+
+async def test_the_frames_of_another_are_heard_between_two_joints(
+    tool: Ffmpeg, two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Before and after it is the one to the sample, inside the other; and in the frames that both are part of it is
+    as near to them as they are to each other."""
+    louder, softer = (_frames(path) for path in two)
+    first, end = _joint(range(60, 80), louder, softer), _joint(range(100, 120), louder, softer)
+    target = tmp_path / "both.mp4"
+    with two[0].open("rb") as source, target.open("wb") as out:
+        replaced(source, out, dict(enumerate(softer[first:end], start=first)))
+    assert _frames(target) == louder[:first] + softer[first:end] + louder[end:]
+    one, other, both = [await _heard(tool, path) for path in (*two, target)]
+    assert len(both) == len(one)
+    begin, stop = (first - 1) * FRAME, (end - 1) * FRAME  # of the frames that both are part of; the first is priming
+    apart = np.abs(one - other).max()
+    assert apart > 1e-3
+    assert np.array_equal(both[:begin], one[:begin])
+    assert np.array_equal(both[begin + FRAME : stop], other[begin + FRAME : stop])
+    assert np.array_equal(both[stop + FRAME :], one[stop + FRAME :])
+    for at in (begin, stop):
+        joint = slice(at, at + FRAME)
+        assert np.abs(both[joint] - one[joint]).max() <= 2 * apart
+
+
+def test_nothing_in_the_place_of_nothing_is_the_same_file(two: tuple[Path, Path]) -> None:
+    """Byte by byte."""
+    target = BytesIO()
+    with two[0].open("rb") as source:
+        replaced(source, target, {})
+    assert target.getvalue() == two[0].read_bytes()
+
+
+def test_a_file_in_another_order_is_refused(two: tuple[Path, Path]) -> None:
+    """With a box behind the header, positions would not be those that are told."""
+    odd = two[0].read_bytes() + (8).to_bytes(4, "big") + b"free"
+    with pytest.raises(MediaError, match="one encoder"):
+        replaced(BytesIO(odd), BytesIO(), {})
+
+
+@pytest.mark.parametrize(
+    ("frame", "windows"),
+    [
+        (bytes([0b00100001, 0b00010000]), (0, 1)),
+        (bytes([0b00100001, 0b01000000]), (2, 0)),
+        (bytes([0b00100000, 0b00010000]), None),
+        (bytes([0b00000001, 0b00010000]), None),
+        (b"\x21", (0, 0)),
+        (b"", None),
+    ],
+)
+def test_the_windows_of_a_frame(frame: bytes, windows: tuple[int, int] | None) -> None:
+    """Long with another shape, eight short; channels apart, one channel, cut off, nothing."""
+    assert windows_of(frame) == windows

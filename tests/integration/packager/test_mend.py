@@ -1,0 +1,94 @@
+"""A peak above the ceiling is taken out of an AAC encoding where it is; all other frames stay as they were."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from avtool import argv
+from avtool.locate import Ffmpeg
+from avtool.run import Limits, run
+from cmaf.encoded import read_encoded
+from cmaf.splice import frames_of
+from model.rendition import Codec, Rendition
+from packager.job import EncodeJob, places_of
+from packager.mend import mend
+from tests.support.audio import make_audio
+
+AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
+OPUS = Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000)
+SECONDS = 12
+# a chord that swells, and one stroke in it that is louder than all others
+WAVE = "(0.1+0.02*sin(t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t))+0.5*sin(2*PI*700*t)*exp(-9*abs(t-6.2))"
+
+
+@pytest.fixture(scope="module")
+def mezzanine() -> Path:
+    """As an encoder of FLAC writes it."""
+    options = ("-c:a", "flac", "-sample_fmt", "s32", "-frame_size", "3840")
+    return make_audio(f"aevalsrc=exprs='{WAVE}|0.9*({WAVE})':s=48000:d={SECONDS}", ".mp4", *options)
+
+
+def _job(tool: Ffmpeg, mezzanine: Path, folder: Path, ceiling_dbtp: float) -> EncodeJob:
+    async def there() -> list[Path]:
+        return [mezzanine]
+
+    return EncodeJob(
+        tool=tool,
+        slots=asyncio.Semaphore(2),
+        lengths=(48_000 * SECONDS,),
+        mezzanines=there,
+        ceiling_dbtp=ceiling_dbtp,
+        scratch=folder,
+        timeout_s=60,
+        subject="a chord",
+        on_seconds=lambda _: None,
+    )
+
+
+async def _encoded(tool: Ffmpeg, mezzanine: Path, rendition: Rendition, path: Path) -> Path:
+    words = argv.encode(tool.path, str(mezzanine), [argv.EncodeOutput(rendition=rendition, path=str(path))])
+    await run(words, limits=Limits(timeout_s=60), subject="a chord", on_line=lambda _: None)
+    return path
+
+
+def _frames(path: Path) -> list[bytes]:
+    with path.open("rb") as file:
+        encoded = read_encoded(file)
+        return frames_of(encoded, file, 0, len(encoded.sizes))
+
+
+async def _high(job: EncodeJob, path: Path) -> Mapping[int, float]:
+    return await places_of(job, path, job.ceiling_dbtp)
+
+
+async def _ceiling_under_its_peak(tool: Ffmpeg, mezzanine: Path, path: Path, below_db: float) -> float:
+    everything = await places_of(_job(tool, mezzanine, path.parent, 0.0), path, -60.0)
+    return max(everything.values()) - below_db
+
+
+async def test_a_peak_is_taken_out_where_it_is(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
+    """It is gone, a few frames around it are others, and there are as many as before. Done twice it is the same."""
+    path, again = [await _encoded(tool, mezzanine, AAC, tmp_path / name) for name in ("one.mp4", "again.mp4")]
+    job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, 0.03))
+    before, high = _frames(path), await _high(job, path)
+    assert high
+    assert await mend(job, mezzanine, path, (AAC, 0.0), high)
+    after = _frames(path)
+    assert await _high(job, path) == {}
+    changed = [at for at, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+    assert min(high) - 15 <= changed[0] <= changed[-1] <= max(high) + 15
+    assert await mend(job, mezzanine, again, (AAC, 0.0), high)
+    assert again.read_bytes() == path.read_bytes()
+    assert not list(tmp_path.glob("*/"))  # nothing is left behind
+
+
+async def test_what_cannot_be_mended_stays_as_it_is(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
+    """Opus, and what is too high all along."""
+    for rendition, below_db in ((OPUS, 0.03), (AAC, 20.0)):
+        path = await _encoded(tool, mezzanine, rendition, tmp_path / f"{rendition.rendition_id}.mp4")
+        job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, below_db))
+        before = path.read_bytes()
+        assert not await mend(job, mezzanine, path, (rendition, 0.0), await _high(job, path))
+        assert path.read_bytes() == before
