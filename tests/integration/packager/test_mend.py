@@ -1,6 +1,10 @@
-"""A peak above the ceiling is taken out of an AAC encoding where it is; all other frames stay as they were."""
+"""A peak above the ceiling is taken out of an AAC encoding where it is; all other frames stay as they were.
+
+And what encoders make of the loudest places is known before.
+"""
 
 import asyncio
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from cmaf.splice import frames_of
 from model.rendition import Codec, Rendition
 from packager.job import EncodeJob, places_of
 from packager.mend import mend
+from packager.scout import scout
 from tests.support.audio import make_audio
 
 AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
@@ -23,11 +28,12 @@ SECONDS = 12
 WAVE = "(0.1+0.02*sin(t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t))+0.5*sin(2*PI*700*t)*exp(-9*abs(t-6.2))"
 
 
-@pytest.fixture(scope="module")
-def mezzanine() -> Path:
-    """As an encoder of FLAC writes it."""
+@pytest.fixture
+def mezzanine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As an encoder of FLAC writes it, in a folder of its own: lists of excerpts are put beside it."""
     options = ("-c:a", "flac", "-sample_fmt", "s32", "-frame_size", "3840")
-    return make_audio(f"aevalsrc=exprs='{WAVE}|0.9*({WAVE})':s=48000:d={SECONDS}", ".mp4", *options)
+    made = make_audio(f"aevalsrc=exprs='{WAVE}|0.9*({WAVE})':s=48000:d={SECONDS}", ".mp4", *options)
+    return Path(shutil.copy(made, tmp_path_factory.mktemp("mezzanine") / "mezzanine0.mp4"))
 
 
 def _job(tool: Ffmpeg, mezzanine: Path, folder: Path, ceiling_dbtp: float) -> EncodeJob:
@@ -92,3 +98,27 @@ async def test_what_cannot_be_mended_stays_as_it_is(tool: Ffmpeg, mezzanine: Pat
         before = path.read_bytes()
         assert not await mend(job, mezzanine, path, (rendition, 0.0), await _high(job, path))
         assert path.read_bytes() == before
+
+
+async def test_of_the_loudest_places_it_is_known_how_high_they_will_be(
+    tool: Ffmpeg, mezzanine: Path, tmp_path: Path
+) -> None:
+    """The one stroke is found, and peaks in the excerpt about as it does in the whole; no higher than the best of a few
+    encodings. Asked twice it is the same, and nothing is left behind."""
+    path = await _encoded(tool, mezzanine, OPUS, tmp_path / "whole.mp4")
+    below = _job(tool, mezzanine, tmp_path, 0.0)
+    peak, of_mezzanine = [max((await places_of(below, each, -60.0)).values()) for each in (path, mezzanine)]
+    job = _job(tool, mezzanine, tmp_path, of_mezzanine - 0.5)
+    trims = {AAC: 0.0, OPUS: 0.0}
+    heard = await scout(job, [mezzanine], trims, peak_dbtp=of_mezzanine)
+    assert heard[OPUS].true_peak_dbtp == pytest.approx(peak, abs=0.5)
+    assert heard[AAC].true_peak_dbtp == pytest.approx(of_mezzanine, abs=0.5)
+    assert await scout(job, [mezzanine], trims, peak_dbtp=of_mezzanine) == heard
+    assert [each.name for each in tmp_path.iterdir()] == ["whole.mp4"]
+
+
+async def test_far_below_the_ceiling_there_is_nothing_to_know(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
+    """No peak is told, and nothing is looked for where no place is loud."""
+    job = _job(tool, mezzanine, tmp_path, 20.0)
+    assert (await scout(job, [mezzanine], {OPUS: 0.0}, peak_dbtp=0.0))[OPUS].true_peak_dbtp is None
+    assert (await scout(job, [mezzanine], {AAC: 0.0}, peak_dbtp=30.0))[AAC].true_peak_dbtp is None
