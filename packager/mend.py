@@ -118,14 +118,14 @@ class _Frames:
 def _joints(window: Window, ours: _Frames, theirs: _Frames, shift: int) -> tuple[int, int] | None:
     """The first frame to be replaced, and the first that is not: as near to the places as the windows allow."""
     start, stop = PLACES_PER_UNIT * window.first, min(PLACES_PER_UNIT * window.end, len(ours), len(theirs) - shift)
-    alike = [
-        windows_of(mine) is not None and windows_of(mine) == windows_of(other)
-        for mine, other in zip(ours.read(start, stop), theirs.read(start + shift, stop + shift), strict=True)
-    ]
+    pairs = zip(ours.read(start, stop), theirs.read(start + shift, stop + shift), strict=True)
+    here = {
+        at for at, (mine, other) in enumerate(pairs, start + 1) if windows_of(mine) == windows_of(other) is not None
+    }
     low, high = window.places[0] - _BEFORE, window.places[-1] + _AFTER
-    first = next((at for at in range(low, start + _PRE_ROLL_FRAMES, -1) if alike[at - 1 - start]), None)
-    end = next((at for at in range(high, stop - _LOOKED_AHEAD_FRAMES) if alike[at - 1 - start]), None)
-    if window.first == 0 and first is None:
+    first = next((at for at in range(low, start + _PRE_ROLL_FRAMES, -1) if at in here), None)
+    end = next((at for at in range(high, stop - _LOOKED_AHEAD_FRAMES) if at in here), None)
+    if first is None and window.first == 0:
         first = 0  # both begin with the track
     return None if first is None or end is None else (first, end)
 
