@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from catalog.search_postings import SearchRow, TextRules
 
+_BITS = 32  # of a number of a word
 BATCH_ROWS = 10_000  # tracks held at a time; artists, albums and words are all held
 
 Key = TypeVar("Key")
@@ -75,6 +76,9 @@ class Filling:
         for number, term in enumerate(filter(self._rules.is_spelled, self._uses), 1):
             yield number, term, self._uses[term]
 
-    def spellings(self) -> list[tuple[int, int]]:
+    def spellings(self) -> Iterator[tuple[int, int]]:
         """Key and number of the word, in order."""
-        return sorted((key, number) for number, term, _ in self.words() for key in self._rules.spelling_keys(term))
+        keys = self._rules.spelling_keys
+        both = [(key << _BITS) + number for number, term, _ in self.words() for key in keys(term)]
+        both.sort()  # single numbers, in a third of the time that pairs take
+        return ((each >> _BITS, each & ((1 << _BITS) - 1)) for each in both)

@@ -115,7 +115,7 @@ async def _body(request: web.Request, operation: Operation, timeout_s: float) ->
         raise MediaTypeRefused(f"must be {' or '.join(operation.body_types)}", subject=hdrs.CONTENT_TYPE)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise MediaTypeRefused("must not be compressed", subject=hdrs.CONTENT_ENCODING)
-    body = await _read(request, operation.body_bytes_max, timeout_s)
+    body = await read_body(request, operation.body_bytes_max, timeout_s)
     if operation.body is bytes:
         return body, kind
     try:
@@ -127,7 +127,8 @@ async def _body(request: web.Request, operation: Operation, timeout_s: float) ->
         raise BodyMalformed("not JSON in UTF-8") from error
 
 
-async def _read(request: web.Request, bytes_max: int, timeout_s: float) -> bytes:
+async def read_body(request: web.Request, bytes_max: int, timeout_s: float) -> bytes:
+    """All of a body. Raises aiohttp's 408 if it takes longer than that, and 413 if it has more bytes."""
     read = bytearray()
     try:
         async with asyncio.timeout(timeout_s):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from catalog.favourites import Favourites
 from catalog.play_queues import PlayQueue, PlayQueues
 from catalog.playlists import EntryRow, PlaylistChange, PlaylistRow
-from catalog.plays import Heard, Plays
+from catalog.plays import Heard, PlayRow, Plays
 from catalog.ratings import BEST, Ratings
 from catalog.schema import TrackRow, album_artist_of
 from catalog.shelves import Shelves
@@ -23,6 +23,7 @@ from model.errors import PlaylistRefused, PlaylistUnknown
 from model.track import derived_id
 
 _STARRED_MAX = 5_000  # that are looked at
+_MARKED_MAX = 100  # by one request
 _HEARD_MAX = 5_000
 _TIME_MAX = 1 << 45
 _KINDS = ("id", "albumId", "artistId")
@@ -90,7 +91,7 @@ class Own:
 
     def unstar(self, browse: Browse, asked: Asked) -> Element:
         """Mark them no more."""
-        for each in (item for kind in _KINDS for item in asked.many(kind)):
+        for each in _marked(asked):
             self._favourites.remove(self._listener_id, each)
         return {}
 
@@ -149,8 +150,8 @@ class Own:
             raise Refused(Code.GENERIC, "there are as many times as ids, or none")
         if asked.flag("submission", default=True):
             now = now_ms()
-            for row, at_ms in zip(map(browse.track, track_ids), times or [now] * len(track_ids), strict=True):
-                self._heard(row, at_ms, now)
+            rows = zip(map(browse.track, track_ids), times or [now] * len(track_ids), strict=True)
+            self._plays.add([self._heard(row, at_ms, now) for row, at_ms in rows])
         return {}
 
     def get_playlists(self, browse: Browse, asked: Asked) -> Element:
@@ -196,13 +197,14 @@ class Own:
 
     def _marked(self, browse: Browse, asked: Asked) -> list[str]:
         """The ids that are to have a star. Raises Refused if one is of nothing."""
+        _marked(asked)
         shelves = Shelves(self._catalog)
         songs = [browse.track(each).track_id for each in asked.many("id")]
         albums = [each for each in asked.many("albumId") if shelves.albums_of([each]) or not_found("album")]
         artists = [each for each in asked.many("artistId") if shelves.artist(each) or not_found("artist")]
         return [*songs, *albums, *artists]
 
-    def _heard(self, row: TrackRow, at_ms: int, now: int) -> None:
+    def _heard(self, row: TrackRow, at_ms: int, now: int) -> PlayRow:
         played_ms, play_id = round(row.duration_s * 1000), derived_id(row.track_id, str(at_ms))
         event = PlayEvent(
             event_id=play_id, play_id=play_id, track_id=row.track_id, kind=Kind.COMPLETE, at_ms=at_ms,
@@ -212,7 +214,7 @@ class Own:
             happened_ms = happened_at(event, sent_at_ms=None, now_ms=now, kept_ms=self._kept_ms)
         except EventTooOld as error:
             raise Refused(Code.GENERIC, "that was too long ago") from error
-        self._plays.add([play_row(self._listener_id, event, happened_ms, duration_s=row.duration_s)])
+        return play_row(self._listener_id, event, happened_ms, duration_s=row.duration_s)
 
     def _entries(self, track_ids: Sequence[str]) -> list[EntryRow]:
         try:
@@ -245,6 +247,14 @@ class Own:
             "created": moment(row.created_s),
             "changed": moment(row.changed_s),
         }
+
+
+def _marked(asked: Asked) -> list[str]:
+    """The ids of all kinds. Raises Refused for more than are changed at once: each is a write of its own."""
+    found = [item for kind in _KINDS for item in asked.many(kind)]
+    if len(found) > _MARKED_MAX:
+        raise Refused(Code.GENERIC, f"at most {_MARKED_MAX} at once")
+    return found
 
 
 def _mine(starred_ms: int | None, heard: Heard | None, rating: int | None) -> Mine:

@@ -28,6 +28,7 @@ from discovery.subsonic.asked import Asked, Code, Refused
 from discovery.subsonic.browse import Browse
 from discovery.subsonic.credentials import Key, Token, credentials_of
 from discovery.subsonic.door import Door
+from discovery.subsonic.form import asked_of
 from discovery.subsonic.lyrics import plain, structured
 from discovery.subsonic.own import Own
 from discovery.subsonic.renditions import Renditions
@@ -39,7 +40,6 @@ from storage.base import ObjectStore
 from storage.keys import track_key
 
 _PRIVATE = {"Cache-Control": "private, no-store", "CDN-Cache-Control": "no-store"}
-_FORM = "application/x-www-form-urlencoded"
 _SIDE_MAX = 10_000
 _VERSION = version("segue")
 _EXTENSIONS: Mapping[str, Sequence[int]] = {"apiKeyAuthentication": [1], "formPost": [1], "songLyrics": [1]}
@@ -89,6 +89,13 @@ _OWN: Mapping[str, OwnEndpoint] = {
 _REDIRECTS = ("getCoverArt", "stream", "download", "hls.m3u8", "hls")
 _SAID = ("ping", "getLicense", "tokenInfo", "getUser", "getNowPlaying", "getOpenSubsonicExtensions")
 _LYRICS = ("getLyrics", "getLyricsBySongId")
+_READING = ("getPlayQueue", "getPlaylists", "getPlaylist")
+GROUPS: Mapping[str, Group] = {  # as what a request counts; all others read
+    **dict.fromkeys(_OWN, Group.WRITE),
+    **dict.fromkeys(_READING, Group.READ),
+    **dict.fromkeys(("search2", "search3"), Group.SEARCH),
+    "scrobble": Group.EVENTS,
+}
 ENDPOINTS = (*_BROWSE, *_OWN, *_REDIRECTS, *_LYRICS, *_SAID)
 
 
@@ -130,7 +137,7 @@ class Subsonic:
         app.router.add_post("/rest/{endpoint}", self._handle)
 
     async def _handle(self, request: web.Request) -> web.Response:
-        asked = await _asked(request)
+        asked = await asked_of(request)
         written, media_type = (as_json, JSON_TYPE) if asked.values.get("f") == ["json"] else (as_xml, XML_TYPE)
         try:
             place = self._parts.rates.place_of(address_of(request, self._parts.proxies))
@@ -155,7 +162,7 @@ class Subsonic:
         if endpoint == "getOpenSubsonicExtensions":
             return self._ok({"openSubsonicExtensions": [{"name": n, "versions": v} for n, v in _EXTENSIONS.items()]})
         listener_id = await self._admitted(credentials_of(asked), place)
-        self._parts.rates.take(Group.READ, listener_id)
+        self._parts.rates.take(GROUPS.get(endpoint, Group.READ), listener_id)
         own = self._own(listener_id)
         browse = Browse(self._parts.catalog, self._parts.index, own, self._parts.similar)
         if endpoint in _BROWSE:
@@ -229,16 +236,6 @@ class Subsonic:
         """The multivariant playlist; the player chooses among all of its bit rates."""
         row = await asyncio.to_thread(browse.track, asked.text("id"))
         return f"/tracks/{row.track_id}/index.m3u8"
-
-
-async def _asked(request: web.Request) -> Asked:
-    values: dict[str, list[str]] = {}
-    found = list(request.query.items())
-    if request.method == "POST" and request.content_type == _FORM:
-        found += [(name, value) for name, value in (await request.post()).items() if isinstance(value, str)]
-    for name, value in found:
-        values.setdefault(name, []).append(value)
-    return Asked(values)
 
 
 def _said(endpoint: str, listener_id: str) -> Element:

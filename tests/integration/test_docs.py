@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import catalog.store  # noqa: F401 - every error class must be known
+import discovery.listening.history_files
 import discovery.listening.service
 import discovery.playlists.formats
 import discovery.playlists.nsp
