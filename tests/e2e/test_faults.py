@@ -4,6 +4,7 @@ A reader looks all through: what is live is whole at every moment, and no track 
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_batches import song
-from tests.support.cluster import Cluster, HungEncoder, Process, cluster, until
+from tests.support.cluster import AWAY_S, Cluster, HungEncoder, Process, cluster, until
 from tests.support.command import SHORT_LADDER, objects, segue
 from tests.support.polled import Seen, polled
 from tests.support.proxy import wire
@@ -196,10 +197,12 @@ def test_the_store_goes_away_and_comes_back(machines: Cluster, undisturbed: dict
         until(lambda: encoding(worker), what="an encode")
         store.rename(away)
         store.write_bytes(b"")  # as a share that is not mounted: nothing can be written below it
+        back_s = time.monotonic() + AWAY_S
         encoder.let_go()
         assert end_of(batch) == 1
         failed = [line["code"] for line in batch.lines if line["event"] == "track" and line["status"] == "failed"]
         assert failed and set(failed) <= {"storage-error", "storage-unavailable", "storage-denied", "object-not-found"}
+        until(lambda: time.monotonic() >= back_s, seconds=AWAY_S + 1, what="the time")
         store.unlink()
         away.rename(store)
         run_again(machines)
