@@ -26,6 +26,7 @@ NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no
 STUDY := .cache/study-venv
 SCALE := .cache/scale-venv
 SCALE_TRACKS ?= 100000
+SCALE_SIMULATED ?= 1000000
 
 .PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres
 
@@ -61,11 +62,12 @@ bench: $(DEV) $(HLS)  ## run every benchmark; results in .cache/bench/*.json
 	    cat ".cache/bench/$$name.json"; \
 	done
 
-bench-scale: $(DEV)  ## what a batch and a walk cost over 100,000 tracks (SCALE_TRACKS); ten minutes and more, in /dev/shm if it is there
+bench-scale: $(DEV)  ## a batch and a walk over 100,000 tracks, its coordinator, stores that are away for a minute; 40 minutes, in /dev/shm
+	AWAY_S=60 $(PYTEST) -n 0 --timeout 400 tests/e2e/test_faults.py tests/e2e/test_engine.py -k goes_away
 	@mkdir -p .cache/bench
 	$(BIN)/python -m benchmarks.bench_scale --tracks $(SCALE_TRACKS) \
 	    --folder "$$(test -w /dev/shm && echo /dev/shm || echo .cache/bench)" | tee .cache/bench/bench_scale.json
-	$(BIN)/python -m benchmarks.bench_coordinator --steps $(SCALE_TRACKS) --seconds 600 --simulated 1000000 | tee .cache/bench/bench_coordinator.json
+	$(BIN)/python -m benchmarks.bench_coordinator --steps $(SCALE_TRACKS) --seconds 600 --simulated $(SCALE_SIMULATED) | tee .cache/bench/bench_coordinator.json
 
 scale: $(SCALE)/.run $(DEV)  ## simulate the caches of docs/scale.md and compute its tables anew
 	$(SCALE)/bin/python -m scripts.scale_simulation

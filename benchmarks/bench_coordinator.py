@@ -4,8 +4,10 @@
 
 A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
 the engine and its window, as many as fit the seconds: CPU of the coordinator, which is this process, and its memory
-from time to time, for it must not grow with their number; CPU of the scheduler beside it. `simulated`: the same by
-the engine in this process, where a step is a turn of the loop, so that a million of them can be waited for.
+from time to time, for it must not grow with their number; CPU of the scheduler beside it. `simulated`: a batch of so
+many sources by the code that a batch has, but for the work on their sound: objects of a bucket that the ledger has the
+outlines of (laid out beforehand, and not counted) are planned, put together as albums of ten and taken in the order of
+the work; for each a step, which is a turn of the loop, and a row of the ledger.
 
 `two workers`: steps that take a fifth of a second each, by one worker and by two, each worker of one slot and held to a
 core of its own. An efficiency of 1 by the clock is twice as fast. Where other programs use the cores the clock tells of
@@ -31,16 +33,26 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.coordinator_steps import compute, nothing, turn, wait
-from model.engine import InProcess
+from catalog.ledger import Outline, SourceRow
+from ingest.objects import source_of
+from ingest.release import group_of
+from ingest.scan import Source, SourceObject
+from ingest.work import remember, stamp_of
 from model.events import Unobserved
+from model.track import TrackTags
+from segue.batch import Drawn
 from segue.config import load
 from segue.engine import dask_module
+from segue.plan import Plan
+from segue.wiring import workshop
 
 STEPS = 5_000
 SIMULATED = 100_000
 TIMED = 40
 STEP_S = 0.2
 WINDOW = 64
+ALBUM, SONG_S = 10, 240.0
+BUCKET = "s3://masters?endpoint=http://127.0.0.1:9000"
 PARTS = 100  # after each the clock and the memory are looked at
 READY_S = 60
 
@@ -135,6 +147,62 @@ async def costs(engine: Any, step: Any, steps: int, seconds: float) -> dict[str,
     }
 
 
+async def batch(folder: Path, sources: int) -> dict[str, Any]:
+    """Cost of a batch whose steps are nothing."""
+    me, observer = psutil.Process(), Unobserved()
+    flags = {"store": f"file:{folder / 'store'}", "catalog": str(folder / "ledger.sqlite")}
+    async with workshop(load(flags), observer) as shop:
+        for number in range(sources):
+            tags = TrackTags(title="song", album=f"album {number // ALBUM}", album_artist="band", album_named=True)
+            outline = Outline(seconds=SONG_S, group=group_of(tags, ()))
+            shop.ingest.ledger.remember_outline(stamp_of(source(number)), outline)
+        before_mib = me.memory_info().rss / (1 << 20)
+        began_s, began_cpu_s = time.monotonic(), time.process_time()
+        with Plan() as plan:
+            plan.add(map(source, range(sources)), wanted=True)
+            await plan.survey(shop, observer, remembered=True)
+            if (await plan.total())[0] != sources:
+                raise RuntimeError("not all sources were planned")
+            planned_cpu_s = time.process_time()
+            mib = {0: round(me.memory_info().rss / (1 << 20), 1)}
+            done, groups = 0, Drawn(plan.groups(WINDOW))
+
+            async def some() -> None:
+                nonlocal done
+                async for group in groups:
+                    for each in group.members:
+                        await shop.ingest.engine.submit(turn, done)
+                        stamp = stamp_of(each.source)
+                        row = SourceRow(
+                            stamp=stamp.text, sha256=stamp.version, recording_id="r", track_id=stamp.version
+                        )
+                        await remember(shop.ingest, stamp, row)
+                        done += 1
+                        if done % max(sources // PARTS, 1) == 0:
+                            mib[done] = round(me.memory_info().rss / (1 << 20), 1)
+
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(WINDOW):
+                    tasks.create_task(some())
+        if done != sources:
+            raise RuntimeError(f"{done} of {sources} were done")
+    return {
+        "sources": sources,
+        "cpu_ms per source": round((time.process_time() - began_cpu_s) / sources * 1e3, 4),
+        "of that, to plan": round((planned_cpu_s - began_cpu_s) / sources * 1e3, 4),
+        "wall_ms per source": round((time.monotonic() - began_s) / sources * 1e3, 4),
+        "mib before": round(before_mib, 1),
+        "mib after so many sources": _thinned(mib),
+        "ledger, bytes per source": round((folder / "ledger.sqlite").stat().st_size / sources),
+    }
+
+
+def source(number: int) -> Source:
+    """An object that nobody looks for."""
+    key = f"music/album {number // ALBUM:08}/{number:08}.flac"
+    return source_of(SourceObject(bucket=BUCKET, key=key, size_bytes=30_000_000, etag=f"{number:032x}"))
+
+
 def _thinned(mib: dict[int, float]) -> dict[int, float]:
     """About ten of them, the last among them."""
     every = max(len(mib) // 10, 1)
@@ -182,7 +250,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for the steps that do nothing")
     parser.add_argument("--simulated", type=int, default=SIMULATED)
     asked = parser.parse_args()
-    simulated = asyncio.run(costs(InProcess(), turn, asked.simulated, float("inf")))
+    with tempfile.TemporaryDirectory() as name:
+        simulated = asyncio.run(batch(Path(name), asked.simulated))
     module = dask_module("engine_dask")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -76,7 +76,7 @@ async def verify_art(store: ObjectStore, track: Track) -> list[Finding]:
     return findings
 
 
-def _finding(rule: str, section: str, message: str, how_to_fix: str = "run `segue package --repair`") -> Finding:
+def _finding(rule: str, section: str, message: str, how_to_fix: str = "run `segue verify --repair`") -> Finding:
     return Finding(rule=rule, section=section, line=0, message=message, how_to_fix=how_to_fix, severity=Severity.MUST)
 
 

@@ -173,7 +173,7 @@ def limits(inputs: Inputs) -> str:
         kept("catalog, one SQLite file", inputs["catalog_bytes"], _FILE_BYTES),
         kept("ledger, one SQLite file", inputs["ledger_bytes"], _FILE_BYTES),
         kept("search index, one file in memory", inputs["search_bytes"], _MEMORY_BYTES),
-        kept("plan of a batch, in memory", inputs["plan_bytes"], _MEMORY_BYTES),
+        kept("plan of a batch, a temporary file", inputs["plan_bytes"], _FILE_BYTES),
         coordinated("coordinator of a batch", inputs["job_cpu_ms"]),
         coordinated("its scheduler", inputs["scheduler_cpu_ms"]),
         (

@@ -2,9 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
-from model.errors import PipelineError
+from model.errors import PipelineError, UsageError
+from model.rendition import Codec
+from packager.order import Packaging
 from packager.pipeline import package
+from packager.records import find_package, live_package, read_track
 from segue.config import Config
 from segue.output import Output
 from segue.progress import Progress
@@ -28,14 +32,36 @@ async def tell_damage(store: ObjectStore, seen: Collection[tuple[str, str]], out
 
 
 async def repair(config: Config, track_ids: Sequence[str], output: Output) -> None:
-    """Make the packages of these tracks again, one after the other, from their mezzanines; what fails is told."""
+    """Make the packages of these tracks again, one after the other, from their mezzanines and as they were published;
+    what fails is told."""
     async with workshop(config, Progress(output)) as shop:
         for track_id in track_ids:
             try:
-                done = await package(shop.packaging, track_id, subject=track_id, repair=True)
+                work = await _as_published(shop.packaging, track_id)
+                done = await package(work, track_id, subject=track_id, repair=True)
                 repaired, message, hint = done.fresh, "", ""
             except PipelineError as error:
                 repaired, message, hint = False, str(error), error.hint
             line = {"event": "repair", "track_id": track_id, "repaired": repaired, "message": message, "hint": hint}
             output.data(line)
             output.text(f"{'repaired' if repaired else 'NOT repaired'}  {track_id}  {message}")
+
+
+async def _as_published(work: Packaging, track_id: str) -> Packaging:
+    """With the ladder of the live package, if its record can be read. Raises UsageError where it is protected and would
+    not be again, or the other way round."""
+    track, current = await read_track(work.store, track_id), await live_package(work.store, track_id)
+    live = await find_package(work.store, current.recording_id, current.package_id) if current else None
+    if live is None:
+        return work
+    if not work.protector.is_manner_of(live):
+        hint = "say --protect, --key-store and --key-rotation as it was published"
+        raise UsageError("it was published with other protection", subject=track_id, hint=hint)
+    found = [each.rendition for each in live.renditions]
+    settings = replace(
+        work.settings,
+        aac_bitrates_bps=tuple(each.bitrate_bps for each in found if each.codec is Codec.AAC),
+        opus_bitrates_bps=tuple(each.bitrate_bps for each in found if each.codec is Codec.OPUS),
+        lossless=any(each.codec is Codec.FLAC for each in found) if track.source.lossless else work.settings.lossless,
+    )
+    return replace(work, settings=settings)

@@ -49,7 +49,7 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
         work = Export(store=store, folder=folder, segments=arguments.segments, keys=keys, report=Steps(output))
         count = await export(work, track_ids, _page())
     output.data({"event": "summary", "tracks": len(track_ids), "files": count, "folder": str(folder)})
-    output.say(f"{len(track_ids)} tracks in {folder}, {count} files of media")
+    output.say(f"{len(track_ids)} {'track' if len(track_ids) == 1 else 'tracks'} in {folder}, {count} files of media")
     if not arguments.segments:
         output.say("serve it with a server that knows ranges (nginx, Apache, Caddy, a bucket); else say --segments")
     return 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -15,7 +16,7 @@ from model.track import ART_SIDES
 from scripts.s3_server import S3Server, running_server
 from storage.keys import CHANGES
 from tests.e2e.test_batches import song
-from tests.support.cluster import HungEncoder, cluster, until
+from tests.support.cluster import AWAY_S, HungEncoder, cluster, until
 from tests.support.command import SHORT_LADDER, Ran, objects, segue
 from tests.support.faulty_proxy import faulty_proxy
 
@@ -187,10 +188,12 @@ async def test_an_s3_store_goes_away_under_dask_and_comes_back(
             batch = machines.start(*words, *machines.engine)
             await asyncio.to_thread(lambda: until(lambda: worker.children("libopus"), what="an encode"))
             await proxy.refuse()
+            back_s = time.monotonic() + AWAY_S
             encoder.let_go()
             assert await asyncio.to_thread(batch.process.wait, 90) == 1
             failed = [line for line in batch.lines if line["event"] == "track" and line["status"] == "failed"]
             assert failed and {line["code"] for line in failed} == {"storage-unavailable"}
+            await asyncio.sleep(back_s - time.monotonic())
             await proxy.accept()
             again = await asyncio.to_thread(lambda: segue(*words, *machines.engine, cwd=tmp_path, **environ))
             assert again.status == 0, again.stderr

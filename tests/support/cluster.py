@@ -17,6 +17,9 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from tests.support.command import command, environment
 
 READY_S = 90.0
+AWAY_S = float(
+    os.environ.get("AWAY_S", "0")
+)  # how long a store is away at least; `make bench-scale` has a whole minute
 QUICK = {  # what shortens waiting; the same settings serve an operator in another measure
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "20s",

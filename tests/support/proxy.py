@@ -1,4 +1,5 @@
-"""A wire between two programs that can be cut: what was sent goes nowhere, and nobody is told, as in a partition."""
+"""A wire between two programs that can be cut: what is sent goes nowhere, and who connected is told nothing. Who was
+connected to sees the connection end, as where a router gives it up: nobody need wait until silence means something."""
 
 import socket
 import threading
@@ -20,6 +21,7 @@ class Wire:
         self._whole.set()
         self._over = False
         self._ends: list[socket.socket] = []
+        self._far_ends: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
@@ -27,6 +29,9 @@ class Wire:
     def cut(self) -> None:
         """Forward nothing from now on."""
         self._whole.clear()
+        for end in self._far_ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
 
     def mend(self) -> None:
         """End the connections of before, and forward again."""
@@ -63,6 +68,7 @@ class Wire:
                     near.shutdown(socket.SHUT_RDWR)
                 continue
             self._ends.append(far)
+            self._far_ends.append(far)
             for source, target in ((near, far), (far, near)):
                 forwarding = threading.Thread(target=self._forward, args=(source, target), daemon=True)
                 forwarding.start()
@@ -73,6 +79,7 @@ class Wire:
             while data := source.recv(_PIECE_BYTES):
                 self._whole.wait()
                 target.sendall(data)
+        self._whole.wait()
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog.store import Catalog
+from packager.records import live_package, read_package
 from scripts.s3_server import S3Server
 from storage.filesystem import FilesystemStore
 from storage.keys import current_key, mezzanine_key, package_key
@@ -93,14 +94,15 @@ async def test_rebuild_makes_the_catalog_of_the_store(tmp_path: Path) -> None:
 
 
 async def test_deep_verify_finds_and_repair_mends(published: Shelf, tmp_path: Path) -> None:
-    """A turned bit in a track file is made good from the mezzanine, byte for byte; one in the mezzanine cannot be."""
+    """A turned bit in a track file is made good from the mezzanine, byte for byte, whatever ladder is the default now;
+    one in the mezzanine cannot be."""
     folder = tmp_path / "store"
     shutil.copytree(published.folder, folder)
     store = FilesystemStore(folder)
     package = await sound_package(store, published.track.track_id)
     assert package is not None
     before = await contents(store)
-    words = ("verify", "--deep", "--store", f"file:{folder}", "--catalog", str(tmp_path / "catalog.sqlite3"), *LADDER)
+    words = ("verify", "--deep", "--store", f"file:{folder}", "--catalog", str(tmp_path / "catalog.sqlite3"))
     clean = await segue(*words)
     assert (clean.status, clean.of("damage"), clean.last["damaged"]) == (0, [], 0)
     rot(folder, package_key(package.recording_id, package.package_id, "opus-64.mp4"))
@@ -115,6 +117,29 @@ async def test_deep_verify_finds_and_repair_mends(published: Shelf, tmp_path: Pa
     assert (lost.status, lost.last["broken"], lost.last["damaged"]) == (1, 1, 1)  # it is the lossless rendition, too
     assert [each["repaired"] for each in lost.of("repair")] == [False]
     assert [each["key"] for each in lost.of("damage")] == [mezzanine_key(package.recording_id, package.mezzanine_id)]
+    await store.close()
+
+
+async def test_what_is_protected_is_not_repaired_into_the_clear(published: Shelf, tmp_path: Path) -> None:
+    """Somebody forgot to say --protect: told, and nothing changes."""
+    folder = tmp_path / "store"
+    shutil.copytree(published.folder, folder)
+    where = ("--store", f"file:{folder}", "--catalog", str(tmp_path / "catalog.sqlite3"))
+    keys = ("--protect", "aes-128", "--key-store", f"file:{tmp_path / 'keys'}")
+    assert (await segue("package", *where, *keys, *LADDER)).status == 0
+    store = FilesystemStore(folder)
+    current = await live_package(store, published.track.track_id)
+    assert current is not None
+    package = await read_package(store, current.recording_id, current.package_id)
+    assert package.protection is not None
+    before = await contents(store)
+    rot(folder, package_key(package.recording_id, package.package_id, "opus-64.mp4"))
+    said = await segue("verify", "--repair", *where)
+    assert (said.status, [each["repaired"] for each in said.of("repair")]) == (1, [False])
+    assert "--protect" in str(said.of("repair")[0]["hint"])
+    said = await segue("verify", "--repair", *where, *keys)
+    assert (said.status, [each["repaired"] for each in said.of("repair")]) == (0, [True])
+    assert await contents(store) == before
     await store.close()
 
 
