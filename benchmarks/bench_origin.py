@@ -7,10 +7,10 @@
 Needs wrk, and for its peers nginx and varnishd on PATH; a peer that is missing is named, in the table and under
 `missing`. The table goes to stderr, JSON to stdout, in some three minutes.
 
-Hot: a segment of 96 kB and a media playlist, again and again, from memory. The servers take turns, in rounds, so a busy
-machine slows all; each has one core, wrk another. `per_s` is what wrk saw, the best of the rounds. `per_cpu_s` is
-requests per second of the server's own CPU time, over all rounds: on a quiet machine much the same, and on a busy one
-the figure to trust. Ratios are to nginx with files.
+Hot: a segment of 96 kB and a media playlist, again and again, from memory, and both with CMCD in the query (`telling`).
+The servers take turns, in rounds, so a busy machine slows all; each has one core, wrk another. `per_s` is what wrk saw,
+the best of the rounds. `per_cpu_s` is requests per second of the server's own CPU time, over all rounds: on a quiet
+machine much the same, and on a busy one the figure to trust. Ratios are to nginx with files.
 
 Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
 from it; medians, lower quartiles (p25) and least times (min). Of the first segment of a track whose playlist was asked
@@ -149,6 +149,7 @@ def hot(servers: Mapping[str, Server], rounds: int) -> dict[str, dict[str, dict[
     resources = {"segment": [(name, each, each.segment) for name, each in servers.items()]}
     resources["telling"] = [(OURS, servers[OURS], servers[OURS].segment + TOLD)]
     resources["playlist"] = [(name, each, each.playlist) for name, each in servers.items()]
+    resources["telling, playlist"] = [(OURS, servers[OURS], servers[OURS].playlist + TOLD)]
     found: dict[str, dict[str, dict[str, float]]] = {}
     for resource, targets in resources.items():
         runs: dict[str, list[Run]] = {name: [] for name, _, _ in targets}
@@ -158,7 +159,8 @@ def hot(servers: Mapping[str, Server], rounds: int) -> dict[str, dict[str, dict[
                 if number:  # the first round only warms up
                     runs[name].append(run)
         figures = {name: figures_of(of_one) for name, of_one in runs.items()}
-        of = figures.get(YARDSTICK) or found.get("segment", {}).get(YARDSTICK)
+        like = "playlist" if "playlist" in resource else "segment"
+        of = figures.get(YARDSTICK) or found.get(like, {}).get(YARDSTICK)
         found[resource] = {name: figure | ratios(figure, of) for name, figure in figures.items()}
     return found
 

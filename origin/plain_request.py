@@ -14,7 +14,7 @@ REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what a client may call 
 
 _LINE = re.compile(r"(GET|HEAD) (/[A-Za-z0-9._/-]*) HTTP/1\.1")
 # A query that no answer depends on, as `encodeURIComponent` spells it.
-_TOLD = re.compile(rf"({QUERY_NAME}=(?:[A-Za-z0-9._~!*'()-]|%[0-9A-Fa-f]{{2}})*)( HTTP/1\.1)".encode())
+_TOLD = re.compile(rf"({QUERY_NAME}=(?:[A-Za-z0-9._~!*'()-]++|%[0-9A-Fa-f]{{2}})*+)( HTTP/1\.1)".encode())
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*)")
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]+")
 # An answer is kept for the very values of these.

@@ -20,17 +20,21 @@ from storage.s3 import S3Store
 from tests.support.bad_server import HANG, HANG_UP, BadServer, Paced, Reply, Reset, answer, bad_server, s3_error, stored
 
 DEADLINE_S = 2.0  # connecting may take 0.3 s, each wait 0.6 s, all tries together 1.8 s
-ROOMY_S = 4.0  # where an answer comes: a busy machine may take a second for it
-BUSY_S = 5.0  # more, on a machine that is busy with other tests
+ROOMY_S = 10.0  # where an answer comes: a busy machine may take two seconds for it
+BUSY_S = 20.0  # more, on a machine that is busy with other tests
+LATE_S = (
+    60.0  # what comes then does not come in a test, however slow the machine; a server that is closed waits no more
+)
 BODY = bytes(range(250)) * 400
 GOOD = answer("200 OK", BODY, stored(BODY))
+TRICKLE_BYTES = len(GOOD) // 600  # every tenth of a second: a minute for all of it
 HALF = answer("200 OK", BODY[:50_000], stored(BODY), claim=len(BODY))
 SLOW_DOWN = s3_error("503 Slow Down", "SlowDown")
 FAULTS: dict[str, Reply] = {
     "no-first-byte": HANG,
-    "late-first-byte": Paced(data=GOOD, delay_s=2.4),
-    "trickle": Paced(data=GOOD, step=2000, pause_s=0.1),
-    "stall": Paced(data=GOOD, step=60_000, pause_s=2.4),
+    "late-first-byte": Paced(data=GOOD, delay_s=LATE_S),
+    "trickle": Paced(data=GOOD, step=TRICKLE_BYTES, pause_s=0.1),
+    "stall": Paced(data=GOOD, step=60_000, pause_s=LATE_S),
     "truncated": HALF,
     "truncated-by-reset": Reset(HALF),
     "reset": Reset(),
@@ -59,7 +63,7 @@ def _nothing_is_left_behind() -> Iterator[None]:
     threads, sockets = threading.active_count(), _tcp_sockets()
     yield
     assert threading.active_count() <= threads
-    assert _tcp_sockets() == sockets
+    assert _tcp_sockets() <= sockets
 
 
 def _tcp_sockets() -> int:
@@ -98,7 +102,7 @@ async def test_a_fault_that_passes_is_not_noticed(fault: Reply) -> None:
     """The next try brings the object. Only what trickles uses up the time of all tries."""
     with bad_server(fault, GOOD) as server:
         async with _serving(server.port, ROOMY_S) as store:
-            if isinstance(fault, Paced) and fault.step == 2000:
+            if isinstance(fault, Paced) and fault.step == TRICKLE_BYTES:
                 with pytest.raises(StorageUnavailable):
                     await store.read("a")
             else:
@@ -125,7 +129,7 @@ async def test_a_service_that_is_not_there_is_told_at_once() -> None:
         assert time.monotonic() - began < 1 + BUSY_S
 
 
-@pytest.mark.parametrize("fault", [HALF, Reset(HALF), Paced(data=GOOD, step=60_000, pause_s=1.2)])
+@pytest.mark.parametrize("fault", [HALF, Reset(HALF), Paced(data=GOOD, step=60_000, pause_s=LATE_S)])
 async def test_a_stream_gives_what_comes_and_then_the_error(fault: Reply) -> None:
     """The first bytes are good; the end is StorageUnavailable, after one wait at the longest."""
     with bad_server(fault) as server:
@@ -142,8 +146,8 @@ async def test_a_stream_gives_what_comes_and_then_the_error(fault: Reply) -> Non
 
 async def test_the_first_chunk_comes_before_the_last_is_sent() -> None:
     """Nothing is collected on the way."""
-    with bad_server(Paced(data=GOOD, step=20_000, pause_s=0.4)) as server:
-        async with _serving(server.port, ROOMY_S) as store, store.open("a") as stream:
+    with bad_server(Paced(data=GOOD, step=10_000, pause_s=0.4)) as server:
+        async with _serving(server.port, 4 * ROOMY_S) as store, store.open("a") as stream:
             assert stream.info.sha256 == hashlib.sha256(BODY).hexdigest()
             first = await anext(stream.chunks)
             assert not server.answered.is_set()
@@ -152,7 +156,7 @@ async def test_the_first_chunk_comes_before_the_last_is_sent() -> None:
 
 async def test_who_leaves_a_stream_hangs_up() -> None:
     """Cancelled amid a slow answer: the connection is closed at once, and nothing is asked again."""
-    with bad_server(Paced(data=GOOD, step=5000, pause_s=0.1), GOOD) as server:
+    with bad_server(Paced(data=GOOD, step=TRICKLE_BYTES, pause_s=0.1), GOOD) as server:
         async with _serving(server.port, ROOMY_S) as store:
             task = asyncio.create_task(_all_of(store))
             assert await asyncio.to_thread(server.asked.wait, 5)
