@@ -1,6 +1,5 @@
 """The objects in a folder tree, sorted by key."""
 
-import heapq
 import os
 import stat
 from collections.abc import Iterator
@@ -18,8 +17,8 @@ NAMES_MAX = 50_000
 def walk_files(root: Path, prefix: str, after: str = "", *, names_max: int = NAMES_MAX) -> Iterator[ObjectEntry]:
     """Every object whose key starts with `prefix` and is greater than `after`, in code-point order of the keys.
 
-    Holds at most `names_max` names per level, never the whole tree. What is not a key (hidden and temporary names, our
-    own records) and symbolic links are left out; so is what vanishes meanwhile.
+    Holds at most twice `names_max` names per level, never the whole tree. What is not a key (hidden and temporary
+    names, our own records) and symbolic links are left out; so is what vanishes meanwhile.
     """
     folder = prefix[: prefix.rfind("/") + 1]
     if folder and os.path.realpath(root / folder) != str(root / folder):
@@ -42,11 +41,19 @@ def _walk(root: Path, folder: str, prefix: str, after: str, names_max: int) -> I
 def _sorted_names(folder: Path, most: int) -> Iterator[str]:
     """A folder sorts as "name/": the files "a-b" and "a.b" come before all of "a/", and "a0" after.
 
-    One of a million is listed twenty times, so that never more names than that are in memory.
+    One of a million is listed twenty times, so that never more than twice `most` names are in memory.
     """
     last = ""
     while True:
-        names = heapq.nsmallest(most, (name for name in _names(folder) if name > last))
+        names: list[str] = []
+        for name in _names(folder):
+            if name > last:
+                names.append(name)
+            if len(names) > 2 * most:
+                names.sort()
+                del names[most:]
+        names.sort()
+        del names[most:]
         yield from names
         if len(names) < most:
             return
