@@ -15,6 +15,7 @@ from tests.support.served_album import BAGATELLE, CODA
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEPT_PLAYS = "JSON.parse(localStorage.getItem('segue-plays') ?? '[]').length"
+AGREED = "JSON.parse(localStorage.getItem('segue-listener'))?.history === true"  # and the origin knows
 PLAYS = """async () => {
   const { key } = JSON.parse(localStorage.getItem("segue-listener"));
   const answer = await fetch("/api/v1/history", { headers: { Authorization: `Bearer ${key}` } });
@@ -83,7 +84,7 @@ async def test_plays_are_told_after_consent_and_sent_again_when_the_line_was_dow
     """What could not be sent is kept and is there once, when the page is opened again."""
     page = listener.page
     await page.get_by_role("switch", name="Remember what I play").press(" ")
-    await expect(page.get_by_role("switch", name="Remember what I play")).to_be_enabled()
+    await listener.until(AGREED)
     await expect(page.get_by_role("switch", name="Remember what I play")).to_be_checked()
     await page.route("**/api/v1/events", lambda route: route.abort())
     await listener.play(BAGATELLE.title)
@@ -171,7 +172,7 @@ async def test_a_listener_who_agreed_has_a_home_page_with_reasons(listener: List
     """What was played, what is like it, and what is made for this listener, which says why and plays."""
     page = listener.page
     await page.get_by_role("switch", name="Remember what I play").press(" ")
-    await expect(page.get_by_role("switch", name="Remember what I play")).to_be_checked()
+    await listener.until(AGREED)
     await page.evaluate(HEARD, [BAGATELLE.title])
     await page.evaluate(OTHERS, [[BAGATELLE.title, CODA.title]] * 5)
     known = ("--catalog", str(library_root / "store.sqlite"), "--listeners", str(library_root / "listeners.sqlite3"))
