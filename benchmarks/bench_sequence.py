@@ -16,11 +16,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, pairwise
+from operator import mul
 from statistics import mean
+
+from threadpoolctl import threadpool_limits
 
 from catalog.schema import TrackRow
 from catalog.store import Catalog
-from discovery.sequence.item import Item, fifths_step, likeness, tempo_step
+from discovery.sequence.item import Item, fifths_step, tempo_step
 from discovery.sequence.mixer import Mixer
 from discovery.sequence.pool import CatalogCandidates
 from discovery.sequence.sounds import CatalogSounds
@@ -88,7 +91,7 @@ def measures(order: Sequence[Item]) -> dict[str, float]:
         ),
         "key_step_fifths": steps(order, lambda a, b: fifths_step(a.fifths or 0, b.fifths or 0)),
         "energy_step": steps(order, lambda a, b: abs((a.energy or 0) - (b.energy or 0))),
-        "ild": mean(1 - likeness(a, b) for a, b in combinations(order, 2)),
+        "ild": mean(1 - sum(map(mul, a.vector, b.vector)) for a, b in combinations(order, 2)),
     }
 
 
@@ -143,4 +146,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1, "blas"):  # as every command of segue
+        main()

@@ -39,7 +39,6 @@ class Draw:
     """An excerpt as it was encoded with one gain; `places` has its true peaks above a limit, see `LoudnessMeter`."""
 
     path: Path
-    above_dbtp: float
     places: Mapping[int, float]
 
 
@@ -76,13 +75,9 @@ async def draw(job: EncodeJob, draws: Draws, folder: Path) -> dict[Rendition, li
             on_line=lambda _: None,
         )
         return {
-            each: [await _heard(job, path, draws.above_dbtp) for path in of_rendition]
+            each: [Draw(path=path, places=await places_of(job, path, draws.above_dbtp)) for path in of_rendition]
             for each, of_rendition in paths.items()
         }
-
-
-async def _heard(job: EncodeJob, path: Path, above_dbtp: float) -> Draw:
-    return Draw(path=path, above_dbtp=above_dbtp, places=await places_of(job, path, above_dbtp))
 
 
 async def places_of(job: EncodeJob, path: Path, above_dbtp: float) -> dict[int, float]:

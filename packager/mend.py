@@ -62,7 +62,7 @@ async def mend(
                 above_dbtp=job.ceiling_dbtp,
             )
             drawn = await draw(job, draws, folder)
-            await asyncio.to_thread(_compare, left, encoding, drawn[rendition])
+            await asyncio.to_thread(_compare, left, encoding, drawn[rendition], job.ceiling_dbtp)
         frames = {each.first + at: frame for each in wounds for at, frame in enumerate(each.frames)}
         if frames:
             await asyncio.to_thread(_put_in, encoding, scratch / "mended.mp4", frames)
@@ -81,8 +81,8 @@ def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> lis
     return windows if (few or len(windows) <= _ALWAYS) and len(windows) <= WINDOWS_MAX else []
 
 
-def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw]) -> None:
-    """Keep of each draw what is better than what there is. Blocking."""
+def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], ceiling_dbtp: float) -> None:
+    """Keep of each draw what is better than what there is, where that is above the ceiling. Blocking."""
     ours = _Frames(encoding)
     for each in drawn:
         theirs = _Frames(each.path)
@@ -93,7 +93,7 @@ def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw]) ->
             first, end = joints
             heard = [each.places[at + shift] for at in range(first - 1, end) if at + shift in each.places]
             peak_dbtp = max(heard, default=-math.inf)
-            if peak_dbtp < wound.peak_dbtp and wound.peak_dbtp > each.above_dbtp:
+            if peak_dbtp < wound.peak_dbtp and wound.peak_dbtp > ceiling_dbtp:
                 wound.peak_dbtp, wound.first = peak_dbtp, first
                 wound.frames = theirs.read(first + shift, end + shift)
 

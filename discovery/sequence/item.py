@@ -3,7 +3,6 @@
 import hashlib
 import math
 from dataclasses import dataclass
-from operator import mul
 from typing import Protocol
 
 from model.features import KeyMode
@@ -63,11 +62,6 @@ def fifths_of(told: Told) -> int | None:
         return None
     major = told.key + (_RELATIVE if told.mode == KeyMode.MINOR else 0)
     return major * _FIFTHS % 12
-
-
-def likeness(one: Item, other: Item) -> float:
-    """How alike they sound, from -1 to 1; 0 where nobody knows."""
-    return float(sum(map(mul, one.vector, other.vector)))
 
 
 def tempo_step(one: float, other: float) -> float:

@@ -7,11 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from discovery.sequence.item import Item
-
-threadpool_limits(limits=1, user_api="blas")  # these matrices are small: threads would only wait for each other
 
 _UNKNOWN = 0.6  # of a step: between a smooth one and a rough one
 _LEVEL_LU, _TEMPO_OCTAVES, _FIFTHS, _ENERGY = 3.0, 0.2, 3.0, 0.25  # a step of 1

@@ -7,8 +7,9 @@ from itertools import pairwise
 import pytest
 
 from discovery.sequence.choice import Candidate, chosen
-from discovery.sequence.item import Item, likeness
+from discovery.sequence.item import Item
 from discovery.sequence.mix import block, mixed, programme
+from discovery.sequence.pairs import likenesses
 from discovery.sequence.reasons import Because, by_chance, transitions
 from tests.unit.discovery.sequence.catalogue import candidates, tracks
 
@@ -50,7 +51,8 @@ def test_better_candidates_come_first_and_likes_give_way() -> None:
     one, two, other = (replace(item, artist=f"A {n}") for n, item in enumerate(tracks(3)))
     two = replace(two, vector=one.vector)
     other = replace(other, vector=tuple(-each for each in one.vector))
-    assert likeness(one, two) == pytest.approx(1) and likeness(one, other) == pytest.approx(-1)
+    alike = likenesses([one, two, other])
+    assert alike[0][1] == pytest.approx(1) and alike[0][2] == pytest.approx(-1)
     given = [
         Candidate(item=item, relevance=fit, reason=by_chance()) for item, fit in ((one, 1.0), (two, 0.5), (other, 0.5))
     ]
