@@ -16,6 +16,12 @@ def absent(key: str) -> ObjectNotFound:
     return ObjectNotFound("no such object", subject=key, hint="list what the store holds under the folder of this key")
 
 
+def vanished(subject: str) -> StorageUnavailable:
+    """The folder of the store is not there any more."""
+    hint = "mount the disk again; if the store was emptied on purpose, restart what reads it"
+    return StorageUnavailable("the store's folder held objects, and is missing or empty", subject=subject, hint=hint)
+
+
 def read_error(error: OSError, key: str) -> StorageError:
     """An object could not be read."""
     return absent(key) if error.errno in _ABSENT else _other("cannot read object", error, key)
