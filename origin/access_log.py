@@ -29,7 +29,7 @@ def access_log_class(metrics: Metrics, answers: Answers) -> type[AbstractAccessL
                 kind, response.status, sent_bytes=sent_bytes, duration_s=duration_s, first_byte_s=first_byte_s
             )
             told = answers.heard(request.rel_url.raw_query_string, request.headers)
-            if answers.logging:
+            if answers.wanted(response.status):
                 answers.log(
                     kind,
                     response.status,

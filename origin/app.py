@@ -111,7 +111,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
         answers=answers,
         request_ids=app[REQUEST_IDS],
         admit=app[GATE].admit_line,
-        draining=lambda: health.draining,
+        health=health,
         expect=partial(handlers.expect, library),
     )
     app[ANSWERS] = HotCache(settings.answer_cache_bytes)
