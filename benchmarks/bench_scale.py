@@ -137,7 +137,7 @@ class Library:
                 await plan.survey(shop, observer, remembered=True)
                 await plan.total()
                 async for group in plan.groups(None):
-                    state, _ = await settlement.look(group)
+                    _, state = await settlement.look([group])
                     assert state is not None
                     rows = [await asyncio.to_thread(shop.ingest.ledger.last, path) for path in state.paths]
                     ends = [TrackOutcome(source="", status=Status.DONE, track_id=row.track_id) for row in rows if row]

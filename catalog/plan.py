@@ -147,19 +147,20 @@ class PlanTable:
     def take(self, most: int, early: Callable[[float, float], bool]) -> list[Album]:
         """The next that are to be worked on, in their order; but the one with the longest source comes first where
         `early` says so, told its length and that of the longest of all that are left together."""
-        taken = []
-        for _ in range(most):
-            found = self._database.select(
-                "SELECT first, album, longest FROM albums ORDER BY longest DESC, first LIMIT 1"
-            )
-            if found and not early(found[0][2], self._left_s):
-                found = self._database.select("SELECT first, album, longest FROM albums ORDER BY first LIMIT 1")
-            for first, album, longest in found:
-                taken.append(Album(album=album, members=tuple(self._members(first, album))))
-                self._left_s -= longest
-                with self._database.writing() as db:
-                    db.execute("DELETE FROM albums WHERE first = ?", (first,))
-        return taken
+        by_turn = self._database.select("SELECT first, album, longest FROM albums ORDER BY first LIMIT ?", (most,))
+        by_length = self._database.select(
+            "SELECT first, album, longest FROM albums ORDER BY longest DESC, first LIMIT ?", (most,)
+        )
+        taken: dict[bytes, Album] = {}
+        while len(taken) < len(by_turn):
+            first, album, longest = next(each for each in by_length if each[0] not in taken)
+            if not early(longest, self._left_s):
+                first, album, longest = next(each for each in by_turn if each[0] not in taken)
+            taken[first] = Album(album=album, members=tuple(self._members(first, album)))
+            self._left_s -= longest
+        with self._database.writing() as db:
+            db.executemany("DELETE FROM albums WHERE first = ?", [(first,) for first in taken])
+        return list(taken.values())
 
     def _members(self, first: bytes, album: str | None) -> Sequence[tuple[bytes, float | None]]:
         if album is None:

@@ -1,7 +1,7 @@
 """A batch of sources, album by album: all tracks of an album are heard before the first gets its level."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from segue.member import Member
 from segue.plan import Plan
 from segue.runs import package_runs, write_runs
 from segue.schedule import work_order
-from segue.settled import Settlement
+from segue.settled import Settlement, State
 from segue.wiring import Workshop
 
 LOWERED_TOLD_DB = 0.5
@@ -66,13 +66,15 @@ class Intake:
         """Work on all that is wanted of a plan. An environment error (exit status 3) ends the batch."""
         count, seconds = await plan.total()
         self.observer.notify(BatchStarted(total=count, seconds=seconds))
-        groups = Drawn(plan.groups(self.jobs))
         if self.settlement is not None:
             await self.settlement.compare()
+        groups = Drawn(self._left(plan))
 
         async def worker() -> None:
-            async for group in groups:
-                await self._unless_settled(group)
+            async for group, state in groups:
+                ended = await self._group(group)
+                if self.settlement is not None and state is not None:
+                    await self.settlement.settle(state, ended)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -81,20 +83,23 @@ class Intake:
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _unless_settled(self, group: Group) -> None:
-        if self.settlement is None:
-            await self._group(group)
-            return
-        state, outcomes = await self.settlement.look(group)
-        if outcomes is not None:
-            for each, outcome in zip(group.members, outcomes, strict=True):
-                told = replace(outcome, source=each.source.name)
-                await self.finished(Finished(path=each.source.path, outcome=told))
-                self.observer.notify(told)
-            return
-        ended = await self._group(group)
-        if state is not None:
-            await self.settlement.settle(state, ended)
+    async def _left(self, plan: Plan) -> AsyncIterator[tuple[Group, State | None]]:
+        """What there is to work on, each group as it is when its turn has come; what is settled is told on the way."""
+        async for taken in plan.taken(self.jobs):
+            groups = taken
+            while groups:
+                settled, state = await self.settlement.look(groups) if self.settlement else ([], None)
+                for group, outcomes in zip(groups, settled, strict=False):
+                    await self._skip(group, outcomes)
+                for group in groups[len(settled) :][:1]:
+                    yield group, state
+                groups = groups[len(settled) + 1 :]
+
+    async def _skip(self, group: Group, outcomes: Sequence[TrackOutcome]) -> None:
+        for each, outcome in zip(group.members, outcomes, strict=True):
+            told = replace(outcome, source=each.source.name)
+            await self.finished(Finished(path=each.source.path, outcome=told))
+            self.observer.notify(told)
 
     async def _group(self, group: Group) -> list[TrackOutcome]:
         """How the members of a group ended, in their order."""

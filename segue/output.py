@@ -8,6 +8,7 @@ from unicodedata import category
 
 from model.errors import PipelineError
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _OBEYED = frozenset(["Cc", "Zl", "Zp"])  # control characters, line and paragraph separators
 
 
@@ -20,7 +21,7 @@ class Output:
     def data(self, line: dict[str, Any]) -> None:
         """One JSON line, if JSON was asked for."""
         if self.as_json:
-            _print(json.dumps(line, ensure_ascii=False, allow_nan=False), sys.stdout)
+            _print(_JSON.encode(line), sys.stdout)
 
     def text(self, line: str) -> None:
         """One line of the result for people; on stdout, where pipes take it, unless stdout carries JSON."""
@@ -41,6 +42,8 @@ class Output:
 
 def printable(line: str) -> str:
     """The line without control characters: names and tags come from strangers, and terminals obey."""
+    if line.isprintable():  # as nearly all are
+        return line
     return "".join("\N{REPLACEMENT CHARACTER}" if category(char) in _OBEYED else char for char in line)
 
 

@@ -11,14 +11,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
+from catalog.ledger import Outline
 from catalog.plan import Album, Line, Looked, PlanTable
 from ingest.history import failed_before
 from ingest.levels import ALBUM_TRACKS_MAX
 from ingest.objects import Buckets, source_of, with_covers
-from ingest.plan import Group, Planned, outlined
+from ingest.plan import Group, Planned, outlined, recalled
 from ingest.release import is_album
 from ingest.scan import Source, SourceObject, check_there, entries, is_folder
-from ingest.work import ledger_place
+from ingest.work import Ingest, ledger_place
 from model.events import Observer, Stage, StageProgress, StageStarted
 from model.loudness import LoudnessMode
 from segue.batch import BATCH, Drawn, in_batches
@@ -81,14 +82,15 @@ class Plan:
 
     async def sources(self) -> AsyncIterator[Source]:
         """All of them, in order."""
-        async for _, source in self._placed():
-            yield source
+        async for found in self._placed():
+            for _, source in found:
+                yield source
 
     async def survey(self, shop: Workshop, observer: Observer, *, remembered: bool, failed_only: bool = False) -> None:
         """Look at all sources, quickly; with `failed_only` what failed in earlier runs is all that is wanted."""
         observer.notify(StageStarted(subject="", stage=Stage.PLAN))
         total, seen = await asyncio.to_thread(self.count), 0
-        drawn = Drawn(self._placed())
+        drawn = Drawn(self._recalled(shop.ingest, remembered=remembered))
         found: list[Looked] = []
         writing = asyncio.Lock()
 
@@ -100,8 +102,8 @@ class Plan:
 
         async def surveyor() -> None:
             nonlocal seen
-            async for place, source in drawn:
-                outline = await outlined(shop.ingest, source, remembered=remembered)
+            async for place, source, known in drawn:
+                outline = known or await outlined(shop.ingest, source, remembered=remembered)
                 wanted = await failed_before(shop.ingest, source) if failed_only else None
                 together = is_album(outline.group) and shop.ingest.settings.mode is not LoudnessMode.TRACK
                 found.append(
@@ -128,10 +130,15 @@ class Plan:
     async def groups(self, jobs: int | None) -> AsyncIterator[Group]:
         """What is worked on together, in the order to start it in, `jobs` at a time (see `segue.schedule`); None: as it
         was found. Once, after `total`."""
-        early = partial(before_its_turn, jobs=jobs) if jobs else _never
-        while taken := await asyncio.to_thread(self._taken, early):
+        async for taken in self.taken(jobs):
             for group in taken:
                 yield group
+
+    async def taken(self, jobs: int | None) -> AsyncIterator[list[Group]]:
+        """The same, some at once, for whoever has little to do for each."""
+        early = partial(before_its_turn, jobs=jobs) if jobs else _never
+        while taken := await asyncio.to_thread(self._taken, early):
+            yield taken
 
     def _place(self) -> bytes:
         self._named += 1
@@ -148,11 +155,20 @@ class Plan:
                 inside = [path for path, inner in found if inner]
                 self._table.add_folders((place + _FOLDER + _name(path) + _END, os.fsencode(path)) for path in inside)
 
-    async def _placed(self) -> AsyncIterator[tuple[bytes, Source]]:
+    async def _placed(self) -> AsyncIterator[list[tuple[bytes, Source]]]:
         place = b""
         while found := await asyncio.to_thread(self._after, place):
-            for place, source in found:
-                yield place, source
+            yield found
+            place = found[-1][0]
+
+    async def _recalled(self, work: Ingest, *, remembered: bool) -> AsyncIterator[tuple[bytes, Source, Outline | None]]:
+        """All of them, with the outlines that are known, looked up many at a time: a thread for each costs far more."""
+        async for found in self._placed():
+            known: Sequence[Outline | None] = [None] * len(found)
+            if remembered:
+                known = await asyncio.to_thread(recalled, work, [source for _, source in found])
+            for (place, source), outline in zip(found, known, strict=True):
+                yield place, source, outline
 
     def _after(self, place: bytes) -> list[tuple[bytes, Source]]:
         return [(each, self._unpacked(packed)) for each, packed in self._table.after(place, BATCH)]

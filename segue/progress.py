@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from unicodedata import category, east_asian_width
 
 from model.events import BatchStarted, Event, Rested, Stage, StageProgress, StageStarted, Status, TrackOutcome
@@ -18,6 +18,7 @@ from segue.pace import Pace, Running
 REDRAW_S = 0.1
 TELL_JSON_S = 1.0
 TELL_LINE_S = 30.0
+_TOLD = tuple(field.name for field in fields(TrackOutcome))
 _BAR_WIDTH = 20
 _MARKS = {Status.DONE: "done", Status.SKIPPED: "skipped", Status.FAILED: "FAILED"}
 _INDENT = " " * 8
@@ -81,7 +82,7 @@ class Progress:
         ran = self._pace.ended(outcome, now)
         self._counts[outcome.status] += 1
         self._erase()
-        self._output.data({"event": "track", **asdict(outcome), "status": outcome.status.value})
+        self._output.data({"event": "track", **{name: getattr(outcome, name) for name in _TOLD}})
         place = f"[{self._pace.finished}/{self._pace.total}] " if self._pace.total > 1 else ""
         took = f" ({ran.worked:.1f} s)" if ran and outcome.status is Status.DONE else ""
         self._output.say(f"{place}{_MARKS[outcome.status]:8}{outcome.track_id or '-':21}{outcome.source}{took}")

@@ -75,9 +75,10 @@ class Settlement:
             found[pointer.track_id] = _with(found, pointer.track_id, entry.version, live=pointer.live)
         await asyncio.to_thread(self._settled.keep, found, after=after, through=None)
 
-    async def look(self, group: Group) -> tuple[State | None, list[TrackOutcome] | None]:
-        """The state of a group, None if it cannot be told, and how its sources ended if it is settled."""
-        return await asyncio.to_thread(self._look, group)
+    async def look(self, groups: Sequence[Group]) -> tuple[list[list[TrackOutcome]], State | None]:
+        """How the sources of the groups ended, up to the first group that is not settled; and the state of that one,
+        None if it cannot be told, or if there is none."""
+        return await asyncio.to_thread(self._look, groups)
 
     async def settle(self, state: State, outcomes: Sequence[TrackOutcome]) -> None:
         """Remember that the sources of a group that was in this state ended so, if they ended well."""
@@ -95,26 +96,38 @@ class Settlement:
             )
         await asyncio.to_thread(self._settled.settle, rows)
 
-    def _look(self, group: Group) -> tuple[State | None, list[TrackOutcome] | None]:
+    def _look(self, groups: Sequence[Group]) -> tuple[list[list[TrackOutcome]], State | None]:
+        found: list[list[TrackOutcome]] = []
+        for group in groups:
+            state = self._state(group)
+            outcomes = self._outcomes(state) if state else None
+            if outcomes is None:
+                return found, state
+            found.append(outcomes)
+        return found, None
+
+    def _state(self, group: Group) -> State | None:
         words, paths = list(self._recipe), []
         for each in group.members:
             try:
                 stamp = stamp_of(each.source)
             except SourceError:
-                return None, None
+                return None
             pictures = self._shop.ingest.reader.state_of_art(each.source)
             if pictures is None:
-                return None, None
+                return None
             paths.append(stamp.path)
             words += [repr(stamp.path), stamp.text, pictures]
-        state = State(paths=tuple(paths), wanted=derived_id(*words))
+        return State(paths=tuple(paths), wanted=derived_id(*words))
+
+    def _outcomes(self, state: State) -> list[TrackOutcome] | None:
         told = self._settled.outcomes(state.paths, state.wanted)
         if told is None:
-            return state, None
+            return None
         outcomes = [from_json(TrackOutcome, each.encode(), subject="ledger") for each in told]
         if any(self._another_speaks(path, each) for path, each in zip(state.paths, outcomes, strict=True)):
-            return state, None
-        return state, outcomes
+            return None
+        return outcomes
 
     def _another_speaks(self, path: bytes, outcome: TrackOutcome) -> bool:
         """Whether a file with an earlier path may be the track that this one was settled as: it may have become that

@@ -27,7 +27,7 @@ def walk_files(root: Path, prefix: str, after: str = "", *, names_max: int = NAM
 
 
 def _walk(root: Path, folder: str, prefix: str, after: str, names_max: int) -> Iterator[ObjectEntry]:
-    for name in _sorted_names(root / folder, names_max):
+    for name in _sorted_names(f"{root}/{folder}", names_max):
         key = folder + name
         if not key.startswith(prefix):
             continue
@@ -38,7 +38,7 @@ def _walk(root: Path, folder: str, prefix: str, after: str, names_max: int) -> I
             yield entry
 
 
-def _sorted_names(folder: Path, most: int) -> Iterator[str]:
+def _sorted_names(folder: str, most: int) -> Iterator[str]:
     """A folder sorts as "name/": the files "a-b" and "a.b" come before all of "a/", and "a0" after.
 
     One of a million is listed twenty times, so that never more than twice `most` names are in memory.
@@ -60,7 +60,7 @@ def _sorted_names(folder: Path, most: int) -> Iterator[str]:
         last = names[-1]
 
 
-def _names(folder: Path) -> Iterator[str]:
+def _names(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -72,7 +72,7 @@ def _names(folder: Path) -> Iterator[str]:
 
 def _entry(root: Path, key: str) -> ObjectEntry | None:
     try:
-        found = os.stat(root / key, follow_symlinks=False)  # noqa: PTH116 - Path.stat is the same, slower
+        found = os.stat(f"{root}/{key}", follow_symlinks=False)  # noqa: PTH116 - a Path takes as long to make
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not (stat.S_ISREG(found.st_mode) and is_key(key)):

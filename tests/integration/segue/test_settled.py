@@ -31,8 +31,8 @@ async def settled(place: Path, **more: object) -> list[TrackOutcome]:
             await plan.survey(shop, Unobserved(), remembered=True)
             await plan.total()
             async for group in plan.groups(None):
-                _, outcomes = await settlement.look(group)
-                found += outcomes or []
+                outcomes, _ = await settlement.look([group])
+                found += [each for outcome in outcomes for each in outcome]
     return found
 
 
