@@ -2,12 +2,12 @@
 
 import socket
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from ipaddress import ip_address
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from inspector.limits import Budget, Limits
@@ -29,8 +29,8 @@ class Web:
 
     remote = True
 
-    def __init__(self, session: aiohttp.ClientSession, limits: Limits, budget: Budget, reach: Reach) -> None:
-        self._session, self._limits, self._budget, self._reach = session, limits, budget, reach
+    def __init__(self, session: aiohttp.ClientSession, limits: Limits, budget: Budget) -> None:
+        self._session, self._limits, self._budget = session, limits, budget
 
     def resolve(self, base: str, uri: str) -> str:
         """The URL that a URI leads to. Raises OutOfReach for anything but http and https."""
@@ -46,7 +46,6 @@ class Web:
             headers["Range"] = f"bytes={byte_range.offset_bytes}-{byte_range.end_bytes - 1}"
         for redirects in range(self._limits.redirects_max + 1):
             self._budget.request()
-            self._check_literal(here)
             try:
                 async with self._session.get(here, headers=headers, allow_redirects=False) as response:
                     if response.status not in _REDIRECTS:
@@ -56,12 +55,6 @@ class Web:
                 reason = f"no answer: {type(error).__name__}"
                 raise ResourceUnavailable(reason, subject=location, hint="is the server there?") from error
         raise ResourceUnavailable(f"more than {self._limits.redirects_max} redirects", subject=location)
-
-    def _check_literal(self, url: str) -> None:
-        """An address in the URL itself is never resolved."""
-        host = urlsplit(url).hostname or ""
-        with suppress(ValueError):
-            self._reach.check(host, [str(ip_address(host))])
 
     async def _answer(
         self,
@@ -142,18 +135,29 @@ class _Resolver(AbstractResolver):
         await self._names.close()
 
 
+def _sockets(reach: Reach) -> Callable[[AddrInfoType], socket.socket]:
+    """Sockets to addresses within reach. An address in a URL is never looked up, and may be written in many ways."""
+
+    def socket_to(found: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = found
+        reach.check(str(address[0]), [str(address[0])])
+        return socket.socket(family, kind, protocol)
+
+    return socket_to
+
+
 @asynccontextmanager
 async def opened_web(limits: Limits, budget: Budget, reach: Reach) -> AsyncIterator[Web]:
     """A Web with its connections, which are closed at the end."""
     timeout = aiohttp.ClientTimeout(total=limits.request_s, sock_connect=_CONNECT_S)
-    connector = aiohttp.TCPConnector(limit=limits.parallel, resolver=_Resolver(reach))
+    connector = aiohttp.TCPConnector(limit=limits.parallel, resolver=_Resolver(reach), socket_factory=_sockets(reach))
     async with aiohttp.ClientSession(
         timeout=timeout,
         connector=connector,
         auto_decompress=False,  # by us, with a limit
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        yield Web(session, limits, budget, reach)
+        yield Web(session, limits, budget)
 
 
 def reachable(url: str) -> str:

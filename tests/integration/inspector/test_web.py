@@ -81,7 +81,9 @@ async def test_redirects_and_playlists_lead_nowhere_else(serve: Serve, place: st
     assert "root:" not in repr(inspection.findings)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]", "127。0。0。1", "１27.0.0.1"]
+)
 async def test_from_a_public_host_nothing_private_is_asked(host: str) -> None:
     """Neither by address nor by name, whether a playlist or a redirect leads there: no connection is made."""
     asked: list[object] = []
