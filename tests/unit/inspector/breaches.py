@@ -46,6 +46,11 @@ def _media(lines: str, *, files: Files = AAC) -> Files:
     return text(files, FIRST, "#EXTINF", f"{lines}\n#EXTINF")
 
 
+def _dated(*ranges: str, date: str = "2026-01-01T00:00:00Z") -> Files:
+    """Date ranges before the first segment of the first media playlist."""
+    return _media("\n".join([f"#EXT-X-PROGRAM-DATE-TIME:{date}", *(f"#EXT-X-DATERANGE:{each}" for each in ranges)]))
+
+
 def _index(lines: str, *, files: Files = AAC) -> Files:
     """More lines before the first variant."""
     return text(files, INDEX, "#EXT-X-STREAM-INF", f"{lines}#EXT-X-STREAM-INF")
@@ -142,6 +147,35 @@ OF_TEXT: dict[str, Breach] = {
         found={"RFC8216-4.3.2.4-iv"}, files=_media('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k",IV=0x12g4')
     ),
     "an encrypted map without IV": Breach(found={"RFC8216-4.3.2.5-iv"}, files=text(AAC, FIRST, *_SWAPPED[0])),
+    "a date that is none": Breach(found={"RFC8216-4.3.2.6"}, files=_dated(date="yesterday")),
+    "a date range of nothing": Breach(
+        found={"RFC8216-4.3.2.7"}, files=_dated('START-DATE="yesterday",DURATION=-1', 'ID="b",PLANNED-DURATION=x')
+    ),
+    "a date range that ends twice": Breach(
+        found={"RFC8216-4.3.2.7-end"},
+        files=_dated(
+            'ID="a",START-DATE="2026-01-01T00:00:09Z",END-DATE="2026-01-01T00:00:08Z"',
+            'ID="b",START-DATE="2026-01-01T00:00:00Z",END-DATE="2026-01-01T00:00:08Z",DURATION=9',
+        ),
+    ),
+    "a date range until a next of no class": Breach(
+        found={"RFC8216-4.3.2.7-next"},
+        files=_dated('ID="a",START-DATE="2026-01-01T00:00:00Z",END-ON-NEXT=YES,DURATION=1,PLANNED-DURATION=1'),
+    ),
+    "a date range told in two ways": Breach(
+        found={"RFC8216-4.3.2.7-id"},
+        files=_dated('ID="a",START-DATE="2026-01-01T00:00:00Z"', 'ID="a",START-DATE="2026-01-01T00:00:01Z"'),
+    ),
+    "date ranges that overlap": Breach(
+        found={"RFC8216-4.3.2.7-overlap"},
+        files=_dated(
+            'ID="a",CLASS="c",START-DATE="2026-01-01T00:00:00Z",DURATION=9',
+            'ID="b",CLASS="c",START-DATE="2026-01-01T00:00:08Z",END-ON-NEXT=YES',
+        ),
+    ),
+    "a date range without a date": Breach(
+        found={"RFC8216-4.3.2.7-place"}, files=_media('#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00Z"')
+    ),
     "a target of 7 s": Breach(
         found={"APPLE-7.5", "APPLE-1.27"}, files=media_text(AAC, "TARGETDURATION:6", "TARGETDURATION:7")
     ),
@@ -180,6 +214,12 @@ OF_TEXT: dict[str, Breach] = {
     "FLAC alone": Breach(found={"APPLE-2.3"}, files=FLAC),
     "a lossless variant that is not the best": Breach(
         found={"APPLE-score"}, files=FLAC | AAC | {INDEX: FLAC[INDEX] + _variants(AAC, SCORE=3)}
+    ),
+    "steering from nowhere to nowhere": Breach(
+        found={"RFC8216BIS-4.4.6.6"}, files=_index('#EXT-X-CONTENT-STEERING:PATHWAY-ID="west"\n')
+    ),
+    "steering that begins anywhere": Breach(
+        found={"APPLE-9.18"}, files=_index('#EXT-X-CONTENT-STEERING:SERVER-URI="s.json"\n')
     ),
     "Opus": Breach(found={"APPLE-2.2"}, files=OPUS),
     "HE-AAC at 128 kbit/s": Breach(
