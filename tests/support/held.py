@@ -11,6 +11,8 @@ BASE = "http://held.example/"
 HEADERS = {
     ".m3u8": {"content-type": "application/vnd.apple.mpegurl", "content-encoding": "gzip"},
     ".mp4": {"content-type": "audio/mp4"},
+    ".aac": {"content-type": "audio/aac"},
+    ".ts": {"content-type": "video/mp2t"},
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from cmaf.write import box, full_box
 from model.rendition import Codec
+from tests.unit.inspector.sounds import FRAMES, STARTS, adts, packed, timed, transport
 from tests.unit.inspector.streams import (
     Files,
     bytes_of,
@@ -406,7 +407,7 @@ OF_STREAMS: dict[str, Breach] = {
         found={"CLIENT-scheme"}, files=text(AAC, FIRST, "aac-1/2.mp4", "file:///etc/passwd")
     ),
     "FLAC in MPEG-TS": Breach(
-        found={"APPLE-2.25", "APPLE-2.3", *_RATES},
+        found={"APPLE-2.25", "APPLE-2.3", "RFC8216-3.2", *_RATES},
         files=media_text(
             {
                 name: b"\x47" + bytes(187) + b"\x47" + bytes(187) if name.endswith(".mp4") else data
@@ -441,4 +442,30 @@ OF_STREAMS: dict[str, Breach] = {
     "no ranges": Breach(found={"CLIENT-range"}, files=RANGED, no_ranges=True),
 }
 
-ALL: dict[str, Breach] = OF_TEXT | OF_PLAYLISTS | OF_BOXES | OF_STREAMS
+PACKED, TRANSPORT = packed(), transport()
+
+OF_SOUNDS: dict[str, Breach] = {
+    "packed audio without a time": Breach(found={"RFC8216-3.4"}, files=PACKED | {"0.aac": adts(FRAMES[0])}),
+    "a frame that breaks off": Breach(found={"RFC8216-3-frames"}, files=PACKED | {"1.aac": PACKED["1.aac"][:-9]}),
+    "a segment that begins inside a frame": Breach(
+        found={"RFC8216-3-frames"}, files=PACKED | {"1.aac": timed(STARTS[1]) + adts(FRAMES[1])[-64 * 200 - 9 :]}
+    ),
+    "a time that jumps": Breach(
+        found={"RFC8216-3-time"}, files=packed((STARTS[0], STARTS[1] - 90_000, STARTS[2] - 90_000))
+    ),
+    "packed audio shorter than its EXTINF": Breach(
+        found={"APPLE-8.1"}, files=PACKED | {"2.aac": timed(STARTS[2]) + adts(FRAMES[2] - 3)}
+    ),
+    "another rate without a word": Breach(
+        found={"RFC8216-4.3.2.3"}, files=PACKED | {"2.aac": timed(STARTS[2]) + adts(FRAMES[2], rate=4)}
+    ),
+    "MPEG-TS that lacks a packet": Breach(
+        found={"RFC8216-3-frames"},
+        files=TRANSPORT | {"1.ts": TRANSPORT["1.ts"][: 5 * 188] + TRANSPORT["1.ts"][6 * 188 :]},
+    ),
+    "MPEG-TS that is cut off": Breach(found={"RFC8216-3-frames"}, files=TRANSPORT | {"2.ts": TRANSPORT["2.ts"][:-9]}),
+    "MPEG-TS without tables": Breach(found={"RFC8216-3.2"}, files=TRANSPORT | {"1.ts": TRANSPORT["1.ts"][2 * 188 :]}),
+    "two sounds in MPEG-TS": Breach(found={"APPLE-2.17-ts"}, files=transport(kinds=(0x0F, 0x0F))),
+}
+
+ALL: dict[str, Breach] = OF_TEXT | OF_PLAYLISTS | OF_BOXES | OF_STREAMS | OF_SOUNDS

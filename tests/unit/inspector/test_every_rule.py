@@ -7,7 +7,8 @@ from inspector.judge import RULE_IDS, RULES, Inspection, judged
 from inspector.limits import Limits
 from model.rendition import Codec
 from tests.support.held import BASE, Held
-from tests.unit.inspector.breaches import ALL, OF_BOXES, OF_PLAYLISTS, OF_STREAMS, OF_TEXT, Breach
+from tests.unit.inspector.breaches import ALL, OF_BOXES, OF_PLAYLISTS, OF_SOUNDS, OF_STREAMS, OF_TEXT, Breach
+from tests.unit.inspector.sounds import packed, transport
 from tests.unit.inspector.streams import Files, in_ranges, in_segments, media_text, text
 
 
@@ -17,9 +18,11 @@ async def looked_at(breach: Breach) -> Inspection:
     return judged(await gather(source, BASE + breach.entry, Limits()))
 
 
-@pytest.mark.parametrize("files", [in_segments(), in_ranges()], ids=["segments", "ranges"])
+@pytest.mark.parametrize(
+    "files", [in_segments(), in_ranges(), packed(), transport()], ids=["segments", "ranges", "packed", "MPEG-TS"]
+)
 async def test_a_sound_stream_breaks_no_rule(files: Files) -> None:
-    """Ours, in both forms: nothing is found, nothing is left out."""
+    """Ours, in both forms, and sound without boxes: nothing is found, nothing is left out."""
     inspection = await looked_at(Breach(found=set(), files=files))
     assert (inspection.findings, inspection.unseen, inspection.sound) == ((), (), True)
 
@@ -62,7 +65,7 @@ def test_every_rule_is_broken_somewhere() -> None:
     """A rule without a stream that breaks it does not count; ids are unique."""
     assert set().union(*(breach.found for breach in ALL.values())) == set(RULE_IDS)
     assert len(set(RULE_IDS)) == len(RULE_IDS)
-    assert len(ALL) == sum(map(len, (OF_TEXT, OF_PLAYLISTS, OF_BOXES, OF_STREAMS)))
+    assert len(ALL) == sum(map(len, (OF_TEXT, OF_PLAYLISTS, OF_BOXES, OF_STREAMS, OF_SOUNDS)))
 
 
 def test_every_rule_says_where_it_is_written_and_what_to_do() -> None:
