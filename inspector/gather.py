@@ -17,7 +17,14 @@ from inspector.transport import look_at_transport
 from manifests.listing import ListedMap, ListedSegment, Listing, MediaListing, MultivariantListing
 from manifests.listing_reader import read_listing
 from manifests.playlist import PlaylistByteRange
-from model.errors import InspectionError, InspectionLimit, OutOfReach, PlaylistSyntaxError, ResourceUnavailable
+from model.errors import (
+    InsecureServer,
+    InspectionError,
+    InspectionLimit,
+    OutOfReach,
+    PlaylistSyntaxError,
+    ResourceUnavailable,
+)
 from model.rule import Place
 
 INDEX_BYTES_MAX = 1 << 20
@@ -55,6 +62,7 @@ class _Gatherer:
         self.deliveries: list[Delivery] = []
         self.mishaps: list[Mishap] = []
         self.unseen: list[Unseen] = []
+        self._insecure: set[str] = set()
 
     async def playlist(self, location: str, imported: Mapping[str, str]) -> Listing | None:
         """The listing at a location, None if there is none."""
@@ -219,6 +227,10 @@ class _Gatherer:
                 return await self._source.get(location, bytes_max=bytes_max, byte_range=byte_range, playlist=playlist)
         except ResourceUnavailable as error:
             self._mishap("RFC8216-6.2.1", place, f"cannot be had, {error.message}: {location}")
+        except InsecureServer as error:
+            if error.subject not in self._insecure:  # one server, one finding
+                self._insecure.add(error.subject)
+                self._mishap("APPLE-12.1", place, f"{error.subject}: {error.message}")
         except OutOfReach as error:
             self._out_of_reach(place, error)
         except InspectionLimit as error:

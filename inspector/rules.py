@@ -218,6 +218,13 @@ STREAM_RULES: tuple[Rule[Stream], ...] = (
         "is it an error page, or a file by itself? write segments of fMP4, each with moof and mdat",
     ),
     Rule(
+        "APPLE-12.1",
+        "Apple HLS authoring 12.1 to 12.3",
+        Severity.MUST,
+        _of_gathering("APPLE-12.1"),
+        "offer TLS 1.2 or later with ECDHE, and a certificate that browsers trust, of 2048 bits (RSA) or 256 (EC)",
+    ),
+    Rule(
         "CLIENT-scheme",
         "clients follow http and https only",
         Severity.MUST,

@@ -1,6 +1,7 @@
 """Streams on the network, over http and https: asked for as a browser's player would."""
 
 import socket
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from inspector.limits import Budget, Limits
 from inspector.reach import Reach
 from inspector.source import Answer
 from manifests.playlist import PlaylistByteRange
-from model.errors import InspectionLimit, OutOfReach, ResourceUnavailable
+from model.errors import InsecureServer, InspectionLimit, OutOfReach, ResourceUnavailable
 
 ORIGIN = "http://player.example"  # a page of another site: does the server let it play?
 URL_MAX = 8_192
@@ -51,6 +52,8 @@ class Web:
                     if response.status not in _REDIRECTS:
                         return await self._answer(response, location, redirects, bytes_max, byte_range)
                     here = self.resolve(here, response.headers.get("Location", ""))
+            except aiohttp.ClientSSLError as error:
+                raise InsecureServer(_refused(error), subject=error.host, hint="is it meant for the public?") from error
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
                 reason = f"no answer: {type(error).__name__}"
                 raise ResourceUnavailable(reason, subject=location, hint="is the server there?") from error
@@ -146,11 +149,30 @@ def _sockets(reach: Reach) -> Callable[[AddrInfoType], socket.socket]:
     return socket_to
 
 
+def _tls() -> ssl.SSLContext:
+    """What Apple's players take: TLS 1.2 or later with forward secrecy, RSA keys of 2048 bits or EC keys as hard."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE:DHE:!aNULL:!eNULL:!aDSS:@SECLEVEL=2")
+    return context
+
+
+def _refused(error: aiohttp.ClientSSLError) -> str:
+    """Why there is no connection, in OpenSSL's words."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {cause.verify_message}"
+    reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
+    return f"no TLS that players accept: {(reason or 'the handshake failed').lower().replace('_', ' ')}"
+
+
 @asynccontextmanager
 async def opened_web(limits: Limits, budget: Budget, reach: Reach) -> AsyncIterator[Web]:
     """A Web with its connections, which are closed at the end."""
     timeout = aiohttp.ClientTimeout(total=limits.request_s, sock_connect=_CONNECT_S)
-    connector = aiohttp.TCPConnector(limit=limits.parallel, resolver=_Resolver(reach), socket_factory=_sockets(reach))
+    connector = aiohttp.TCPConnector(
+        limit=limits.parallel, resolver=_Resolver(reach), socket_factory=_sockets(reach), ssl=_tls()
+    )
     async with aiohttp.ClientSession(
         timeout=timeout,
         connector=connector,

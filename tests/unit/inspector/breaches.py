@@ -1,7 +1,7 @@
 """One breach for every rule that a stream of anybody is held against: how to make it, and what must be found."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from cmaf.write import box, full_box
@@ -40,6 +40,7 @@ class Breach:
     headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     redirects: Mapping[str, int] = field(default_factory=dict)
     no_ranges: bool = False
+    insecure: Collection[str] = ()
 
 
 def _media(lines: str, *, files: Files = AAC) -> Files:
@@ -437,6 +438,9 @@ OF_STREAMS: dict[str, Breach] = {
     "mono among stereo": Breach(found={"CLIENT-format"}, files=AAC | {INIT: _OTHER}),
     "plain text": Breach(found={"APPLE-10.1"}, files=AAC, headers={FIRST: {"content-encoding": ""}}),
     "another type": Breach(found={"APPLE-10.4"}, files=AAC, headers={INIT: {"content-type": "text/plain"}}),
+    "a server of bad TLS": Breach(
+        found={"APPLE-12.1"}, files=AAC, insecure=[name for name in AAC if name.startswith("aac-1/")]
+    ),
     "a redirect": Breach(found={"APPLE-8.18"}, files=AAC, redirects={"aac-1/1.mp4": 1}),
     "no CORS": Breach(found={"CLIENT-cors"}, files=AAC, headers={INDEX: {"access-control-allow-origin": ""}}),
     "no ranges": Breach(found={"CLIENT-range"}, files=RANGED, no_ranges=True),

@@ -14,7 +14,13 @@ from tests.unit.inspector.streams import Files, in_ranges, in_segments, media_te
 
 async def looked_at(breach: Breach) -> Inspection:
     """What is found in it."""
-    source = Held(breach.files, headers=breach.headers, redirects=breach.redirects, no_ranges=breach.no_ranges)
+    source = Held(
+        breach.files,
+        headers=breach.headers,
+        redirects=breach.redirects,
+        no_ranges=breach.no_ranges,
+        insecure=breach.insecure,
+    )
     return judged(await gather(source, BASE + breach.entry, Limits()))
 
 
