@@ -9,7 +9,7 @@ from avtool import argv
 from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
-from meter.meter import LoudnessMeter
+from meter.meter import PeakMeter
 from model.rendition import Rendition
 from packager.excerpt import Window
 
@@ -36,7 +36,7 @@ class EncodeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """An excerpt as it was encoded with one gain; `places` has its true peaks above a limit, see `LoudnessMeter`."""
+    """An excerpt as it was encoded with one gain; `places` has its true peaks above a limit, see `PeakMeter`."""
 
     path: Path
     places: Mapping[int, float]
@@ -82,7 +82,6 @@ async def draw(job: EncodeJob, draws: Draws, folder: Path) -> dict[Rendition, li
 
 async def places_of(job: EncodeJob, path: Path, above_dbtp: float) -> dict[int, float]:
     """Where the true peaks of a file that we encoded are above a limit. Raises ToolError."""
-    meter = LoudnessMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=above_dbtp)
+    meter = PeakMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=above_dbtp)
     await play_back(job.tool, str(path), meter.take_bytes, timeout_s=job.timeout_s, subject=job.subject)
-    meter.loudness()
     return meter.places()
