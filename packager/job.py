@@ -74,10 +74,26 @@ async def draw(job: EncodeJob, draws: Draws, folder: Path) -> dict[Rendition, li
             subject=job.subject,
             on_line=lambda _: None,
         )
-        return {
-            each: [Draw(path=path, places=await places_of(job, path, draws.above_dbtp)) for path in of_rendition]
-            for each, of_rendition in paths.items()
-        }
+    every = [path for of_rendition in paths.values() for path in of_rendition]
+    places = await _heard(job, every, draws.above_dbtp)
+    return {
+        each: [Draw(path=path, places=places[path]) for path in of_rendition] for each, of_rendition in paths.items()
+    }
+
+
+async def _heard(job: EncodeJob, paths: Sequence[Path], above_dbtp: float) -> dict[Path, dict[int, float]]:
+    """`places_of` several files, on all slots that are free."""
+
+    async def hear(path: Path) -> dict[int, float]:
+        async with job.slots:
+            return await places_of(job, path, above_dbtp)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = {each: group.create_task(hear(each)) for each in paths}
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return {each: task.result() for each, task in tasks.items()}
 
 
 async def places_of(job: EncodeJob, path: Path, above_dbtp: float) -> dict[int, float]:
