@@ -19,7 +19,7 @@ from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
 from origin.answers import Answers
-from origin.cache_policy import ResourceClass, resource_class
+from origin.cache_policy import ResourceClass, caching, resource_class
 from origin.cache_status import Trace
 from origin.encoding import Document, document
 from origin.errors import code_of, refusal, status_of, told_of
@@ -204,6 +204,8 @@ async def _finished(request: web.Request, response: web.StreamResponse) -> web.S
         sent.headers["Vary"] = ", ".join(varies)
     if "Content-Disposition" in response.headers:
         sent.headers["Content-Disposition"] = response.headers["Content-Disposition"]
+    if request.app[HEALTH].starting:  # a list may be empty that is not
+        sent.headers.update(caching(ResourceClass.OPERATIONS))
     return sent
 
 
@@ -235,7 +237,9 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         code_of(error),
         retry_after_s=max(request.app[SETTINGS].retry_after_s, _wait_s(error)),
         told=told_of(error),
-        shared="Authorization" not in request.headers and request[KIND] is not ResourceClass.PERSONAL,
+        shared="Authorization" not in request.headers
+        and request[KIND] is not ResourceClass.PERSONAL
+        and not request.app[HEALTH].starting,
     )
     response.headers.update(request[TRACE].headers(status))
     if status == 405:
