@@ -204,9 +204,14 @@ async def _finished(request: web.Request, response: web.StreamResponse) -> web.S
         sent.headers["Vary"] = ", ".join(varies)
     if "Content-Disposition" in response.headers:
         sent.headers["Content-Disposition"] = response.headers["Content-Disposition"]
-    if request.app[HEALTH].starting:  # a list may be empty that is not
+    if _is_too_early(request):
         sent.headers.update(caching(ResourceClass.OPERATIONS))
     return sent
+
+
+def _is_too_early(request: web.Request) -> bool:
+    """Whether the answer may lack what this origin has not heard of yet, so that nobody shall keep it."""
+    return request[KIND] is ResourceClass.API and request.app[HEALTH].starting
 
 
 async def _document_of(app: web.Application, media_type: str, body: bytes) -> Document:
@@ -237,9 +242,7 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         code_of(error),
         retry_after_s=max(request.app[SETTINGS].retry_after_s, _wait_s(error)),
         told=told_of(error),
-        shared="Authorization" not in request.headers
-        and request[KIND] is not ResourceClass.PERSONAL
-        and not request.app[HEALTH].starting,
+        shared=_is_for_all(request),
     )
     response.headers.update(request[TRACE].headers(status))
     if status == 405:
@@ -247,6 +250,12 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = _challenge(request)
     return response
+
+
+def _is_for_all(request: web.Request) -> bool:
+    """Whether an error may be told to others who ask the same."""
+    personal = "Authorization" in request.headers or request[KIND] is ResourceClass.PERSONAL
+    return not personal and not _is_too_early(request)
 
 
 def _wait_s(error: Exception) -> int:
