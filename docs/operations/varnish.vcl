@@ -50,12 +50,12 @@ sub vcl_recv {
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    # Those of /rest/ differ by their queries, and are for who asks.
-    if (req.http.X-Key ~ "^/(keys/|rest/|healthz$|readyz$)") {
+    # Those of /rest/ differ by their queries and are for who asks, and so are /my-playlists/ and /my-mixes/ by a header.
+    if (req.http.X-Key ~ "^/(keys/|rest/|my-[a-z]+/|healthz$|readyz$)") {
         return (pass);
     }
     # Who sends a listener's key may get an answer of its own. (Rate limits: segue serve --proxies 1.)
-    if (req.http.X-Key ~ "^/(api|my-playlists)/" && req.http.Authorization) {
+    if (req.http.X-Key ~ "^/api/" && req.http.Authorization) {
         return (pass);
     }
     # One of three, so that there are three copies at most.
