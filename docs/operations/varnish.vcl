@@ -26,6 +26,15 @@ backend origin {
     # No probe: /healthz says no while the store fails, and then the origin still has answers in its caches.
 }
 
+# The one that has the listeners' database (docs/operations.md, Many origins, one bucket); with a single origin the same.
+backend home {
+    .host = "127.0.0.1";
+    .port = "8080";  # home
+    .connect_timeout = 1s;
+    .first_byte_timeout = 12s;
+    .between_bytes_timeout = 10s;
+}
+
 acl purgers {
     "127.0.0.1";
     "::1";
@@ -43,6 +52,9 @@ sub vcl_recv {
     set req.http.X-Key = regsub(req.url, "^/t/([^?]*?~hmac=[0-9A-Fa-f]+|[^/?]+)(/|$)", "/");
     if (req.http.X-Key !~ "^/api/") {
         set req.http.X-Key = regsub(req.http.X-Key, "\?.*$", "");
+    }
+    if (req.http.X-Key ~ "^/((api|rest|playlists|my-playlists)/|stations/playlist-)") {
+        set req.backend_hint = home;
     }
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
