@@ -26,6 +26,15 @@ backend origin {
     # No probe: with one origin, what it holds is better than nothing, whatever /readyz says.
 }
 
+# The one that has the listeners' database (docs/operations.md, Many origins, one bucket); with a single origin the same.
+backend home {
+    .host = "127.0.0.1";
+    .port = "8080";  # home
+    .connect_timeout = 1s;
+    .first_byte_timeout = 12s;
+    .between_bytes_timeout = 10s;
+}
+
 acl purgers {
     "127.0.0.1";
     "::1";
@@ -46,6 +55,9 @@ sub vcl_recv {
     }
     if (req.http.X-Key == "/metrics") {
         return (synth(404));  # for Prometheus, which asks the origin itself
+    }
+    if (req.http.X-Key ~ "^/((api|rest|playlists|my-[a-z]+)/|stations/playlist-)") {
+        set req.backend_hint = home;
     }
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
