@@ -1,5 +1,5 @@
 # `make` lists the targets. Everything is installed into .venv, .cache and player_demo/, from the locks in requirements/.
-# As root on Debian, a missing system package (python3-venv, chromium, libatomic1, libgomp1, postgresql) is installed; anyone else is told the command.
+# As root on Debian, a missing system package (python3-venv, chromium, libatomic1, libgomp1, postgresql, iproute2) is installed; anyone else is told the command.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,7 +28,7 @@ SCALE := .cache/scale-venv
 SCALE_TRACKS ?= 100000
 SCALE_SIMULATED ?= 1000000
 
-.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres
+.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres network
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,7 +44,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) $(DASH) browser shields postgres unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
+test: $(DEV) $(HLS) $(DASH) browser shields postgres network unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/unit $(addprefix --ignore=,$(PLAYING)) tests
 	$(PYTEST) $(PLAYING)
 
@@ -159,3 +159,7 @@ shields: $(DEV)
 # The server that search is tested with; tests start it in a folder of their own.
 postgres: $(DEV)
 	@scripts/need.sh postgresql $(BIN)/python -c 'from tests.support.postgres import find_postgres; find_postgres()'
+
+# What lays the link that is cut between a worker and its scheduler; without it a wire is cut in a proxy.
+network: $(DEV)
+	@scripts/need.sh iproute2 sh -c 'test "$$(id -u)" -ne 0 || ip -V'

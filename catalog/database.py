@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from catalog.rules import shuffled
 from catalog.schema import CATALOG, Schema
 from catalog.sqlite_file import IN_MEMORY, SqliteFile, application_of, connected, hint_of, is_damage, transaction
 from model.errors import CatalogError
@@ -93,7 +92,6 @@ class Database(SqliteFile):
         db = connected(name)
         try:
             _prepare(db, self._schema)
-            db.create_function("shuffled", 2, shuffled, deterministic=True)
             db.execute(self._journal).fetchone()
             db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last rows, never the file
         except BaseException:

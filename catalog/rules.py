@@ -4,12 +4,9 @@ What a rule says reaches SQLite as a parameter only; the words of a query come f
 favourites lie in another database and belong to one listener: they are handed over as tables of one query.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
 
 DAY_MS = 86_400_000
 RANDOM = "random"  # only to sort by
@@ -95,8 +92,9 @@ FIELDS: Mapping[str, Field] = {
     "loved": Field(Kind.FLAG, "(loved.at_ms IS NOT NULL)", "loved"),
     "dateloved": Field(Kind.DATE, "loved.at_ms", "loved"),
 }
+_WORDED = (Kind.TEXT, Kind.TEXTS)
 # What is handed over, with an index: tracks times plays would be hours for a large catalog.
-_HANDED = {
+HANDED = {
     "heard": "track_id TEXT PRIMARY KEY, listens INTEGER, last_ms INTEGER",
     "loved": "track_id TEXT PRIMARY KEY, at_ms INTEGER",
 }
@@ -162,67 +160,34 @@ class Known:
     playlists: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-class Selecting(Protocol):
-    """A database that answers queries with tables of their own."""
-
-    def select_beside(
-        self,
-        tables: Mapping[str, tuple[str, Iterable[Sequence[object]]]],
-        query: str,
-        values: Sequence[object] = (),
-        /,
-    ) -> list[tuple[Any, ...]]: ...
+class OneOf(list[str]):
+    """Ids, sorted: a value of a query that goes there as JSON. Those that cannot be found need not."""
 
 
-def tracks_by_rules(database: Selecting, rules: Rules, known: Known, *, most: int) -> list[str]:
-    """The live tracks of a catalog's database that rules choose, in their order, at most `most` of them.
-
-    The same rules, catalog, `known` and day give the same order, of random ones too. Raises CatalogError.
-    """
-    query = _Query(known)
-    rows = {"heard": known.heard, "loved": known.loved}
-    beside = {name: (_HANDED[name], rows[name]) for name in sorted(rules.tables() & _HANDED.keys())}
-    source = query.source(rules)
-    limit = most if rules.limit is None else min(rules.limit, most)
-    if rules.limit is None and rules.limit_percent is not None:
-        matching: int = database.select_beside(beside, f"SELECT count(*) {source}", query.values)[0][0]
-        limit = min(max(1, matching * rules.limit_percent // 100), most)
-    order = query.order(rules)
-    chosen = f"SELECT t.track_id {source} ORDER BY {order} LIMIT ? OFFSET ?"
-    return [row[0] for row in database.select_beside(beside, chosen, (*query.values, limit, rules.offset))]
-
-
-def shuffled(seed: str, track_id: str) -> bytes:
-    """Bytes that sort tracks at random, in the same way whenever the seed is the same. SQLite knows it by this name."""
-    return hashlib.blake2b(f"{seed}\0{track_id}".encode(), digest_size=8).digest()
-
-
-class _Query:
-    """A query in the making: its values in the order of their marks."""
+class RuleQuery:
+    """A query in the making: its values in the order of their marks, those of `where`."""
 
     def __init__(self, known: Known) -> None:
         self.values: list[object] = []
         self._known = known
 
-    def source(self, rules: Rules) -> str:
-        """FROM and WHERE."""
+    @property
+    def day(self) -> str:
+        """The seed of what is random today."""
+        return f"{self._known.seed}/{self._known.now_ms // DAY_MS}"
+
+    def select(self, rules: Rules) -> str:
+        """SELECT and FROM: the id, the sort key, and a value for each sort."""
+        sorts = ["t.track_id" if each.field == RANDOM else FIELDS[each.field].sql for each in rules.sort]
         joined = "".join(
-            f" LEFT JOIN {'temp' if name in _HANDED else 'main'}.{name} AS {name} ON {name}.track_id = t.track_id"
+            f" LEFT JOIN {'temp' if name in HANDED else 'main'}.{name} AS {name} ON {name}.track_id = t.track_id"
             for name in sorted(rules.tables())
         )
-        return f"FROM main.tracks AS t{joined} WHERE t.package_id IS NOT NULL AND {self._group(rules.where)}"
+        return f"SELECT t.track_id, t.sort_key, {', '.join(sorts)} FROM main.tracks AS t{joined}"
 
-    def order(self, rules: Rules) -> str:
-        """ORDER BY; equal ones by artist, album and number."""
-        return ", ".join([*(self._sort(each) for each in rules.sort), "t.sort_key"])
-
-    def _sort(self, sort: Sort) -> str:
-        way = " DESC" if sort.descending else ""
-        if sort.field == RANDOM:
-            self.values.append(f"{self._known.seed}/{self._known.now_ms // DAY_MS}")
-            return f"shuffled(?, t.track_id){way}"
-        found = FIELDS[sort.field]
-        return f"{found.sql}{' COLLATE NOCASE' if found.kind in _WORDED else ''}{way}"
+    def where(self, rules: Rules) -> str:
+        """What holds for each of them."""
+        return f"t.package_id IS NOT NULL AND {self._group(rules.where)}"
 
     def _group(self, group: Group) -> str:
         parts = [
@@ -234,7 +199,7 @@ class _Query:
         """What asks it: true or false, never NULL."""
         if condition.operator in OF_PLAYLISTS:
             within = self._known.playlists.get(str(condition.value), ())
-            self.values.append(json.dumps(list(within)))
+            self.values.append(OneOf(sorted(set(within))))
             inverse = "NOT " if condition.operator is Operator.NOT_IN_PLAYLIST else ""
             return f"t.track_id {inverse}IN (SELECT value FROM json_each(?))"
         asked = FIELDS[condition.field]
@@ -286,7 +251,6 @@ class _Query:
         return self._number(sql, operator, value)
 
 
-_WORDED = (Kind.TEXT, Kind.TEXTS)
 _LOOSE = {  # whether something may stand before, and after
     Operator.CONTAINS: (True, True),
     Operator.NOT_CONTAINS: (True, True),

@@ -8,14 +8,23 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 from cmaf.look import InitLook, look_at_index, look_at_init, look_at_segment
+from inspector.frames import look_at_packed
 from inspector.gathered import ENCRYPTED, FMP4, PACKED, TS, UNKNOWN, Delivery, MediaTrack, Mishap, Part, Stream, Unseen
 from inspector.gathered import kind_of as kind_of_bytes
 from inspector.limits import Limits
 from inspector.source import Answer, Source
+from inspector.transport import look_at_transport
 from manifests.listing import ListedMap, ListedSegment, Listing, MediaListing, MultivariantListing
 from manifests.listing_reader import read_listing
 from manifests.playlist import PlaylistByteRange
-from model.errors import InspectionError, InspectionLimit, OutOfReach, PlaylistSyntaxError, ResourceUnavailable
+from model.errors import (
+    InsecureServer,
+    InspectionError,
+    InspectionLimit,
+    OutOfReach,
+    PlaylistSyntaxError,
+    ResourceUnavailable,
+)
 from model.rule import Place
 
 INDEX_BYTES_MAX = 1 << 20
@@ -53,6 +62,7 @@ class _Gatherer:
         self.deliveries: list[Delivery] = []
         self.mishaps: list[Mishap] = []
         self.unseen: list[Unseen] = []
+        self._insecure: set[str] = set()
 
     async def playlist(self, location: str, imported: Mapping[str, str]) -> Listing | None:
         """The listing at a location, None if there is none."""
@@ -172,13 +182,15 @@ class _Gatherer:
             return Part(location=where, kind=ENCRYPTED, size_bytes=size_bytes), True
         init = inits.get(segment.init_map.line) if segment.init_map else None
         kind = kind_of_bytes(answer.data)
-        look = None
+        look, sound = None, None
         if kind == FMP4 and init and init.one_sound:
             look = await asyncio.to_thread(look_at_segment, answer.data, init)
+        elif kind in (TS, PACKED):
+            sound = await asyncio.to_thread(look_at_transport if kind == TS else look_at_packed, answer.data)
         elif kind == UNKNOWN:
             message = f"neither fMP4 nor MPEG-TS nor packed audio: it begins with {answer.data[:12]!a}"
             self._mishap("RFC8216-3", place, message)
-        return Part(location=where, kind=kind, size_bytes=size_bytes, look=look), not answer.range_ignored
+        return Part(location=where, kind=kind, size_bytes=size_bytes, look=look, sound=sound), not answer.range_ignored
 
     async def _index(self, base: str, listing: MediaListing, parts: list[Part]) -> tuple[tuple[int, int], ...] | None:
         """The `sidx` of a single file: between its init section and its first segment."""
@@ -215,6 +227,10 @@ class _Gatherer:
                 return await self._source.get(location, bytes_max=bytes_max, byte_range=byte_range, playlist=playlist)
         except ResourceUnavailable as error:
             self._mishap("RFC8216-6.2.1", place, f"cannot be had, {error.message}: {location}")
+        except InsecureServer as error:
+            if error.subject not in self._insecure:  # one server, one finding
+                self._insecure.add(error.subject)
+                self._mishap("APPLE-12.1", place, f"{error.subject}: {error.message}")
         except OutOfReach as error:
             self._out_of_reach(place, error)
         except InspectionLimit as error:
@@ -238,9 +254,11 @@ class _Gatherer:
 
     def _summed_up(self, location: str, parts: list[Part], inits: Mapping[int, InitLook]) -> None:
         kinds = {part.kind for part in parts if part.size_bytes is not None}
-        for kind in (TS, PACKED):
-            if kind in kinds:
-                self._not_seen(location, f"{kind} segments: their insides are not looked into")
+        sounds = [part.sound for part in parts if part.sound]
+        if any(each.others for each in sounds):
+            self._not_seen(location, "streams beside the sound in MPEG-TS")
+        if any(not each.frames and each.codecs for each in sounds):
+            self._not_seen(location, "frames of AC-3, E-AC-3 or LATM")
         if any(part.kind == FMP4 and part.size_bytes and not part.look for part in parts) and any(
             init.tracks and not init.one_sound for init in inits.values()
         ):

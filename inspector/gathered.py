@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cmaf.look import InitLook, SegmentLook
+from inspector.frames import SoundLook
 from manifests.listing import ListedSegment, MediaListing, MultivariantListing
 from model.rule import Place
 from model.timebase import MICROSECONDS
@@ -46,12 +47,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A media segment as it came. `kind` is empty for what no client plays, `size_bytes` None if nothing came."""
+    """A media segment as it came. `kind` is empty for what no client plays, `size_bytes` None if nothing came.
+
+    What is inside: `look` for fMP4, `sound` for MPEG-TS and packed audio.
+    """
 
     location: str
     kind: str = UNKNOWN
     size_bytes: int | None = None
     look: SegmentLook | None = None
+    sound: SoundLook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

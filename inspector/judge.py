@@ -8,11 +8,13 @@ from typing import Any
 
 from cmaf.rules import TRACK_RULES, TrackLook, check_track
 from inspector.folder import Folder, playlists_in
+from inspector.frames import SoundLook
 from inspector.gather import gather
 from inspector.gathered import FMP4, MediaTrack, Stream, Unseen
 from inspector.limits import Budget, Limits
 from inspector.reach import Reach
 from inspector.rules import STREAM_RULES
+from inspector.sound_rules import SOUND_RULES
 from inspector.source import Source
 from inspector.web import opened_web, reachable
 from manifests.media_rules import MediaTimes
@@ -25,6 +27,7 @@ RULES: tuple[Rule[Any], ...] = (
     *(each for each in PLAIN_RULES if not each.rule.startswith("SEGUE-")),
     *TRACK_RULES,
     *STREAM_RULES,
+    *SOUND_RULES,
 )
 RULE_IDS: tuple[str, ...] = tuple(each.rule for each in RULES)
 FINDINGS_MAX = 2_000  # of one stream
@@ -94,7 +97,7 @@ async def _is_multivariant(source: Folder, location: str, limits: Limits) -> boo
 def judged(stream: Stream) -> Inspection:
     """Every rule held against what was gathered; the findings by resource and line, the worst first."""
     found = [*_playlist_findings(stream), *_box_findings(stream)]
-    for rule in STREAM_RULES:
+    for rule in (*STREAM_RULES, *SOUND_RULES):
         found += [_placed(each, stream.location) for each in rule.findings(stream)]
     order = {location: number for number, location in enumerate([stream.location, *_locations(stream)])}
     found.sort(key=lambda each: (each.severity is not Severity.MUST, order.get(each.resource, len(order)), each.line))
@@ -139,6 +142,9 @@ def _playlist_findings(stream: Stream) -> Iterator[Finding]:
 
 def _times(track: MediaTrack) -> MediaTimes | None:
     """What the media lasts, where all of it could be looked at and is on one timescale."""
+    sounds = [part.sound for part in track.parts if part.sound and part.sound.measured]
+    if sounds and len(sounds) == len(track.listing.segments):
+        return _sound_times(sounds)
     scales = {init.timescale for init in track.inits.values()}
     looks = [part.look for part in track.parts if part.look and part.look.frames and not part.look.flaws]
     if len(scales) != 1 or 0 in scales or len(looks) != len(track.listing.segments):
@@ -147,6 +153,18 @@ def _times(track: MediaTrack) -> MediaTimes | None:
     frame_ticks = max(-(-look.duration_ticks // look.frames) for look in looks)
     return MediaTimes(
         durations_ticks=[look.duration_ticks for look in looks], timescale=scales.pop(), tolerance_ticks=frame_ticks + 1
+    )
+
+
+def _sound_times(sounds: list[SoundLook]) -> MediaTimes | None:
+    rates = {each.sample_rate_hz for each in sounds}
+    frame_ticks = max(each.samples // each.frames for each in sounds)
+    return (
+        MediaTimes(
+            durations_ticks=[each.samples for each in sounds], timescale=rates.pop(), tolerance_ticks=frame_ticks + 1
+        )
+        if len(rates) == 1
+        else None
     )
 
 

@@ -1,9 +1,11 @@
 """Which addresses an inspection may ask: what is on the internet must not lead it into the network it runs in."""
 
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from model.errors import OutOfReach
+
+_NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class Reach:
@@ -28,6 +30,9 @@ class Reach:
 
 def _is_public(address: str) -> bool:
     found = ip_address(address.partition("%")[0])
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
+    if isinstance(found, IPv6Address):
+        if found in _NAT64:  # RFC 6052: a gateway takes it to the IPv4 address in its last 32 bits
+            found = IPv4Address(int(found) & 0xFFFF_FFFF)
+        else:
+            found = found.ipv4_mapped or found.sixtofour or found
     return found.is_global and not found.is_multicast

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import pairwise
 
 from cmaf.look import InitLook
+from inspector.frames import CLOCK_HZ, SoundLook
 from inspector.gathered import FMP4, PACKED, TS, Delivery, MediaTrack, Stream
 from manifests.codecs import spelling_of
 from manifests.listing import ListedVariant
@@ -48,15 +49,17 @@ def _variants(it: Stream) -> tuple[ListedVariant, ...]:
 def _other_codecs(it: Stream) -> Breaches:
     for variant in _variants(it):
         said = {spelling_of(entry) or entry for entry in variant.codecs}
-        inits = [init for track in _tracks_of(it, variant) for init in _inits(track)]
-        held = next((init.codecs[-1] for init in inits if init.codecs and not said & set(init.codecs)), None)
+        kinds = [codecs for track in _tracks_of(it, variant) for codecs in _held(track)]
+        held = next((codecs[-1] for codecs in kinds if not said & set(codecs)), None)
         if said and held:
             message = f"CODECS is {','.join(variant.codecs)}, but {held} is in its media: {variant.uri}"
             yield Place(line=variant.line, resource=it.location), message
 
 
-def _inits(track: MediaTrack) -> Iterator[InitLook]:
-    return (init for init in track.inits.values() if init.audio_tracks)
+def _held(track: MediaTrack) -> Iterator[tuple[str, ...]]:
+    """The entries that would be right in CODECS, for each kind of sound in a track."""
+    yield from (init.codecs for init in track.inits.values() if init.audio_tracks and init.codecs)
+    yield from dict.fromkeys(part.sound.codecs for part in track.parts if part.sound and part.sound.codecs)
 
 
 def _not_in_fmp4(it: Stream) -> Breaches:
@@ -70,24 +73,32 @@ def _not_in_fmp4(it: Stream) -> Breaches:
             )
 
 
-def _format_of(init: InitLook) -> tuple[str, int, int]:
-    return init.sample_entry, init.sample_rate_hz, init.channels
+_Format = tuple[str, int, int]  # codec, rate, channels
 
 
-def _told(init: InitLook) -> str:
-    return f"{init.sample_entry}, {init.sample_rate_hz} Hz, {init.channels} channels"
+def _format_of(init: InitLook | None, sound: SoundLook | None) -> _Format | None:
+    if sound and sound.frames:
+        return sound.codecs[-1], sound.sample_rate_hz, sound.channels
+    return (init.sample_entry, init.sample_rate_hz, init.channels) if init and init.audio_tracks else None
+
+
+def _formats(track: MediaTrack) -> list[_Format | None]:
+    """Of each segment, None where it is not known."""
+    pairs = zip(track.listing.segments, track.parts, strict=False)
+    return [_format_of(track.init_of(segment), part.sound) for segment, part in pairs]
+
+
+def _told(found: _Format) -> str:
+    return f"{found[0]}, {found[1]} Hz, {found[2]} channels"
 
 
 def _unmarked_change(it: Stream) -> Breaches:
     for track in it.tracks:
-        segments = track.listing.segments
-        for before, after in pairwise(segments):
-            old, new = track.init_of(before), track.init_of(after)
-            if before.period == after.period and old and new and old != new and _format_of(old) != _format_of(new):
-                yield (
-                    Place(line=after.line, resource=track.location),
-                    f"{_told(old)} becomes {_told(new)} without EXT-X-DISCONTINUITY",
-                )
+        pairs = pairwise(zip(track.listing.segments, _formats(track), strict=False))
+        for (before, old), (after, new) in pairs:
+            if before.period == after.period and old and new and old != new:
+                place = Place(line=after.line, resource=track.location)
+                yield place, f"{_told(old)} becomes {_told(new)} without EXT-X-DISCONTINUITY"
 
 
 def _other_discontinuities(it: Stream) -> Breaches:
@@ -100,9 +111,12 @@ def _other_discontinuities(it: Stream) -> Breaches:
 
 
 def _start_us(track: MediaTrack) -> tuple[int, int] | None:
-    """When the first fragment starts and how long one of its frames lasts, in microseconds."""
-    init = track.first_init()
-    look = track.parts[0].look if track.parts else None
+    """When the first segment starts and how long one of its frames lasts, in microseconds."""
+    init, first = track.first_init(), track.parts[0] if track.parts else None
+    sound, look = (first.sound, first.look) if first else (None, None)
+    if sound and sound.frames and sound.starts is not None:
+        frame_us = sound.samples * MICROSECONDS // sound.frames // sound.sample_rate_hz
+        return sound.starts * MICROSECONDS // CLOCK_HZ, frame_us
     if not init or not init.timescale or not look or not look.fragments or not look.frames:
         return None
     begins = look.fragments[0].decode_time
@@ -119,19 +133,20 @@ def _other_start(it: Stream) -> Breaches:
         if abs(begins_us - first_us) > max(frame_us, first_frame_us):
             seconds, others = decimal_seconds(begins_us), decimal_seconds(first_us)
             message = f"the media starts at {seconds} s, at {others} s in {first.location}"
-            yield Place(resource=track.location, box="moof/traf/tfdt", segment=0), message
+            box = "moof/traf/tfdt" if track.parts[0].look else ""
+            yield Place(resource=track.location, box=box, segment=0), message
 
 
 def _other_format(it: Stream) -> Breaches:
-    seen: dict[str, tuple[InitLook, str]] = {}
+    seen: dict[str, tuple[_Format, str]] = {}
     for track in it.tracks:
-        init = track.first_init()
-        if init is None or not init.audio_tracks:
+        found = next((each for each in _formats(track) if each), None)
+        if found is None:
             continue
-        first, where = seen.setdefault(init.sample_entry, (init, track.location))
-        if _format_of(first) != _format_of(init):
-            place = Place(resource=track.location, box="moov/trak/mdia/minf/stbl/stsd")
-            yield place, f"{_told(init)}, but {_told(first)} in {where}"
+        first, where = seen.setdefault(found[0], (found, track.location))
+        if first != found:
+            box = "moov/trak/mdia/minf/stbl/stsd" if track.inits else ""
+            yield Place(resource=track.location, box=box), f"{_told(found)}, but {_told(first)} in {where}"
 
 
 def _shortened_first(it: Stream) -> Breaches:
@@ -201,6 +216,13 @@ STREAM_RULES: tuple[Rule[Stream], ...] = (
         Severity.MUST,
         _of_gathering("RFC8216-3"),
         "is it an error page, or a file by itself? write segments of fMP4, each with moof and mdat",
+    ),
+    Rule(
+        "APPLE-12.1",
+        "Apple HLS authoring 12.1 to 12.3",
+        Severity.MUST,
+        _of_gathering("APPLE-12.1"),
+        "offer TLS 1.2 or later with ECDHE, and a certificate that browsers trust, of 2048 bits (RSA) or 256 (EC)",
     ),
     Rule(
         "CLIENT-scheme",

@@ -38,5 +38,6 @@ class Source(Protocol):
     ) -> Answer:
         """The bytes of a resource, or of a range of it; fewer than the range's where the resource ends before.
 
-        Raises ResourceUnavailable if it cannot be had, InspectionLimit if it is larger than `bytes_max`.
+        Raises ResourceUnavailable if it cannot be had, InsecureServer where players do not even ask, InspectionLimit
+        if it is larger than `bytes_max`.
         """

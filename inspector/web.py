@@ -1,20 +1,21 @@
 """Streams on the network, over http and https: asked for as a browser's player would."""
 
 import socket
+import ssl
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from ipaddress import ip_address
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from inspector.limits import Budget, Limits
 from inspector.reach import Reach
 from inspector.source import Answer
 from manifests.playlist import PlaylistByteRange
-from model.errors import InspectionLimit, OutOfReach, ResourceUnavailable
+from model.errors import InsecureServer, InspectionLimit, OutOfReach, ResourceUnavailable
 
 ORIGIN = "http://player.example"  # a page of another site: does the server let it play?
 URL_MAX = 8_192
@@ -29,8 +30,8 @@ class Web:
 
     remote = True
 
-    def __init__(self, session: aiohttp.ClientSession, limits: Limits, budget: Budget, reach: Reach) -> None:
-        self._session, self._limits, self._budget, self._reach = session, limits, budget, reach
+    def __init__(self, session: aiohttp.ClientSession, limits: Limits, budget: Budget) -> None:
+        self._session, self._limits, self._budget = session, limits, budget
 
     def resolve(self, base: str, uri: str) -> str:
         """The URL that a URI leads to. Raises OutOfReach for anything but http and https."""
@@ -46,22 +47,17 @@ class Web:
             headers["Range"] = f"bytes={byte_range.offset_bytes}-{byte_range.end_bytes - 1}"
         for redirects in range(self._limits.redirects_max + 1):
             self._budget.request()
-            self._check_literal(here)
             try:
                 async with self._session.get(here, headers=headers, allow_redirects=False) as response:
                     if response.status not in _REDIRECTS:
                         return await self._answer(response, location, redirects, bytes_max, byte_range)
                     here = self.resolve(here, response.headers.get("Location", ""))
+            except aiohttp.ClientSSLError as error:
+                raise InsecureServer(_refused(error), subject=error.host, hint="is it meant for the public?") from error
             except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
                 reason = f"no answer: {type(error).__name__}"
                 raise ResourceUnavailable(reason, subject=location, hint="is the server there?") from error
         raise ResourceUnavailable(f"more than {self._limits.redirects_max} redirects", subject=location)
-
-    def _check_literal(self, url: str) -> None:
-        """An address in the URL itself is never resolved."""
-        host = urlsplit(url).hostname or ""
-        with suppress(ValueError):
-            self._reach.check(host, [str(ip_address(host))])
 
     async def _answer(
         self,
@@ -142,18 +138,48 @@ class _Resolver(AbstractResolver):
         await self._names.close()
 
 
+def _sockets(reach: Reach) -> Callable[[AddrInfoType], socket.socket]:
+    """Sockets to addresses within reach. An address in a URL is never looked up, and may be written in many ways."""
+
+    def socket_to(found: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = found
+        reach.check(str(address[0]), [str(address[0])])
+        return socket.socket(family, kind, protocol)
+
+    return socket_to
+
+
+def _tls() -> ssl.SSLContext:
+    """What Apple's players take: TLS 1.2 or later with forward secrecy, RSA keys of 2048 bits or EC keys as hard."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE:DHE:!aNULL:!eNULL:!aDSS:@SECLEVEL=2")
+    return context
+
+
+def _refused(error: aiohttp.ClientSSLError) -> str:
+    """Why there is no connection, in OpenSSL's words."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {cause.verify_message}"
+    reason = cause.reason if isinstance(cause, ssl.SSLError) else ""
+    return f"no TLS that players accept: {(reason or 'the handshake failed').lower().replace('_', ' ')}"
+
+
 @asynccontextmanager
 async def opened_web(limits: Limits, budget: Budget, reach: Reach) -> AsyncIterator[Web]:
     """A Web with its connections, which are closed at the end."""
     timeout = aiohttp.ClientTimeout(total=limits.request_s, sock_connect=_CONNECT_S)
-    connector = aiohttp.TCPConnector(limit=limits.parallel, resolver=_Resolver(reach))
+    connector = aiohttp.TCPConnector(
+        limit=limits.parallel, resolver=_Resolver(reach), socket_factory=_sockets(reach), ssl=_tls()
+    )
     async with aiohttp.ClientSession(
         timeout=timeout,
         connector=connector,
         auto_decompress=False,  # by us, with a limit
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
-        yield Web(session, limits, budget, reach)
+        yield Web(session, limits, budget)
 
 
 def reachable(url: str) -> str:

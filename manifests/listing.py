@@ -84,8 +84,20 @@ class ListedSegment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTag:
+    """A tag with an attribute list, as it stands there."""
+
+    attributes: Mapping[str, str]
+    line: int
+
+    def __getitem__(self, name: str) -> str:
+        """An attribute's text, empty where it is not said."""
+        return self.attributes.get(name, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaListing:
-    """A media playlist. `target_duration_s` is 0 where it is not said."""
+    """A media playlist. `target_duration_s` is 0 where it is not said; `dated`: it has EXT-X-PROGRAM-DATE-TIME."""
 
     version: int
     target_duration_s: int
@@ -94,6 +106,8 @@ class MediaListing:
     independent_segments: bool
     ended: bool
     i_frames_only: bool
+    dated: bool
+    date_ranges: tuple[ListedTag, ...]
     segments: tuple[ListedSegment, ...]
     needs: tuple[Need, ...]
     troubles: tuple[Trouble, ...]
@@ -141,31 +155,20 @@ class ListedVariant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedRendition:
-    """EXT-X-MEDIA as it stands there."""
-
-    attributes: Mapping[str, str]
-    line: int
-
-    def __getitem__(self, name: str) -> str:
-        """An attribute's text, empty where it is not said."""
-        return self.attributes.get(name, "")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MultivariantListing:
     """A multivariant playlist."""
 
     version: int
     independent_segments: bool
     variants: tuple[ListedVariant, ...]
-    renditions: tuple[ListedRendition, ...]
+    renditions: tuple[ListedTag, ...]
     session_data: tuple[SessionData, ...]
+    steering: tuple[ListedTag, ...]
     variables: Mapping[str, str]
     needs: tuple[Need, ...]
     troubles: tuple[Trouble, ...]
 
-    def audio_of(self, variant: ListedVariant) -> tuple[ListedRendition, ...]:
+    def audio_of(self, variant: ListedVariant) -> tuple[ListedTag, ...]:
         """The members of a variant's audio group that have media of their own."""
         group = variant["AUDIO"]
         return tuple(

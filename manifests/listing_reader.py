@@ -9,19 +9,26 @@ from types import MappingProxyType
 from manifests.listing import (
     ListedKey,
     ListedMap,
-    ListedRendition,
     ListedSegment,
+    ListedTag,
     ListedVariant,
     Listing,
     MediaListing,
     MultivariantListing,
 )
-from manifests.listing_text import MEDIA_TAGS, MULTIVARIANT_TAGS, SEGMENT, SEGMENT_TAGS, Reader, lines_of
+from manifests.listing_text import DATE, MEDIA_TAGS, MULTIVARIANT_TAGS, SEGMENT, SEGMENT_TAGS, Reader, lines_of
 from manifests.playlist import FORBIDDEN, SessionData
-from manifests.syntax import Junk, microseconds_of
+from manifests.syntax import Junk, microseconds_of, moment_of
 
 _OF_MULTIVARIANT = frozenset(
-    {"EXT-X-STREAM-INF", "EXT-X-MEDIA", "EXT-X-I-FRAME-STREAM-INF", "EXT-X-SESSION-DATA", "EXT-X-SESSION-KEY"}
+    {
+        "EXT-X-STREAM-INF",
+        "EXT-X-MEDIA",
+        "EXT-X-I-FRAME-STREAM-INF",
+        "EXT-X-SESSION-DATA",
+        "EXT-X-SESSION-KEY",
+        "EXT-X-CONTENT-STEERING",
+    }
 )
 _OF_MEDIA = frozenset(
     {
@@ -37,6 +44,8 @@ _OF_MEDIA = frozenset(
         "EXT-X-KEY",
         "EXT-X-MAP",
         "EXT-X-GAP",
+        "EXT-X-DATERANGE",
+        "EXT-X-PROGRAM-DATE-TIME",
     }
 )
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -70,6 +79,8 @@ class _MediaReader(Reader):
         self._key: ListedKey | None = None
         self._map: ListedMap | None = None
         self._segments: list[ListedSegment] = []
+        self._date_ranges: list[ListedTag] = []
+        self._dated = False
         self._duration_us: int | None = None
         self._range = ""
         self._line = 0
@@ -90,6 +101,12 @@ class _MediaReader(Reader):
             case "EXT-X-GAP":
                 self.need(8, name, number)
                 self._gap = True
+            case "EXT-X-DATERANGE":
+                self._date_ranges.append(ListedTag(attributes=self.attributes(name, value, number), line=number))
+            case "EXT-X-PROGRAM-DATE-TIME":
+                self._dated = True
+                if moment_of(value) is None:
+                    self.trouble(DATE, number, f"{name} is no date and time of ISO 8601: {value[:40]!a}")
             case "EXT-X-TARGETDURATION":
                 self._target_duration_s = self.integer(MEDIA_TAGS, name, value, number)
             case "EXT-X-MEDIA-SEQUENCE":
@@ -144,6 +161,8 @@ class _MediaReader(Reader):
             independent_segments=self.independent_segments,
             ended=self._ended,
             i_frames_only=self._i_frames_only,
+            dated=self._dated,
+            date_ranges=tuple(self._date_ranges),
             segments=tuple(self._segments),
             needs=tuple(self.needs),
             troubles=tuple(self.troubles),
@@ -198,8 +217,9 @@ class _MultivariantReader(Reader):
     def __init__(self, query: Mapping[str, str], imported: Mapping[str, str]) -> None:
         super().__init__(query, imported)
         self._variants: list[ListedVariant] = []
-        self._renditions: list[ListedRendition] = []
+        self._renditions: list[ListedTag] = []
         self._session_data: list[SessionData] = []
+        self._steering: list[ListedTag] = []
         self._pending: tuple[dict[str, str], int] | None = None
 
     def tag(self, name: str, value: str, number: int) -> None:
@@ -211,7 +231,9 @@ class _MultivariantReader(Reader):
                     self.need(12, "REQ- attributes", number)
             case "EXT-X-MEDIA":
                 attributes = self.attributes(name, value, number)
-                self._renditions.append(ListedRendition(attributes=attributes, line=number))
+                self._renditions.append(ListedTag(attributes=attributes, line=number))
+            case "EXT-X-CONTENT-STEERING":
+                self._steering.append(ListedTag(attributes=self.attributes(name, value, number), line=number))
             case "EXT-X-SESSION-DATA":
                 self._session(self.attributes(name, value, number), number)
             case _:
@@ -247,6 +269,7 @@ class _MultivariantReader(Reader):
             variants=tuple(self._variants),
             renditions=tuple(self._renditions),
             session_data=tuple(self._session_data),
+            steering=tuple(self._steering),
             variables=MappingProxyType(dict(self.variables)),
             needs=tuple(self.needs),
             troubles=tuple(self.troubles),

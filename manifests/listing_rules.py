@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from manifests import listing_text as reader
-from manifests.listing import ListedRendition, ListedVariant, Listing, MediaListing, MultivariantListing
+from manifests.listing import ListedTag, ListedVariant, Listing, MediaListing, MultivariantListing
 from manifests.playlist import PlaylistByteRange
 from model.rule import Breaches, Rule, Severity
 from model.timebase import MICROSECONDS
 
 APPLE_TARGET_S = 6
 HE_AAC_BPS_MAX = 64_000
+DEFAULT_PATHWAY = "."  # of a variant that names none (RFC 8216bis §4.4.6.2)
 _IV = re.compile(r"0[xX][0-9A-Fa-f]{1,32}")
 _HE_AAC = frozenset({"mp4a.40.5", "mp4a.40.29"})
 _MEDIA_TYPES = frozenset({"AUDIO", "VIDEO", "SUBTITLES", "CLOSED-CAPTIONS"})
@@ -133,8 +134,8 @@ MEDIA_LISTING_RULES: tuple[Rule[MediaListing], ...] = (
 )
 
 
-def _groups(it: MultivariantListing) -> dict[tuple[str, str], list[ListedRendition]]:
-    groups: dict[tuple[str, str], list[ListedRendition]] = defaultdict(list)
+def _groups(it: MultivariantListing) -> dict[tuple[str, str], list[ListedTag]]:
+    groups: dict[tuple[str, str], list[ListedTag]] = defaultdict(list)
     for each in it.renditions:
         groups[each["TYPE"], each["GROUP-ID"]].append(each)
     return groups
@@ -177,7 +178,7 @@ def _other_members(it: MultivariantListing) -> Breaches:
             yield members[0].line, f"the group {group[:80]!a} has other members than the group {known_group[:80]!a}"
 
 
-def _audio(it: MultivariantListing) -> Iterator[ListedRendition]:
+def _audio(it: MultivariantListing) -> Iterator[ListedTag]:
     return (each for each in it.renditions if each["TYPE"] == "AUDIO")
 
 
@@ -225,6 +226,23 @@ def _he_aac_above_64k(it: MultivariantListing) -> Breaches:
         rate_bps = variant.average_bandwidth_bps or variant.bandwidth_bps
         if _entries(variant) & _HE_AAC and rate_bps > HE_AAC_BPS_MAX * 11 // 10 and not variant["RESOLUTION"]:
             yield variant.line, f"HE-AAC at {rate_bps} bit/s: {variant.uri}"
+
+
+def _bad_steering(it: MultivariantListing) -> Breaches:
+    for each in it.steering[1:]:
+        yield each.line, "EXT-X-CONTENT-STEERING a second time"
+    pathways = {variant["PATHWAY-ID"] or DEFAULT_PATHWAY for variant in it.variants}
+    for each in it.steering:
+        if not each["SERVER-URI"]:
+            yield each.line, "EXT-X-CONTENT-STEERING without SERVER-URI"
+        if each["PATHWAY-ID"] and each["PATHWAY-ID"] not in pathways:
+            yield each.line, f"no variant has the PATHWAY-ID to begin with: {each['PATHWAY-ID'][:40]!a}"
+
+
+def _no_pathway(it: MultivariantListing) -> Breaches:
+    for each in it.steering[:1]:
+        if not each["PATHWAY-ID"]:
+            yield each.line, "no PATHWAY-ID: until the steering server answers, clients begin with any of them"
 
 
 def _version(it: MultivariantListing) -> Breaches:
@@ -332,5 +350,19 @@ MULTIVARIANT_LISTING_RULES: tuple[Rule[MultivariantListing], ...] = (
         Severity.SHOULD,
         _he_aac_above_64k,
         "encode AAC-LC above 64 kbit/s",
+    ),
+    Rule(
+        "RFC8216BIS-4.4.6.6",
+        "RFC 8216bis §4.4.6.6",
+        Severity.MUST,
+        _bad_steering,
+        "write EXT-X-CONTENT-STEERING once, with SERVER-URI, and a PATHWAY-ID that variants have",
+    ),
+    Rule(
+        "APPLE-9.18",
+        "Apple HLS authoring 9.18",
+        Severity.SHOULD,
+        _no_pathway,
+        "write PATHWAY-ID with the pathway to begin with",
     ),
 )

@@ -17,6 +17,7 @@ SEGMENT, SEGMENT_TAGS, MEDIA_TAGS, MULTIVARIANT_TAGS = (
     "RFC8216-4.3.3",
     "RFC8216-4.3.4",
 )
+DATE = "RFC8216-4.3.2.6"
 VARIABLES = "RFC8216BIS-4.3"
 TROUBLES_MAX = 100  # of one playlist: whoever wrote more of them mends one kind at a time
 
@@ -40,13 +41,14 @@ _QUOTED = frozenset(
     {
         *("ASSOC-LANGUAGE", "AUDIO", "BYTERANGE", "CHANNELS", "CHARACTERISTICS", "CODECS", "DATA-ID", "GROUP-ID"),
         *("KEYFORMAT", "KEYFORMATVERSIONS", "LANGUAGE", "NAME", "PATHWAY-ID", "STABLE-RENDITION-ID"),
-        *("STABLE-VARIANT-ID", "SUBTITLES", "URI", "VALUE", "VIDEO"),
+        *("STABLE-VARIANT-ID", "SUBTITLES", "URI", "VALUE", "VIDEO", "ID", "CLASS", "START-DATE", "END-DATE"),
+        "SERVER-URI",
     }
 )
 _BARE = frozenset(
     {
         *("AUTOSELECT", "AVERAGE-BANDWIDTH", "BANDWIDTH", "DEFAULT", "FORCED", "IV", "METHOD"),
-        *("RESOLUTION", "SCORE", "TYPE"),
+        *("RESOLUTION", "SCORE", "TYPE", "DURATION", "PLANNED-DURATION", "END-ON-NEXT"),
     }
 )
 

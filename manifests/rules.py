@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from manifests.date_rules import DATE_RULES
 from manifests.listing import Listing, MediaListing, MultivariantListing, plain_uri
 from manifests.listing_rules import EITHER_LISTING_RULES, MEDIA_LISTING_RULES, MULTIVARIANT_LISTING_RULES
 from manifests.lossless_rules import LOSSLESS_RULES
@@ -34,7 +35,12 @@ __all__ = [
 ]
 
 PLAIN_RULES: tuple[Rule[Any], ...] = (*MEDIA_RULES, *MULTIVARIANT_RULES, *LOSSLESS_RULES, *PRESENTATION_RULES)
-LISTING_RULES: tuple[Rule[Any], ...] = (*EITHER_LISTING_RULES, *MEDIA_LISTING_RULES, *MULTIVARIANT_LISTING_RULES)
+LISTING_RULES: tuple[Rule[Any], ...] = (
+    *EITHER_LISTING_RULES,
+    *MEDIA_LISTING_RULES,
+    *DATE_RULES,
+    *MULTIVARIANT_LISTING_RULES,
+)
 RULE_IDS: tuple[str, ...] = tuple(each.rule for each in PLAIN_RULES)
 _OURS = "SEGUE-"  # decisions that bind us alone
 _OF_VOD = frozenset({"RFC8216-4.3.3.4", "APPLE-8.6", "CLIENT-tail"})
@@ -82,7 +88,7 @@ def check_listing(listing: Listing) -> tuple[Finding, ...]:
     """What is wrong with a playlist of anybody that only a listing can hold: text, keys, alternate renditions."""
     findings = [finding for rule in EITHER_LISTING_RULES for finding in rule.findings(listing)]
     if isinstance(listing, MediaListing):
-        findings += [finding for rule in MEDIA_LISTING_RULES for finding in rule.findings(listing)]
+        findings += [finding for rule in (*MEDIA_LISTING_RULES, *DATE_RULES) for finding in rule.findings(listing)]
     else:
         findings += [finding for rule in MULTIVARIANT_LISTING_RULES for finding in rule.findings(listing)]
     return tuple(findings)

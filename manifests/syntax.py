@@ -127,3 +127,13 @@ def date_ms_of(name: str, value: str) -> int:
         return utc_ms(value)
     except (ValueError, OverflowError) as error:
         raise Junk(f"{name} is no date: {value[:40]!a}", "write 2026-01-01T00:00:00.000Z") from error
+
+
+def moment_of(text: str) -> int | None:
+    """A date and time of anybody in milliseconds since the epoch, None for what is none; without a zone it is UTC."""
+    for zone in ("", "Z"):
+        try:
+            return utc_ms(text.strip() + zone)
+        except (ValueError, OverflowError):
+            continue
+    return None

@@ -488,6 +488,12 @@ class ResourceUnavailable(InspectionError):
     code = "resource-unavailable"
 
 
+class InsecureServer(InspectionError):
+    """A server's TLS is none that players accept; the subject is its host."""
+
+    code = "insecure-server"
+
+
 class OutOfReach(InspectionError):
     """A URI leads where an inspection does not go: another scheme, or out of the folder."""
 

@@ -11,6 +11,7 @@ from origin.answers import Answers
 from origin.cache_policy import ResourceClass
 from origin.observe import Metrics
 from origin.state import BEGAN_S, FIRST_BYTE_S, KIND, REQUEST_ID
+from origin.tokens import unsealed
 
 
 def access_log_class(metrics: Metrics, answers: Answers) -> type[AbstractAccessLogger]:
@@ -28,12 +29,12 @@ def access_log_class(metrics: Metrics, answers: Answers) -> type[AbstractAccessL
                 kind, response.status, sent_bytes=sent_bytes, duration_s=duration_s, first_byte_s=first_byte_s
             )
             told = answers.heard(request.rel_url.raw_query_string, request.headers)
-            if answers.logging:
+            if answers.wanted(response.status):
                 answers.log(
                     kind,
                     response.status,
                     method=request.method,
-                    path=path_of(request),
+                    path=unsealed(path_of(request)),
                     sent_bytes=sent_bytes,
                     duration_s=duration_s,
                     first_byte_s=first_byte_s,

@@ -17,6 +17,7 @@ FIELDS = (
     *("method", "url_path", "status", "resource", "sent_bytes", "duration_ms", "first_byte_ms", "request_id"),
     *("cmcd", "one_of", "remote"),
 )
+_UNHEARD_MAX = 64  # what players told, until it is read: by then it costs a quarter of what it would cost alone
 _PATH_MAX = 256  # characters; clients choose it
 _PRIVATE = "sid"  # CMCD's id of a listener's session
 
@@ -29,6 +30,8 @@ class Answers:
         self._every = settings.access_log_every
         self._private = settings.log_listeners
         self._turn = 0
+        self._unheard: list[tuple[str, Mapping[str, str]]] = []
+        metrics.settle_by(self._hear_all)
 
     def heard(self, query: str, headers: Mapping[str, str]) -> Told:
         """What the player told with this raw query and these headers, counted; no more of them is looked at."""
@@ -37,10 +40,28 @@ class Answers:
             self._metrics.player_told(told)
         return told
 
-    @property
-    def logging(self) -> bool:
-        """Whether answers are logged at all."""
-        return log.isEnabledFor(logging.INFO)
+    def hear_later(self, query: str, headers: Mapping[str, str]) -> None:
+        """Count what the player told soon, and at the latest when the figures are looked at: reading it while one
+        answer after another goes out costs them all their place in the processor's caches."""
+        self._unheard.append((query, headers))
+        if len(self._unheard) >= _UNHEARD_MAX:
+            self._hear_all()
+
+    def _hear_all(self) -> None:
+        unheard, self._unheard = self._unheard, []
+        for query, headers in unheard:
+            self.heard(query, headers)
+
+    def wanted(self, status: int) -> bool:
+        """Whether this answer is to have a line; asked once for each. Errors always have one, if any has."""
+        if not log.isEnabledFor(logging.INFO):
+            return False
+        if self._every == 1 or status >= 400:
+            return True
+        self._turn = (self._turn + 1) % self._every
+        if self._turn:
+            self._metrics.count(LOG_LINES_LEFT_OUT)
+        return self._turn == 0
 
     def log(
         self,
@@ -56,10 +77,8 @@ class Answers:
         remote: object,
         request_id: str,
     ) -> None:
-        """Write a line for an answer, if it is its turn: `sent_bytes` with its head, `duration_s` from the head of the
-        request to the last byte. `path` is without token; `remote` is the address of a socket, or of a client."""
-        if not self._wanted(status):
-            return
+        """Write the line of an answer: `sent_bytes` with its head, `duration_s` from the head of the request to the
+        last byte. `path` is without token; `remote` is the address of a socket, or of a client."""
         line: dict[str, Any] = {
             "method": method,
             "url_path": path[:_PATH_MAX],
@@ -71,15 +90,6 @@ class Answers:
             "request_id": request_id,
         }
         log.info("request served", extra=line | self._more(told, remote))
-
-    def _wanted(self, status: int) -> bool:
-        """Whether it is this answer's turn to have a line; errors always have one."""
-        if self._every == 1 or status >= 400:
-            return True
-        self._turn = (self._turn + 1) % self._every
-        if self._turn:
-            self._metrics.count(LOG_LINES_LEFT_OUT)
-        return self._turn == 0
 
     def _more(self, told: Told, remote: object) -> dict[str, Any]:
         """What only some lines have; of listeners only what `log_listeners` allows."""

@@ -86,7 +86,7 @@ _PREFLIGHT = {
 # Any site may ask: a listener's key is a header, sent by pages that know it; no cookie goes with what others ask.
 _PREFLIGHT_OF_THE_API = _PREFLIGHT | {
     "Access-Control-Allow-Methods": _ALLOWED_OF_THE_API,
-    "Access-Control-Allow-Headers": f"Authorization, Content-Type, {_ASKED_WITH}",
+    "Access-Control-Allow-Headers": f"Authorization, Content-Type, Segue-Tracks, {_ASKED_WITH}",
 }
 
 
@@ -111,7 +111,7 @@ def build_app(settings: OriginSettings, store: ObjectStore, keys: KeyRing = NO_K
         answers=answers,
         request_ids=app[REQUEST_IDS],
         admit=app[GATE].admit_line,
-        draining=lambda: health.draining,
+        health=health,
         expect=partial(handlers.expect, library),
     )
     app[ANSWERS] = HotCache(settings.answer_cache_bytes)
@@ -235,7 +235,7 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         code_of(error),
         retry_after_s=max(request.app[SETTINGS].retry_after_s, _wait_s(error)),
         told=told_of(error),
-        shared="Authorization" not in request.headers,
+        shared="Authorization" not in request.headers and request[KIND] is not ResourceClass.PERSONAL,
     )
     response.headers.update(request[TRACE].headers(status))
     if status == 405:

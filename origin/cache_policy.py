@@ -75,7 +75,7 @@ def resource_class(path: str) -> ResourceClass:
             return ResourceClass.MEDIA if name.endswith(".mp4") else ResourceClass.OTHER
         case ["albums" | "playlists" | "mixes" | "stations", *_] if name.endswith(".m3u8"):
             return _class_of_list(parts)
-        case ["my-playlists", *_]:
+        case ["my-playlists" | "my-mixes", *_]:
             return ResourceClass.PERSONAL
         case ["art", _]:
             return ResourceClass.PICTURE

@@ -62,8 +62,8 @@ class Trace:
         if not self._forward and self._tier is None:
             return {}
         if status >= 400:
-            return {"Cache-Status": self._text(stored=status == 404)}
-        text = {"Cache-Status": self._text(stored=True)}
+            return {"Cache-Status": self._text(stored=status == 404, kept=False)}
+        text = {"Cache-Status": self._text(stored=True, kept=True)}
         return text if self._age_s is None else text | {"Age": str(int(self._age_s))}
 
     def _grow(self, age_s: float | None, ttl_s: float | None) -> None:
@@ -72,7 +72,8 @@ class Trace:
         if ttl_s is not None:
             self._ttl_s = ttl_s if self._ttl_s is None else min(ttl_s, self._ttl_s)
 
-    def _text(self, *, stored: bool) -> str:
+    def _text(self, *, stored: bool, kept: bool) -> str:
+        """`stored`: what the store said, if it was asked, is known now; `kept`: the answer shows what was known."""
         words = [CACHE]
         if self._forward:
             words.append(f"fwd={self._forward}")
@@ -85,7 +86,7 @@ class Trace:
         else:
             assert self._tier is not None
             words.append("hit")
-        if self._ttl_s is not None and self._ttl_s < 0:
+        if kept and self._ttl_s is not None and self._ttl_s < 0:
             words.append(f"ttl={int(self._ttl_s // 1)}")
         if self._detail or not self._forward:
             words.append(f"detail={self._detail or (self._tier or Tier.MEMORY).name.lower()}")

@@ -28,6 +28,7 @@ _STRING_MAX = 64  # characters: CTA-5004's own limit for ids
 # A key, then nothing, a quoted string, a list in parentheses (version 2), or what reaches to the next comma; else what
 # is no pair, up to the next comma.
 _PAIR = re.compile(r' *([a-z]{1,8})(?:=("(?:[^"\\]|\\.)*+" *|\([^()]*\)[^,"()]*|[^,"()]*))?(?:,|$)|[^,]*,|[^,]+')
+_COMMA_SEPARATES = re.compile(r'(?:[^"(\\]++|"[^",(\\]*+")*+')  # always, for no string and no list holds one
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,6})?")
 _ESCAPED = re.compile(r'(?:[^"\\]|\\["\\])*')
 _FIRST_OF_LIST = re.compile(r"\(\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;()]+)")
@@ -96,10 +97,8 @@ def parse(text: str) -> Told:
 
 def _pairs(text: str) -> Iterable[str]:
     """What stands between commas, but for those in strings and lists."""
-    if "(" not in text and "\\" not in text:
-        parts = text.removesuffix(",").split(",", _PAIRS_MAX) if text else []
-        if all(part.count('"') % 2 == 0 for part in parts):
-            return parts[:_PAIRS_MAX]
+    if _COMMA_SEPARATES.fullmatch(text):
+        return text.removesuffix(",").split(",", _PAIRS_MAX)[:_PAIRS_MAX] if text else ()
     return (found[0].removesuffix(",") for found in itertools.islice(_PAIR.finditer(text), _PAIRS_MAX))
 
 

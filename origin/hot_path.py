@@ -8,13 +8,13 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from aiohttp import web
 
 from origin.answers import Answers
 from origin.cache_policy import ResourceClass, resource_class
 from origin.cmcd import NOTHING
+from origin.health import HealthState
 from origin.hot_cache import HotCache
 from origin.http_date import http_date
 from origin.metrics_table import Cache
@@ -45,12 +45,8 @@ class Replay:
 REPLAY = web.ResponseKey("replay", Replay)
 
 
-class Asked(NamedTuple):
-    """A plain request."""
-
-    key: tuple[bytes, bytes]  # its line, without query and token, and the variant that it wants
-    headers: PlainHeaders
-    query: str  # what the player tells of itself in it
+Key = tuple[bytes, bytes]  # the line of a request, without query and token, and the variant that it wants
+Asked = tuple[Key, PlainHeaders, str]  # a plain request; at last what the player tells of itself in its query
 
 
 @dataclass(slots=True)
@@ -87,7 +83,8 @@ class HotPath:
     """The answers that are ready, in bounded memory, and how a request finds its own.
 
     `admit` gives a request line without the token that let it in, or None if it cannot prove that the request may come
-    in, which then goes the normal way. While `draining` says so, all requests do: clients are to be told to close.
+    in, which then goes the normal way. While `health` says that we drain, all requests do: clients are to be told to
+    close.
     """
 
     def __init__(
@@ -98,7 +95,7 @@ class HotPath:
         answers: Answers,
         request_ids: Iterator[str],
         admit: Admit,
-        draining: Callable[[], bool],
+        health: HealthState,
         expect: Callable[[str], None],
     ) -> None:
         self._metrics = metrics
@@ -106,7 +103,7 @@ class HotPath:
         self._request_ids = request_ids
         self._admit = admit
         self._admit_all = settings.auth is not Auth.NONE
-        self._draining = draining
+        self._health = health
         self._expect = expect
         self._headers_max = settings.headers_max
         self._head_bytes_max = min(_HEAD_BYTES_MAX, settings.line_bytes_max, settings.header_bytes_max)
@@ -129,16 +126,18 @@ class HotPath:
     def asked(self, data: bytes) -> Asked | None:
         """The plain request that these bytes are; None if they are anything else."""
         end = data.find(b"\r\n")
-        if end < 0 or len(data) > self._head_bytes_max or self._off or self._draining():
+        if end < 0 or len(data) > self._head_bytes_max or self._off or self._health.draining:
             return None
-        (line, query), block = without_told(data[:end]), data[end:]
+        line, query, block = data[:end], "", data[end:]
         headers = self._blocks.get(block) or self._read(block)
         if headers is None:
             return None
+        if b"?" in line:
+            line, query = without_told(line)
         if self._admit_all or line.startswith(_UNDER_A_TOKEN):
             admitted = self._admit(line)
-            return None if admitted is None else Asked((admitted, headers.variant), headers, query)
-        return Asked((line, headers.variant), headers, query)
+            return None if admitted is None else ((admitted, headers.variant), headers, query)
+        return (line, headers.variant), headers, query
 
     def answer(self, asked: Asked, transport: asyncio.Transport) -> bool:
         """Send the answer if it is ready, count it, log it; False if it is not."""
@@ -155,8 +154,8 @@ class HotPath:
         sent_bytes = len(head) + len(body)
         ready.tally.answers += 1
         ready.tally.sent_bytes += sent_bytes
-        told = self._answers.heard(query, headers.cmcd) if query or headers.cmcd else NOTHING
-        if self._answers.logging:
+        tells = query or headers.cmcd
+        if self._answers.wanted(ready.tally.status):
             self._answers.log(
                 ready.tally.kind,
                 ready.tally.status,
@@ -164,21 +163,24 @@ class HotPath:
                 path=ready.path,
                 sent_bytes=sent_bytes,
                 duration_s=time.monotonic() - now_s,
-                told=told,
+                told=self._answers.heard(query, headers.cmcd) if tells else NOTHING,
                 remote=transport.get_extra_info("peername"),
                 request_id=request_id,
             )
+        elif tells:
+            self._answers.hear_later(query, headers.cmcd)
         return True
 
     def expect(self, asked: Asked) -> None:
         """Have what a plain request asks for got ready, while it is on its way to the application."""
-        named = None if asked.headers.conditional else plain_line(asked.key[0])
+        key, headers, _ = asked
+        named = None if headers.conditional else plain_line(key[0])
         if named is not None and named[0] == "GET":
             self._expect(named[1])
 
     def keep(self, asked: Asked, response: web.StreamResponse) -> None:
         """Take what the application answered to this very request, if it may be sent again."""
-        line, variant = asked.key
+        line, variant = asked[0]
         replay, named = response.get(REPLAY), plain_line(line)
         head_parts = _head_parts(response)
         if replay is None or named is None or head_parts is None or not response.keep_alive:

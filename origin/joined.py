@@ -32,6 +32,7 @@ class ListKind(StrEnum):
     ALBUM = "albums"
     PLAYLIST = "playlists"
     MIX = "mixes"  # tracks that are named one by one
+    MY_MIX = "my-mixes"  # the same, for a mix that no URL names: the request says in a header which tracks
     MINE = "my-playlists"  # a playlist as the listener whose key comes with the request may hear it
 
 

@@ -1,6 +1,7 @@
 """The handlers of joined tracks: albums, playlists and stations as one stream each."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from origin.conditional import Validators
 from origin.encoding import document
 from origin.hot_path import Replay
 from origin.joined import Gatherer, ListKind, TrackLists
-from origin.joined_lists import JoinedLists
+from origin.joined_lists import JoinedLists, Listed
 from origin.joined_media import JoinedMedia
 from origin.joined_paths import parts_of, priming_is_possible
 from origin.metrics_table import CACHED_BYTES, Tier
@@ -29,10 +30,12 @@ _FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
 _FAMILY_ON_AIR = f"{{family:{'|'.join(MULTIVARIANT_NAMES[codec].replace('.', '[.]') for codec in CODECS_ON_AIR)}}}"
 _ID = "[a-z2-7]{16,26}"
+TRACKS_HEADER = "Segue-Tracks"  # ids of tracks with hyphens between, as in the path of a mix
 _KIND = f"{{kind:{'|'.join(kind for kind in ListKind if kind is not ListKind.MIX)}}}"
 _LIST = f"/{_KIND}/{{name:{_ID}}}"
 _MIX_TRACKS_MAX = 60
-_MIX = f"/{{kind:{ListKind.MIX}}}/{{name:{_ID}(-{_ID}){{0,{_MIX_TRACKS_MAX - 1}}}}}"
+_IDS = f"{_ID}(-{_ID}){{0,{_MIX_TRACKS_MAX - 1}}}"
+_MIX = f"/{{kind:{ListKind.MIX}}}/{{name:{_IDS}}}"
 _RENDITION = "{rendition_id:[a-z0-9-]{1,40}}"
 _STATION = "/stations/{station_id:[a-z][a-z0-9-]{0,63}}"
 _NUMBER = "0|[1-9][0-9]{0,14}"
@@ -92,10 +95,8 @@ async def get_multivariant(request: web.Request) -> web.Response:
     """The multivariant playlist of a list as it is now, in one codec family."""
     joining, trace = request.app[_JOINING], request[TRACE]
     lists, kind, name = joining.lists, ListKind(request.match_info["kind"]), request.match_info["name"]
-    personal = kind is ListKind.MINE
-    listed = await (
-        lists.personal(name, await joining.listener(request)) if personal else lists.current(kind, name, trace)
-    )
+    personal = await _personal(request)
+    listed = personal or await lists.current(kind, name, trace)
     joined = await lists.joined(listed, _FAMILIES[request.match_info["family"]], trace)
     if personal:
         return await send_document(request, joined.multivariant)
@@ -108,12 +109,8 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     joining, trace, named = request.app[_JOINING], request[TRACE], request.match_info
     lists, kind, name, rendition_id = joining.lists, ListKind(named["kind"]), named["name"], named["rendition_id"]
     codec = next((each for each in Codec if each == rendition_id.partition("-")[0]), None)
-    personal = kind is ListKind.MINE
-    listed = await (
-        lists.personal_as_it_was(name, named["list_id"], await joining.listener(request))
-        if personal
-        else lists.as_it_was(kind, name, named["list_id"], trace)
-    )
+    personal = await _personal(request)
+    listed = personal or await lists.as_it_was(kind, name, named["list_id"], trace)
     joined = await lists.joined(listed, codec, trace) if codec else None
     playlist = joined.media.get(rendition_id) if joined else None
     if playlist is None:
@@ -127,6 +124,25 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     response = await send_document(request, playlist)
     response.headers["Cache-Control"] = response.headers["CDN-Cache-Control"] = "no-store"
     return response
+
+
+async def _personal(request: web.Request) -> Listed | None:
+    """The list that is for the asking player alone, in the state that the path names if it does; None for those of
+    everybody."""
+    joining, named = request.app[_JOINING], request.match_info
+    match ListKind(named["kind"]):
+        case ListKind.MY_MIX:
+            told = request.headers.get(TRACKS_HEADER, "")
+            if not re.fullmatch(_IDS, told):
+                raise ObjectNotFound(f"{TRACKS_HEADER} does not name tracks", subject=request.path)
+            return await joining.lists.of_tracks(told.split("-"))
+        case ListKind.MINE:
+            listener_id = await joining.listener(request)
+            if list_id := named.get("list_id"):
+                return await joining.lists.personal_as_it_was(named["name"], list_id, listener_id)
+            return await joining.lists.personal(named["name"], listener_id)
+        case _:
+            return None
 
 
 async def get_station(request: web.Request) -> web.Response:

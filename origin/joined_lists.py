@@ -5,7 +5,7 @@ a stream that somebody has begun stay together. Lists that were asked for lately
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -92,6 +92,12 @@ class JoinedLists:
         """A list as it is now. Raises ObjectNotFound."""
         listed = await self._current.get(f"{kind}/{name}", partial(self._ask, kind, name), trace)
         return self._remember(kind, name, listed)
+
+    async def of_tracks(self, track_ids: Sequence[str]) -> Listed:
+        """Those of some tracks that are live now, in this order. Raises ObjectNotFound and TimeoutError."""
+        async with asyncio.timeout(self._settings.store_deadline_s):
+            found = await self._lists.mix(track_ids)
+        return Listed(list_id=list_id_of(found), found=found)
 
     async def personal(self, name: str, listener_id: str) -> Listed:
         """A playlist as it is now, for this listener: asked anew each time, so that nobody hears what they may not hear

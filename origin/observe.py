@@ -156,7 +156,7 @@ class Metrics:
         """Put a value into a histogram."""
         place = LAYOUT.place(metric, *labels)
         self._values[place + bisect_left(metric.bounds, value)] += 1
-        self._values[place + metric.width - 1] += value
+        self._values[place + len(metric.bounds) + 1] += value
 
     def value(self, metric: Metric, *labels: str) -> float:
         """What this worker has counted, or shows, in a series."""

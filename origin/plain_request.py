@@ -14,7 +14,10 @@ REQUEST_ID_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what a client may call 
 
 _LINE = re.compile(r"(GET|HEAD) (/[A-Za-z0-9._/-]*) HTTP/1\.1")
 # A query that no answer depends on, as `encodeURIComponent` spells it.
-_TOLD = re.compile(rf"({QUERY_NAME}=(?:[A-Za-z0-9._~!*'()-]++|%[0-9A-Fa-f]{{2}})*+)( HTTP/1\.1)".encode())
+_VERSION = b" HTTP/1.1"
+_TOLD = re.compile(
+    rf"{QUERY_NAME}=[A-Za-z0-9._~!*'()-]*+(?:%[0-9A-Fa-f][0-9A-Fa-f][A-Za-z0-9._~!*'()-]*+)*+{_VERSION.decode()}".encode()
+)
 _FIELD = re.compile(rb"([A-Za-z0-9-]+):[ \t]*([\x20-\x7e]*)")
 _HOST = re.compile(rb"[A-Za-z0-9.:\[\]-]+")
 # An answer is kept for the very values of these.
@@ -56,8 +59,9 @@ def plain_line(line: bytes) -> tuple[str, str] | None:
 def without_told(line: bytes) -> tuple[bytes, str]:
     """A request line without its query, and that query, if what the player tells (CMCD) is all that is in it."""
     target, mark, rest = line.partition(b"?")
-    found = _TOLD.fullmatch(rest) if mark else None
-    return (line, "") if found is None else (target + found[2], found[1].decode("ascii"))
+    if not mark or _TOLD.fullmatch(rest) is None:
+        return line, ""
+    return target + _VERSION, rest.removesuffix(_VERSION).decode("ascii")
 
 
 def plain_headers(block: bytes, *, headers_max: int) -> PlainHeaders | None:

@@ -54,7 +54,7 @@ WINDOW_SEGMENTS = 8  # 46 s; players begin three target durations before its end
 TRACK_SECONDS_MIN = 1  # a segment is made of a few tracks at most
 PROGRAMMES_MAX = 256
 TARGET_S = 6
-NOTICE_SEGMENTS = 3  # from that in which a list changed to the first that is made of the new one: all know by then
+NOTICE_SEGMENTS = 2  # from that in which a list changed to the first that is made of the new one: all know by then
 _ROOT = "../../"  # from the playlists of a station to the origin's root
 _PROGRAMME_TRACKS_MAX = 50_000  # in the programmes that are kept, all together
 

@@ -45,14 +45,14 @@ function starting(family, estimateBps) {
   return { audioPreference: { audioCodec: "fLaC" }, abrEwmaDefaultEstimate: LOSSLESS_START_BPS };
 }
 
-/** The listener's key goes with the playlists of what is theirs, in a header, and with nothing else. */
-function keyed({ key }, url) {
-  if (!key) return {};
+/** What a stream has to be asked for with goes with its playlists, and with nothing else. */
+function asking({ headers }, url) {
+  if (!headers) return {};
   const own = new URL(".", url).href;
   return {
     xhrSetup: (xhr, asked) => {
       if (!xhr.readyState) xhr.open("GET", asked, true); // headers can be set from there on
-      if (asked.startsWith(own)) xhr.setRequestHeader("Authorization", `Bearer ${key}`);
+      if (asked.startsWith(own)) Object.entries(headers).forEach((each) => xhr.setRequestHeader(...each));
     },
   };
 }
@@ -197,7 +197,7 @@ export class Deck extends EventTarget {
       playlistLoadPolicy: LOADING,
       fragLoadPolicy: LOADING,
       ...starting(this.family, estimateBps),
-      ...keyed(this.track, url),
+      ...asking(this.track, url),
       keyLoadPolicy: LOADING,
       cmcd: { contentId: this.track.track_id, useHeaders: true }, // not in URLs: the browser's cache goes by them
     });

@@ -12,13 +12,26 @@ const EDGE_S = 0.02; // a seek to a track's beginning may land a hair before it
  */
 export function joinedList(kind, id, name, tracks, key = null) {
   const playlists = streams(`/${key ? "my-" : ""}${kind}s/${id}`, tracks);
-  return new Joined({ id: `${kind}:${id}`, name, tracks, playlists, live: false, key });
+  return new Joined({ id: `${kind}:${id}`, name, tracks, playlists, headers: key && { Authorization: `Bearer ${key}` } });
 }
 
 /** Tracks of a mix as one stream, whose address names each of them. */
 export function joinedMix(name, tracks) {
-  const ids = tracks.map((track) => track.track_id).join("-");
-  return new Joined({ id: `mix:${ids}`, name, tracks, playlists: streams(`/mixes/${ids}`, tracks), live: false });
+  const ids = idsOf(tracks);
+  return new Joined({ id: `mix:${ids}`, name, tracks, playlists: streams(`/mixes/${ids}`, tracks) });
+}
+
+/** The same of a listener's own mix: its tracks are named in a header, and its address says nothing. */
+export function joinedOwnMix(name, tracks) {
+  const ids = idsOf(tracks);
+  const playlists = streams(`/my-mixes/${anyId()}`, tracks);
+  return new Joined({ id: `mix:${ids}`, name, tracks, playlists, headers: { "Segue-Tracks": ids } });
+}
+
+const idsOf = (tracks) => tracks.map((track) => track.track_id).join("-");
+
+function anyId() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(20)), (each) => "abcdefghijklmnopqrstuvwxyz234567"[each % 32]).join("");
 }
 
 function streams(path, tracks) {
@@ -37,8 +50,8 @@ class Joined {
   duration_s = 0; // the stream says how long it is
   #ranges = [];
 
-  constructor({ id, name, tracks, playlists, live, key = null }) {
-    Object.assign(this, { track_id: id, name, playlists, live, key });
+  constructor({ id, name, tracks, playlists, live = false, headers = null }) {
+    Object.assign(this, { track_id: id, name, playlists, live, headers });
     this.#ranges = live ? [] : planned(tracks);
     this.known = new Map(tracks.map((track) => [track.track_id, track]));
   }

@@ -3,9 +3,10 @@
 import { account } from "./account.js";
 import { ask, askOrNull, reachable } from "./api.js";
 import { card, heading, shelf } from "./albums.js";
+import { support } from "./deck.js";
 import { button, element } from "./elements.js";
 import { clock, plural } from "./format.js";
-import { joinedMix, station } from "./joined.js";
+import { joinedMix, joinedOwnMix, station } from "./joined.js";
 import { createPlaylist } from "./playlists.js";
 import { go } from "./router.js";
 import { trackRows } from "./rows.js";
@@ -73,8 +74,7 @@ export class Mixes {
     const mix = kind === "for-you" ? await ownMix(value) : await asked(kind, value, turn);
     if (!mix) return null;
     const { name, tracks, notes, stream } = mix;
-    // What is the listener's own is not named in an address: it is played track by track.
-    const one = kind === "for-you" ? null : joinedMix(name, tracks);
+    const one = joinedAs(kind, name, tracks);
     const play = (index) => (one ? this.#player.playJoined(one, tracks[index].track_id) : this.#player.playFrom(tracks, index, name));
     const actions = tracks.length ? [button({ className: "pill strong", text: "Play mix", sign: "play", act: () => play(0) })] : [];
     if (stream && tracks.length) actions.push(button({ text: "Radio", label: "Endless radio", sign: "radio", act: () => this.#player.playJoined(station(stream, name)) }));
@@ -95,6 +95,12 @@ export class Mixes {
     }
   }
 
+}
+
+/** A mix as one stream. What is the listener's own is asked for with a header, which the browser's own player cannot send. */
+function joinedAs(kind, name, tracks) {
+  if (kind !== "for-you") return joinedMix(name, tracks);
+  return support.hls ? joinedOwnMix(name, tracks) : null;
 }
 
 async function ownMix(place) {

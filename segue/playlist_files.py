@@ -22,8 +22,8 @@ from discovery.search_follow import compare
 from model.album import artist_id_of
 from model.errors import PipelineError, UsageError
 from segue.config import Config
+from segue.opened import opened_postings
 from segue.output import Output
-from segue.wiring import opened_postings
 
 SUFFIXES = frozenset(f".{suffix}" for suffix in (*BY_SUFFIX, "nsp")) - {".json"}
 _SEARCHES_MAX = 100_000  # an operator waits

@@ -10,10 +10,19 @@ _IN_THE_WAY = {errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY, errno.EEXIST}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PASSING = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ETIMEDOUT, errno.ESTALE, errno.ENOMEM}
 
+# A disk that fails, or a mount whose other end does not answer.
+_AWAY = {errno.EIO, errno.EREMOTEIO, errno.ENXIO, errno.ENODEV, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+
 
 def absent(key: str) -> ObjectNotFound:
     """There is no such object."""
     return ObjectNotFound("no such object", subject=key, hint="list what the store holds under the folder of this key")
+
+
+def vanished(subject: str) -> StorageUnavailable:
+    """The folder of the store is not there any more."""
+    hint = "mount the disk again; if the store was emptied on purpose, restart what reads it"
+    return StorageUnavailable("the store's folder held objects, and is missing or empty", subject=subject, hint=hint)
 
 
 def read_error(error: OSError, key: str) -> StorageError:
@@ -45,4 +54,6 @@ def _other(message: str, error: OSError, subject: str) -> StorageError:
         return StorageError(text, subject=subject, hint="make room on the disk, then run the command again")
     if error.errno in _PASSING:
         return StorageUnavailable(text, subject=subject, hint="the system is short of something; try again")
+    if error.errno in _AWAY:
+        return StorageUnavailable(text, subject=subject, hint="check the disk or the mount that holds the store")
     return StorageError(text, subject=subject, hint="check the disk that holds the store")

@@ -82,6 +82,16 @@ def _entry(root: Path, key: str) -> ObjectEntry | None:
     return ObjectEntry(key=key, size_bytes=identity.size_bytes, version=identity.text, modified_s=modified_s)
 
 
+def is_bare(root: Path) -> bool:
+    """Whether a folder is missing or has nothing in it at all, not even a store's records: so looks a store whose disk
+    is not there any more."""
+    try:
+        with os.scandir(root) as entries:
+            return next(entries, None) is None
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+
+
 def abandoned_files(root: Path, before_s: int) -> Iterator[Leftover]:
     """The temporary files anywhere below `root` that were last written before this moment and have no writer."""
     for folder, _, names in os.walk(root):

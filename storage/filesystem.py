@@ -19,10 +19,10 @@ from typing import TypeVar
 from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
-from storage.file_errors import absent, local_error, read_error, write_error
+from storage.file_errors import absent, local_error, read_error, vanished, write_error
 from storage.file_io import CHUNK_BYTES, new_file, prune, sha256_of, sweep, sweep_file, sync_folder, write_all
 from storage.file_records import FileIdentity, FileRecords, FileVersion
-from storage.file_walk import abandoned_files, walk_files
+from storage.file_walk import abandoned_files, is_bare, walk_files
 from storage.keys import checked, checked_prefix
 from storage.leftovers import Leftover
 from storage.workers import CancelFlag, Workers
@@ -45,6 +45,7 @@ class FilesystemStore:
         self._read_bytes_max = read_bytes_max
         self._records = FileRecords(self._root)
         self._unrecorded: OrderedDict[str, FileVersion] = OrderedDict()
+        self._held_something = False  # since it was opened
         self._workers = Workers(THREADS, name="filesystem-store")
 
     async def head(self, key: str) -> ObjectInfo:
@@ -184,7 +185,11 @@ class FilesystemStore:
 
     def _batch(self, entries: Iterator[ObjectEntry], prefix: str) -> list[ObjectEntry]:
         with _mapped(read_error, prefix):
-            return list(islice(entries, WALK_BATCH))
+            batch = list(islice(entries, WALK_BATCH))
+            if not batch and self._held_something and is_bare(self._root):
+                raise vanished(prefix)
+        self._held_something |= bool(batch)
+        return batch
 
     def _place(self, key: str, *, for_writing: bool = False) -> Path:
         path = self._root / key
@@ -200,7 +205,13 @@ class FilesystemStore:
     @contextlib.contextmanager
     def _opened(self, key: str) -> Iterator[tuple[int, FileVersion]]:
         """The file of a key, open for reading, and what is known of the very version that it is."""
-        descriptor, version = self._open(key)
+        try:
+            descriptor, version = self._open(key)
+        except ObjectNotFound as error:
+            if self._held_something and is_bare(self._root):
+                raise vanished(key) from error
+            raise
+        self._held_something = True
         try:
             yield descriptor, version
         finally:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from catalog.playlists import ENTRIES_MAX, EntryRow, PlaylistRow, Playlists
-from catalog.rules import Known, tracks_by_rules
+from catalog.rule_choice import tracks_by_rules
+from catalog.rules import Known
 from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.playlists.entries import NAME_CHARS_MAX, Entry, EntryList, clean, clean_lines

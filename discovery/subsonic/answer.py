@@ -18,6 +18,7 @@ _NAMESPACE = "http://subsonic.org/restapi"
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
 
 Element = Mapping[str, Any]
+_NESTED = (dict, list, tuple)  # by class: an abstract one is asked ten times as long, and there are thousands of values
 
 
 def succeeded(body: Element, *, server_version: str) -> Element:
@@ -48,15 +49,19 @@ def _around(status: str, body: Element, server_version: str) -> Element:
 
 
 def _present(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _present(each) for name, each in value.items() if each is not None}
+    if isinstance(value, dict):
+        return {
+            name: _present(each) if isinstance(each, _NESTED) else each
+            for name, each in value.items()
+            if each is not None
+        }
     if isinstance(value, list | tuple):
         return [_present(each) for each in value]
     return value
 
 
 def _write(parts: list[str], name: str, element: Any) -> None:
-    if not isinstance(element, Mapping):
+    if not isinstance(element, dict):
         parts.append(f"<{name}>{escape(_text(element))}</{name}>")
         return
     parts.append(f"<{name}")
@@ -64,7 +69,7 @@ def _write(parts: list[str], name: str, element: Any) -> None:
     for key, value in element.items():
         if isinstance(value, list | tuple):
             inside += [(key, each) for each in value]
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             inside.append((key, value))
         elif value is not None and key != "value":
             parts.append(f" {key}={quoteattr(_text(value))}")

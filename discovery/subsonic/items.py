@@ -36,9 +36,10 @@ NOTHING = Mine()
 def song(row: TrackRow, mine: Mine = NOTHING) -> Element:
     """A live track: a `Child` of OpenSubsonic."""
     album_artist = row.album_artist or row.artist
+    album_id, by = album_id_of(album_artist, row.album), _named(album_artist)
     return {
         "id": row.track_id,
-        "parent": album_id_of(album_artist, row.album),
+        "parent": album_id,
         "isDir": False,
         "title": row.title,
         "album": row.album,
@@ -61,11 +62,11 @@ def song(row: TrackRow, mine: Mine = NOTHING) -> Element:
         "userRating": mine.rating,
         "playCount": mine.plays,
         "played": optional_moment(mine.played_s),
-        "albumId": album_id_of(album_artist, row.album),
-        "artistId": artist_id_of(album_artist),
-        "artists": [_named(row.artist)],
+        "albumId": album_id,
+        "artistId": by["id"],
+        "artists": [by if row.artist == album_artist else _named(row.artist)],
         "displayArtist": row.artist,
-        "albumArtists": [_named(album_artist)],
+        "albumArtists": [by],
         "displayAlbumArtist": album_artist,
         "type": "music",
         "mediaType": "song",

@@ -9,8 +9,8 @@ from model.errors import UsageError
 from protection.keys import KeyRing
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import key_ring, opened_listeners
 from segue.output import Output
-from segue.wiring import key_ring, opened_listeners
 
 HELP = "app passwords of a listener's devices, for players of the Subsonic API: add, list, remove"
 SETTINGS = ("store", "catalog", "listeners", "key_store")

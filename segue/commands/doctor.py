@@ -19,8 +19,8 @@ from ingest.scan import Source
 from model.errors import ObjectNotFound, PipelineError
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import key_ring, opened_store
 from segue.output import Output
-from segue.wiring import key_ring, opened_store
 from storage.address import FileAddress, parse_address
 from storage.keys import current_key
 from storage.open import describe

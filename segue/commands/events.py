@@ -26,8 +26,8 @@ from model.errors import ConsentMissing, TrackUnknown, UsageError
 from model.track import derived_id, is_id
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_listeners, opened_postings, opened_store
 from segue.output import Output
-from segue.wiring import opened_catalog, opened_listeners, opened_postings, opened_store
 
 HELP = "what listeners played: import it, rank search by it, drop what is old"
 SETTINGS = ("store", "catalog", "listeners", "search_index", "retention_days")

@@ -8,9 +8,9 @@ from model.errors import UsageError
 from segue.commands.tracks import chosen_tracks
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import key_ring, opened_store
 from segue.output import Output
 from segue.steps import Steps
-from segue.wiring import key_ring, opened_store
 from upkeep.export import Export, export
 
 HELP = "write live tracks into a folder that any web server plays"

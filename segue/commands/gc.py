@@ -6,9 +6,9 @@ import time
 
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_store
 from segue.output import Output
 from segue.steps import Steps, size_text
-from segue.wiring import opened_store
 from upkeep.gc import Collector, Garbage, collect
 
 HELP = "find what no track needs any more; --delete removes it"

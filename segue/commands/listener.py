@@ -9,8 +9,8 @@ from catalog.listeners import Listeners
 from model.errors import UsageError
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_listeners
 from segue.output import Output
-from segue.wiring import opened_listeners
 
 HELP = "accounts of listeners: add, list, export, forget, new key"
 SETTINGS = ("store", "catalog", "listeners")

@@ -7,8 +7,8 @@ from catalog.schema import TrackRow
 from discovery.sync import sync
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_store
 from segue.output import Output
-from segue.wiring import opened_catalog, opened_store
 
 HELP = "list the tracks of a store"
 SETTINGS = ("store", "catalog")

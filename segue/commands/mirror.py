@@ -5,9 +5,9 @@ import argparse
 from model.errors import PipelineError, UsageError
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import credentials
 from segue.output import Output
 from segue.steps import Steps, size_text
-from segue.wiring import credentials
 from storage.open import describe, open_store
 from upkeep.mirror import mirror
 

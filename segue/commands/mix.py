@@ -14,8 +14,8 @@ from model.album import artist_id_of
 from model.errors import UsageError
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_store
 from segue.output import Output
-from segue.wiring import opened_catalog, opened_store
 
 HELP = "a mix from tracks, artists, genres or a mood, in a pleasant order"
 SETTINGS = ("store", "catalog", "models")

@@ -17,9 +17,9 @@ from model.errors import UsageError
 from model.track import is_id
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_listeners, opened_store
 from segue.output import Output
 from segue.playlist_files import export_playlists, import_playlists, read_bytes
-from segue.wiring import opened_catalog, opened_listeners, opened_store
 
 HELP = "playlists of a listener: list, show, change, share; import and export files of them"
 SETTINGS = ("store", "catalog", "listeners", "search_index")

@@ -13,9 +13,9 @@ from catalog.store import Catalog
 from discovery.sync import SyncReport, sync
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_store
 from segue.output import Output
 from segue.steps import Steps
-from segue.wiring import opened_catalog, opened_store
 from storage.base import ObjectStore
 
 HELP = "make the catalog anew from the bucket alone"

@@ -10,8 +10,8 @@ from discovery.sync import sync
 from model.errors import UsageError
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_search, opened_store
 from segue.output import Output
-from segue.wiring import opened_catalog, opened_search, opened_store
 
 HELP = "find tracks, artists and albums; typos and accents do not matter"
 SETTINGS = ("store", "catalog", "search_index")

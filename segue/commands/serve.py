@@ -27,10 +27,10 @@ from protection.keys import KeyRing
 from segue.config import Config, load
 from segue.logs import set_up
 from segue.loop import run_server
+from segue.opened import credentials, key_ring, serving_limits, store_url
 from segue.output import Output
 from segue.signed import signer
 from segue.track_lists import CatalogLists
-from segue.wiring import credentials, key_ring, serving_limits, store_url
 from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store

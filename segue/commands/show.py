@@ -11,8 +11,8 @@ from segue.commands.tracks import checked_id
 from segue.config import Config
 from segue.describe import described
 from segue.loop import run_loop
+from segue.opened import opened_store
 from segue.output import Output
-from segue.wiring import opened_store
 from storage.base import ObjectStore
 
 HELP = "show what is known of a track: tags, source, loudness, renditions"

@@ -10,8 +10,8 @@ from packager.records import read_track
 from segue.commands.tracks import checked_id
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import opened_store
 from segue.output import Output
-from segue.wiring import opened_store
 
 HELP = "make a token, with which a listener may ask the origin for keys and media"
 SETTINGS = ("store",)

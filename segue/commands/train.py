@@ -18,9 +18,9 @@ from model.errors import ModelError, UsageError
 from segue.config import Config
 from segue.engine import Engaged, engagement
 from segue.loop import run_loop
+from segue.opened import opened_catalog, opened_listeners, opened_store
 from segue.output import Output
 from segue.progress import Progress
-from segue.wiring import opened_catalog, opened_listeners, opened_store
 
 HELP = "learn from plays what to recommend, and put the new model in use"
 SETTINGS = ("store", "catalog", "listeners", "models", "engine", "scheduler", "jobs")

@@ -17,11 +17,11 @@ from protection.keys import KeyRing
 from segue.commands.tracks import chosen_tracks
 from segue.config import Config
 from segue.loop import run_loop
+from segue.opened import key_ring, opened_store
 from segue.output import Output
 from segue.scrubbing import repair, tell_damage
 from segue.verify_lanes import Group, grouped, lanes_of
 from segue.verify_page import Verdict, where, write_verify_page
-from segue.wiring import key_ring, opened_store
 from storage.base import ObjectStore
 
 HELP = "check tracks of ours, or anybody's HLS streams, against the rules and the bytes"

@@ -1,20 +1,19 @@
 """One S3 service for the session, and a store of each kind for every test."""
 
 import asyncio
-import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from scripts.s3_server import S3Server, running_server
+from scripts.s3_server import S3Server
 from segue.loop import new_event_loop
-from storage.address import S3Address, S3Credentials, parse_address
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
+from tests.support.s3_service import s3_service
 
 READ_BYTES_MAX = 1 << 20
 
@@ -28,25 +27,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    """A real S3 service on loopback, or the one that SEGUE_TEST_S3_URL names: see docs/storage-compat.md."""
-    if url := os.environ.get("SEGUE_TEST_S3_URL"):
-        yield _named(url)
-        return
-    with running_server() as server:
+    """A real S3 service on loopback, or the one that is named."""
+    with s3_service() as server:
         yield server
-
-
-def _named(url: str) -> S3Server:
-    address = parse_address(url)
-    assert isinstance(address, S3Address)
-    writer, reader = (
-        S3Credentials(
-            access_key=os.environ[f"SEGUE_TEST_S3_{who}ACCESS_KEY"],
-            secret_key=os.environ[f"SEGUE_TEST_S3_{who}SECRET_KEY"],
-        )
-        for who in ("", "READER_")
-    )
-    return S3Server(endpoint=address.endpoint, bucket=address.bucket, writer=writer, reader=reader)
 
 
 @pytest.fixture(params=["filesystem", "s3"])

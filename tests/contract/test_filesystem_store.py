@@ -378,6 +378,27 @@ async def test_a_store_without_its_folder_is_empty(store: FilesystemStore, tmp_p
     assert not (tmp_path / "store").exists()
 
 
+async def test_a_store_whose_disk_has_gone_is_not_empty(store: FilesystemStore, tmp_path: Path) -> None:
+    """What was there is out of reach, not deleted: nobody shall be told that there is no such music."""
+    await _put(store, KEY, b"1")
+    await store.head(KEY)
+    root, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    root.rename(elsewhere)
+    for _ in ("no folder", "a mount point without its disk"):
+        with pytest.raises(StorageUnavailable):
+            await store.read(KEY)
+        with pytest.raises(StorageUnavailable):
+            [entry async for entry in store.walk("tracks/")]
+        root.mkdir(exist_ok=True)
+    root.rmdir()
+    elsewhere.rename(root)
+    assert (await store.read(KEY)).data == b"1"
+    await store.delete(KEY)
+    with pytest.raises(ObjectNotFound):
+        await store.head(KEY)
+    assert [entry async for entry in store.walk("")] == []
+
+
 @pytest.mark.parametrize("names_max", [1, 2, 3, 100])
 async def test_a_folder_of_any_size_is_listed_in_order(store: FilesystemStore, tmp_path: Path, names_max: int) -> None:
     """However few of its names fit the memory, each is listed once."""

@@ -13,7 +13,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from model.errors import ObjectNotFound, StorageUnavailable
-from segue.wiring import serving_limits
+from segue.opened import serving_limits
 from storage.address import S3Address, S3Credentials
 from storage.base import ByteRange
 from storage.s3 import S3Store

@@ -5,21 +5,22 @@ A reader looks all through: what is live is whole at every moment, and no track 
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.test_batches import song
+from tests.support.apart import full_disk, network
 from tests.support.cluster import AWAY_S, Cluster, HungEncoder, Process, cluster, until
 from tests.support.command import SHORT_LADDER, objects, segue
 from tests.support.polled import Seen, polled
-from tests.support.proxy import wire
 
 TRACKS = 3
 SECONDS = 1.5
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
+PATIENT = "600s"  # how long silence means nothing to a worker: the scheduler gives it up first
 PUBLISH = ("publish", "music", *STORE, *SHORT_LADDER[:-2])
 
 
@@ -120,16 +121,22 @@ def test_a_worker_is_killed_while_it_encodes_and_another_while_it_uploads(
 
 
 def test_a_worker_is_cut_off_from_the_scheduler_and_goes_on_writing(
-    machines: Cluster, undisturbed: dict[str, bytes]
+    machines: Cluster, undisturbed: dict[str, bytes], record_property: Callable[[str, object], None]
 ) -> None:
     """Its step is given to another; what it writes all the same, when all is done, makes nothing live."""
-    machines.scheduler()
     store, encoder = machines.folder / "store", HungEncoder.made(machines.folder)
-    with wire(machines.port) as network, polled(store) as seen:
-        apart = machines.worker(port=network.port, SEGUE_FFMPEG=encoder.program)
+    with network(machines) as between, polled(store) as seen:
+        record_property("means", between.means)
+        machines.scheduler()
+        apart = machines.worker(
+            port=between.port,
+            prefix=between.prefix,
+            SEGUE_FFMPEG=encoder.program,
+            DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=PATIENT,
+        )
         batch = machines.start(*PUBLISH, *machines.engine)
         until(lambda: encoding(apart), what="an encode")
-        network.cut()
+        between.cut()
         machines.worker()
         assert end_of(batch) == 0
         assert encoding(apart)
@@ -137,7 +144,7 @@ def test_a_worker_is_cut_off_from_the_scheduler_and_goes_on_writing(
         encoder.let_go()
         until(lambda: written(store) != before, what="the end of an upload that nobody waits for")
         assert objects(store) == undisturbed
-        network.mend()
+        between.mend()
     check(machines, seen, undisturbed)
 
 
@@ -209,10 +216,14 @@ def test_the_store_goes_away_and_comes_back(machines: Cluster, undisturbed: dict
     check(machines, seen, undisturbed)
 
 
-def test_the_disk_of_a_worker_is_full(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
+def test_the_disk_of_a_worker_is_full(
+    machines: Cluster, undisturbed: dict[str, bytes], record_property: Callable[[str, object], None]
+) -> None:
     """What was to be made there fails with a reason; with room again the next run makes it."""
+    disk = full_disk(machines.folder / "scratch")
+    record_property("means", disk.means)
     machines.scheduler()
-    full = machines.worker(prefix=("prlimit", "--fsize=20000"))  # no file may grow past that, as on a full disk
+    full = machines.worker("--scratch", str(disk.scratch), prefix=disk.prefix)
     with polled(machines.folder / "store") as seen:
         batch = machines.start(*PUBLISH, *machines.engine)
         assert end_of(batch) == 1

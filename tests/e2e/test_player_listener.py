@@ -189,9 +189,18 @@ async def test_a_listener_who_agreed_has_a_home_page_with_reasons(listener: List
     await page.get_by_role("link", name="Open Made for you").click()
     row = page.locator("#view .row").filter(has_text=CODA.title)
     await expect(row.locator(".row-note")).to_have_text(f"because you played {BAGATELLE.title}")
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
     await row.click()
     await listener.until(f"player.state === 'playing' && player.track.title === '{CODA.title}'")
     await expect(page.locator("#eyebrow")).to_contain_text("Made for you")
+    # One gapless stream, and no address says what it is made of.
+    own = [request for request in asked if "/my-mixes/" in request.url]
+    assert len(own) >= 2 and all("segue-tracks" in request.headers for request in own)
+    assert not [request for request in asked if "/mixes/" in urlsplit(request.url).path]
+    assert len({request.headers["segue-tracks"] for request in own}) == 1
+    await page.keyboard.press("n")
+    await listener.until(f"player.state === 'playing' && player.track.title !== '{CODA.title}'")
     assert listener.complaints == []
 
 

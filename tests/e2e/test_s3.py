@@ -12,13 +12,14 @@ import imageio_ffmpeg
 import m3u8
 import pytest
 
-from scripts.s3_server import S3Server, running_server
+from scripts.s3_server import S3Server
+from tests.support.s3_service import s3_service
 from tests.support.served_album import BAGATELLE, CHECKOUT, make, serving_at
 
 
 @pytest.fixture(scope="module")
 def s3_server() -> Iterator[S3Server]:
-    with running_server() as server:
+    with s3_service() as server:
         yield server
 
 

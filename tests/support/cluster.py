@@ -110,11 +110,13 @@ class Cluster:
     stack: ExitStack
     protocol: str = "tcp"
     port: int = field(default_factory=free_port)
+    host: str = "127.0.0.1"
+    inside: tuple[str, ...] = ()  # begins the command line of every process
 
     @property
     def address(self) -> str:
         """Of the scheduler."""
-        return f"{self.protocol}://127.0.0.1:{self.port}"
+        return f"{self.protocol}://{self.host}:{self.port}"
 
     @property
     def engine(self) -> tuple[str, ...]:
@@ -129,7 +131,7 @@ class Cluster:
         self, *arguments: str, slots: int = 1, port: int = 0, prefix: tuple[str, ...] = (), **more: str
     ) -> Process:
         """A worker that has joined, the scheduler at `port` if that is not where it really is."""
-        address = f"{self.protocol}://127.0.0.1:{port or self.port}"
+        address = f"{self.protocol}://{self.host}:{port or self.port}"
         words = ("worker", "--scheduler", address, "--jobs", str(slots), *arguments)
         return self._ready(self.start(*words, prefix=prefix, **more))
 
@@ -138,7 +140,7 @@ class Cluster:
         log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
         with log.open("wb") as output, log.with_name(f"err-{log.name}").open("wb") as errors:
             process = subprocess.Popen(
-                [*prefix, *command(*arguments)],
+                [*self.inside, *prefix, *command(*arguments)],
                 cwd=self.folder,
                 env={**environment(self.folder), **QUICK, **self.environ, **more},
                 stdin=subprocess.DEVNULL,

@@ -1,21 +1,24 @@
 """A stream held in memory: a Source for tests that need no disk and no network."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import urljoin
 
 from inspector.source import Answer
 from manifests.playlist import PlaylistByteRange
-from model.errors import InspectionLimit, OutOfReach, ResourceUnavailable
+from model.errors import InsecureServer, InspectionLimit, OutOfReach, ResourceUnavailable
 
 BASE = "http://held.example/"
 HEADERS = {
     ".m3u8": {"content-type": "application/vnd.apple.mpegurl", "content-encoding": "gzip"},
     ".mp4": {"content-type": "audio/mp4"},
+    ".aac": {"content-type": "audio/aac"},
+    ".ts": {"content-type": "video/mp2t"},
 }
 
 
 class Held:
-    """Resources by name, with the headers of a good server; `headers` and `redirects` change those of some names."""
+    """Resources by name, with the headers of a good server; `headers` and `redirects` change those of some names, and
+    `insecure` are on a server of bad TLS."""
 
     remote = True
 
@@ -26,8 +29,9 @@ class Held:
         headers: Mapping[str, Mapping[str, str]] | None = None,
         redirects: Mapping[str, int] | None = None,
         no_ranges: bool = False,
+        insecure: Collection[str] = (),
     ) -> None:
-        self._files = files
+        self._files, self._insecure = files, insecure
         self._headers, self._redirects, self._no_ranges = headers or {}, redirects or {}, no_ranges
 
     def resolve(self, base: str, uri: str) -> str:
@@ -42,6 +46,8 @@ class Held:
     ) -> Answer:
         """The bytes, if there is such a name."""
         name = location.removeprefix(BASE)
+        if name in self._insecure:
+            raise InsecureServer("no TLS that players accept", subject="held.example")
         if name not in self._files:
             raise ResourceUnavailable("status 404", subject=location)
         whole = self._files[name]

@@ -1,6 +1,7 @@
 """Streams on disk and on a real socket."""
 
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -27,10 +28,13 @@ def written(files: Files, folder: Path) -> Path:
 
 @pytest.fixture
 def serve() -> Serve:
-    """A good server over files: gzip on playlists, ranges, CORS. `other` answers what it wants to first."""
+    """A good server over files: gzip on playlists, ranges, CORS. `other` answers what it wants to first; `tls` makes
+    it one of https."""
 
     @asynccontextmanager
-    async def serving(files: Files, other: dict[str, Handler] | None = None) -> AsyncIterator[str]:
+    async def serving(
+        files: Files, other: dict[str, Handler] | None = None, tls: ssl.SSLContext | None = None
+    ) -> AsyncIterator[str]:
         async def answer(request: web.Request) -> web.StreamResponse:
             name = request.match_info["name"]
             if other and name in other:
@@ -50,7 +54,11 @@ def serve() -> Serve:
 
         app = web.Application()
         app.router.add_get("/{name:.+}", answer)
-        async with TestServer(app, host="127.0.0.1") as server:
+        server = TestServer(app, host="localhost" if tls else "127.0.0.1")
+        await server.start_server(ssl=tls)
+        try:
             yield str(server.make_url("/"))
+        finally:
+            await server.close()
 
     return serving

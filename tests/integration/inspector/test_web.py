@@ -2,7 +2,12 @@
 
 import asyncio
 import gzip
-from contextlib import aclosing
+import socket
+import ssl
+import subprocess
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -81,7 +86,9 @@ async def test_redirects_and_playlists_lead_nowhere_else(serve: Serve, place: st
     assert "root:" not in repr(inspection.findings)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]", "127。0。0。1", "１27.0.0.1"]
+)
 async def test_from_a_public_host_nothing_private_is_asked(host: str) -> None:
     """Neither by address nor by name, whether a playlist or a redirect leads there: no connection is made."""
     asked: list[object] = []
@@ -99,6 +106,75 @@ async def test_from_a_public_host_nothing_private_is_asked(host: str) -> None:
                 await source.get(f"http://{host}:{port}/latest/meta-data", bytes_max=1_000)
     assert isinstance(refused.value, OutOfReach | ResourceUnavailable)
     assert asked == []
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate of itself, the ciphers that it offers, and what is said of them."""
+
+    said: str
+    key: tuple[str, ...] = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+    ciphers: str = "ECDHE"
+    trusted: bool = True
+
+    def made(self, folder: Path) -> Path:
+        """The file with key and certificate."""
+        pem, certificate = folder / "server.pem", folder / "certificate.pem"
+        usage = "keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign"
+        words = ["openssl", "req", "-x509", "-newkey", *self.key, "-nodes", "-days", "30", "-subj", "/CN=localhost"]
+        words += ["-addext", "subjectAltName=DNS:localhost", "-addext", usage, "-keyout", str(pem)]
+        subprocess.run([*words, "-out", certificate], check=True, capture_output=True, timeout=60)
+        pem.write_bytes(pem.read_bytes() + certificate.read_bytes())
+        return pem
+
+    def context(self, pem: Path) -> ssl.SSLContext:
+        """A server's, with what `made` made."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # its ciphers say how keys are agreed on
+        context.set_ciphers(self.ciphers)
+        context.load_cert_chain(pem)
+        return context
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        Certificate(""),
+        Certificate("its certificate is refused: self-signed certificate", trusted=False),
+        Certificate("its certificate is refused: EE certificate key too weak", ("rsa:1024",), "ECDHE:@SECLEVEL=0"),
+    ],
+    ids=["sound", "of nobody", "too weak"],
+)
+async def test_tls_is_what_players_take(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: Certificate
+) -> None:
+    """Apple 12.1 to 12.3, on real connections."""
+    pem = certificate.made(tmp_path)
+    if certificate.trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    async with serve(in_segments(), tls=certificate.context(pem)) as url:
+        inspection = await one(f"{url}index.m3u8")
+    assert [each.rule for each in inspection.findings] == (["APPLE-12.1"] if certificate.said else [])
+    assert certificate.said in "".join(each.message for each in inspection.findings)
+
+
+async def test_tls_without_forward_secrecy_is_none(tmp_path: Path) -> None:
+    """Apple 12.2: such a server is told why it is not asked."""
+    certificate = Certificate("no TLS that players accept", ("rsa:2048",), "AES128-SHA256")
+    context = certificate.context(certificate.made(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
+
+        def refuse() -> None:
+            connection, _ = listening.accept()
+            with connection, suppress(ssl.SSLError):
+                context.wrap_socket(connection, server_side=True)
+
+        refused = asyncio.create_task(asyncio.to_thread(refuse))
+        inspection = await one(f"https://localhost:{listening.getsockname()[1]}/x.m3u8")
+        await refused
+    assert rules(inspection) == {"APPLE-12.1"}
+    assert certificate.said in inspection.findings[0].message
 
 
 async def test_redirects_in_a_circle_end(serve: Serve) -> None:

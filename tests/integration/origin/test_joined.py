@@ -246,10 +246,11 @@ async def test_the_contract_is_kept(
     ids = {
         "album_id": ALBUM, "playlist_id": ALBUM, "station_id": STATION, "list_id": list_id_of(lists.albums[ALBUM]),
         "recording_id": package.recording_id, "package_id": package.package_id,
-        "track_id": lists.albums[ALBUM].tracks[0].track_id,
+        "track_id": lists.albums[ALBUM].tracks[0].track_id, "any_id": "a" * 20,
     }  # fmt: skip
     _, path, media_type, kept, purge_key = (cell.format(**ids) for cell in row)
-    response, _ = await ask(origin, path, **({"Authorization": f"Bearer {OWNERS_KEY}"} if "/my-" in path else {}))
+    told = {"Authorization": f"Bearer {OWNERS_KEY}", "Segue-Tracks": ids["track_id"]} if "/my-" in path else {}
+    response, _ = await ask(origin, path, **told)
     assert (response.status, response.headers["Content-Type"]) == (200, media_type)
     browser, cdn = KEPT[kept]
     assert response.headers["Cache-Control"] == browser

@@ -65,6 +65,28 @@ async def test_a_private_playlist_is_a_stream_for_its_listeners_alone(
     assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
 
 
+async def test_a_mix_of_ones_own_is_named_in_a_header(origin: Running, store: WatchedStore, lists: Shelf) -> None:
+    """The stream that the path of a mix gives, for the asking player alone; under one path another mix is another."""
+    await album_of(store, lists, ALONE)
+    ids = [each.track_id for each in lists.albums[ALBUM].tracks]
+    path = f"/my-mixes/{'a' * 20}/index.m3u8"
+    for mix in ("-".join(ids), "-".join(reversed(ids)), ids[0]):
+        public, private = (
+            await good(origin, f"/mixes/{mix}/index.m3u8"),
+            await ask(origin, path, **{"Segue-Tracks": mix}),
+        )
+        assert private[1] == public
+        rung = next(line for line in public.decode().splitlines() if line.endswith("aac-64.m3u8"))
+        media, body = await ask(origin, resolved(path, rung), **{"Segue-Tracks": mix})
+        assert body == await good(origin, resolved(f"/mixes/{mix}/index.m3u8", rung))
+        assert media.headers["Cache-Control"] == "private, no-store"
+    for wrong in ("", "x", "-".join(ids[:1] * 61), f"{ids[0]}-"):
+        refused, _ = await ask(origin, path, **{"Segue-Tracks": wrong})
+        assert refused.status == 404 and "no-store" in refused.headers["Cache-Control"]
+    preflight, _ = await ask(origin, path, "OPTIONS")
+    assert "Segue-Tracks" in preflight.headers["Access-Control-Allow-Headers"]
+
+
 async def test_who_tries_keys_for_private_playlists_is_slowed_down(
     start: Start, lists: Shelf, listeners: ListenerDatabase
 ) -> None:

@@ -181,7 +181,7 @@ async def test_what_was_told_of_a_station_stays_when_its_list_changes(
                 reader.stations.append(fresh())
         await asyncio.gather(*(each.close() for each in reader.stations), gatherer.close())
     # What is told last, while a segment is on, is the one before it.
-    assert heard == [{0}] * 6 + [{1}] * 4 + [{2}] * 20
+    assert heard == [{0}] * 5 + [{1}] * 5 + [{2}] * 20
     assert len(reader.said) == 30 + WINDOW_SEGMENTS - 1
 
 

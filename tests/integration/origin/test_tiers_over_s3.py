@@ -4,12 +4,13 @@ import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
 from origin.metrics_table import CACHE_REQUESTS, COALESCED_WAITS, Cache, Tier
 from origin.state import METRICS
-from scripts.s3_server import S3Server, running_server
+from scripts.s3_server import S3Server
 from storage.retry import RetryPolicy
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
@@ -17,6 +18,7 @@ from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
 from tests.support.faulty_proxy import FaultyProxy, faulty_proxy
+from tests.support.s3_service import s3_service
 
 LIMITS = S3Limits(retry=RetryPolicy(attempts=2, total_s=30.0, first_pause_s=0.01, pause_max_s=0.02))
 
@@ -24,7 +26,7 @@ LIMITS = S3Limits(retry=RetryPolicy(attempts=2, total_s=30.0, first_pause_s=0.01
 @pytest.fixture(scope="module")
 def s3_server() -> Iterator[S3Server]:
     """One for all of them."""
-    with running_server() as server:
+    with s3_service() as server:
         yield server
 
 
@@ -38,7 +40,7 @@ async def proxy(s3_server: S3Server) -> AsyncIterator[FaultyProxy]:
 @pytest.fixture
 async def store(s3_server: S3Server, proxy: FaultyProxy) -> AsyncIterator[WatchedStore]:
     """A store of one's own on the server, reached through the proxy. The origin of `start` stands on it."""
-    address = S3Server(endpoint=proxy.endpoint).address(f"tiers/{uuid.uuid4().hex}")
+    address = replace(s3_server, endpoint=proxy.endpoint).address(f"tiers/{uuid.uuid4().hex}")
     made = S3Store(address, s3_server.writer, limits=LIMITS)
     yield WatchedStore(made)
     await made.close()

@@ -174,3 +174,19 @@ async def test_no_log_line_has_a_token(guarded: Running, secret: Published, capl
     assert [each["status"] for each in served] == [200, 200, 200, 403, 200, 200]
     assert {(each["url_path"], each["resource"]) for each in served} == {(path, "key")}
     assert "hmac" not in " ".join(str(vars(each)) for each in caplog.records if each.name.startswith("origin"))
+
+
+async def test_no_log_line_has_a_token_that_stands_in_the_wrong_place(
+    guarded: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Behind another one, as where an edge puts its own before the listener's, or in a URL that was put together
+    wrongly: such a path is 404, and what makes the token good is not in the log."""
+    good = token()
+    odd = (path_prefix(good) * 2, f"/{path_prefix(good)}", f"/x/{good}", f"/x/{quote(quote(good, safe=''), safe='')}")
+    with caplog.at_level(logging.DEBUG):
+        for path in odd:
+            assert (await asked(guarded, path + "/index.m3u8"))[0] == 404
+    served = [vars(each)["url_path"] for each in caplog.records if each.message == "request served"]
+    assert len(served) == len(odd) and all("hmac" in path for path in served)
+    told = " ".join(str(vars(each)) for each in caplog.records if each.name.startswith("origin"))
+    assert good[-64:] not in told

@@ -12,19 +12,20 @@ from typing import Any
 
 import pytest
 
-from scripts.s3_server import S3Server, running_server
+from scripts.s3_server import S3Server
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.keys import CHANGES
 from storage.s3 import S3Store
 from tests.integration.packager.conftest import ingested, published  # noqa: F401 - fixtures: a real track, live
+from tests.support.s3_service import s3_service
 from tests.support.served_album import CHECKOUT
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """A real S3 service on loopback."""
-    with running_server() as server:
+    with s3_service() as server:
         yield server
 
 

@@ -1,11 +1,12 @@
 """One breach for every rule that a stream of anybody is held against: how to make it, and what must be found."""
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from cmaf.write import box, full_box
 from model.rendition import Codec
+from tests.unit.inspector.sounds import FRAMES, STARTS, adts, packed, timed, transport
 from tests.unit.inspector.streams import (
     Files,
     bytes_of,
@@ -39,11 +40,17 @@ class Breach:
     headers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     redirects: Mapping[str, int] = field(default_factory=dict)
     no_ranges: bool = False
+    insecure: Collection[str] = ()
 
 
 def _media(lines: str, *, files: Files = AAC) -> Files:
     """More lines before the first segment of the first media playlist."""
     return text(files, FIRST, "#EXTINF", f"{lines}\n#EXTINF")
+
+
+def _dated(*ranges: str, date: str = "2026-01-01T00:00:00Z") -> Files:
+    """Date ranges before the first segment of the first media playlist."""
+    return _media("\n".join([f"#EXT-X-PROGRAM-DATE-TIME:{date}", *(f"#EXT-X-DATERANGE:{each}" for each in ranges)]))
 
 
 def _index(lines: str, *, files: Files = AAC) -> Files:
@@ -142,6 +149,35 @@ OF_TEXT: dict[str, Breach] = {
         found={"RFC8216-4.3.2.4-iv"}, files=_media('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k",IV=0x12g4')
     ),
     "an encrypted map without IV": Breach(found={"RFC8216-4.3.2.5-iv"}, files=text(AAC, FIRST, *_SWAPPED[0])),
+    "a date that is none": Breach(found={"RFC8216-4.3.2.6"}, files=_dated(date="yesterday")),
+    "a date range of nothing": Breach(
+        found={"RFC8216-4.3.2.7"}, files=_dated('START-DATE="yesterday",DURATION=-1', 'ID="b",PLANNED-DURATION=x')
+    ),
+    "a date range that ends twice": Breach(
+        found={"RFC8216-4.3.2.7-end"},
+        files=_dated(
+            'ID="a",START-DATE="2026-01-01T00:00:09Z",END-DATE="2026-01-01T00:00:08Z"',
+            'ID="b",START-DATE="2026-01-01T00:00:00Z",END-DATE="2026-01-01T00:00:08Z",DURATION=9',
+        ),
+    ),
+    "a date range until a next of no class": Breach(
+        found={"RFC8216-4.3.2.7-next"},
+        files=_dated('ID="a",START-DATE="2026-01-01T00:00:00Z",END-ON-NEXT=YES,DURATION=1,PLANNED-DURATION=1'),
+    ),
+    "a date range told in two ways": Breach(
+        found={"RFC8216-4.3.2.7-id"},
+        files=_dated('ID="a",START-DATE="2026-01-01T00:00:00Z"', 'ID="a",START-DATE="2026-01-01T00:00:01Z"'),
+    ),
+    "date ranges that overlap": Breach(
+        found={"RFC8216-4.3.2.7-overlap"},
+        files=_dated(
+            'ID="a",CLASS="c",START-DATE="2026-01-01T00:00:00Z",DURATION=9',
+            'ID="b",CLASS="c",START-DATE="2026-01-01T00:00:08Z",END-ON-NEXT=YES',
+        ),
+    ),
+    "a date range without a date": Breach(
+        found={"RFC8216-4.3.2.7-place"}, files=_media('#EXT-X-DATERANGE:ID="a",START-DATE="2026-01-01T00:00:00Z"')
+    ),
     "a target of 7 s": Breach(
         found={"APPLE-7.5", "APPLE-1.27"}, files=media_text(AAC, "TARGETDURATION:6", "TARGETDURATION:7")
     ),
@@ -180,6 +216,12 @@ OF_TEXT: dict[str, Breach] = {
     "FLAC alone": Breach(found={"APPLE-2.3"}, files=FLAC),
     "a lossless variant that is not the best": Breach(
         found={"APPLE-score"}, files=FLAC | AAC | {INDEX: FLAC[INDEX] + _variants(AAC, SCORE=3)}
+    ),
+    "steering from nowhere to nowhere": Breach(
+        found={"RFC8216BIS-4.4.6.6"}, files=_index('#EXT-X-CONTENT-STEERING:PATHWAY-ID="west"\n')
+    ),
+    "steering that begins anywhere": Breach(
+        found={"APPLE-9.18"}, files=_index('#EXT-X-CONTENT-STEERING:SERVER-URI="s.json"\n')
     ),
     "Opus": Breach(found={"APPLE-2.2"}, files=OPUS),
     "HE-AAC at 128 kbit/s": Breach(
@@ -366,7 +408,7 @@ OF_STREAMS: dict[str, Breach] = {
         found={"CLIENT-scheme"}, files=text(AAC, FIRST, "aac-1/2.mp4", "file:///etc/passwd")
     ),
     "FLAC in MPEG-TS": Breach(
-        found={"APPLE-2.25", "APPLE-2.3", *_RATES},
+        found={"APPLE-2.25", "APPLE-2.3", "RFC8216-3.2", *_RATES},
         files=media_text(
             {
                 name: b"\x47" + bytes(187) + b"\x47" + bytes(187) if name.endswith(".mp4") else data
@@ -396,9 +438,38 @@ OF_STREAMS: dict[str, Breach] = {
     "mono among stereo": Breach(found={"CLIENT-format"}, files=AAC | {INIT: _OTHER}),
     "plain text": Breach(found={"APPLE-10.1"}, files=AAC, headers={FIRST: {"content-encoding": ""}}),
     "another type": Breach(found={"APPLE-10.4"}, files=AAC, headers={INIT: {"content-type": "text/plain"}}),
+    "a server of bad TLS": Breach(
+        found={"APPLE-12.1"}, files=AAC, insecure=[name for name in AAC if name.startswith("aac-1/")]
+    ),
     "a redirect": Breach(found={"APPLE-8.18"}, files=AAC, redirects={"aac-1/1.mp4": 1}),
     "no CORS": Breach(found={"CLIENT-cors"}, files=AAC, headers={INDEX: {"access-control-allow-origin": ""}}),
     "no ranges": Breach(found={"CLIENT-range"}, files=RANGED, no_ranges=True),
 }
 
-ALL: dict[str, Breach] = OF_TEXT | OF_PLAYLISTS | OF_BOXES | OF_STREAMS
+PACKED, TRANSPORT = packed(), transport()
+
+OF_SOUNDS: dict[str, Breach] = {
+    "packed audio without a time": Breach(found={"RFC8216-3.4"}, files=PACKED | {"0.aac": adts(FRAMES[0])}),
+    "a frame that breaks off": Breach(found={"RFC8216-3-frames"}, files=PACKED | {"1.aac": PACKED["1.aac"][:-9]}),
+    "a segment that begins inside a frame": Breach(
+        found={"RFC8216-3-frames"}, files=PACKED | {"1.aac": timed(STARTS[1]) + adts(FRAMES[1])[-64 * 200 - 9 :]}
+    ),
+    "a time that jumps": Breach(
+        found={"RFC8216-3-time"}, files=packed((STARTS[0], STARTS[1] - 90_000, STARTS[2] - 90_000))
+    ),
+    "packed audio shorter than its EXTINF": Breach(
+        found={"APPLE-8.1"}, files=PACKED | {"2.aac": timed(STARTS[2]) + adts(FRAMES[2] - 3)}
+    ),
+    "another rate without a word": Breach(
+        found={"RFC8216-4.3.2.3"}, files=PACKED | {"2.aac": timed(STARTS[2]) + adts(FRAMES[2], rate=4)}
+    ),
+    "MPEG-TS that lacks a packet": Breach(
+        found={"RFC8216-3-frames"},
+        files=TRANSPORT | {"1.ts": TRANSPORT["1.ts"][: 5 * 188] + TRANSPORT["1.ts"][6 * 188 :]},
+    ),
+    "MPEG-TS that is cut off": Breach(found={"RFC8216-3-frames"}, files=TRANSPORT | {"2.ts": TRANSPORT["2.ts"][:-9]}),
+    "MPEG-TS without tables": Breach(found={"RFC8216-3.2"}, files=TRANSPORT | {"1.ts": TRANSPORT["1.ts"][2 * 188 :]}),
+    "two sounds in MPEG-TS": Breach(found={"APPLE-2.17-ts"}, files=transport(kinds=(0x0F, 0x0F))),
+}
+
+ALL: dict[str, Breach] = OF_TEXT | OF_PLAYLISTS | OF_BOXES | OF_STREAMS | OF_SOUNDS

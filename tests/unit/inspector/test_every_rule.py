@@ -7,21 +7,45 @@ from inspector.judge import RULE_IDS, RULES, Inspection, judged
 from inspector.limits import Limits
 from model.rendition import Codec
 from tests.support.held import BASE, Held
-from tests.unit.inspector.breaches import ALL, OF_BOXES, OF_PLAYLISTS, OF_STREAMS, OF_TEXT, Breach
-from tests.unit.inspector.streams import Files, in_ranges, in_segments
+from tests.unit.inspector.breaches import ALL, OF_BOXES, OF_PLAYLISTS, OF_SOUNDS, OF_STREAMS, OF_TEXT, Breach
+from tests.unit.inspector.sounds import packed, transport
+from tests.unit.inspector.streams import Files, in_ranges, in_segments, media_text, text
 
 
 async def looked_at(breach: Breach) -> Inspection:
     """What is found in it."""
-    source = Held(breach.files, headers=breach.headers, redirects=breach.redirects, no_ranges=breach.no_ranges)
+    source = Held(
+        breach.files,
+        headers=breach.headers,
+        redirects=breach.redirects,
+        no_ranges=breach.no_ranges,
+        insecure=breach.insecure,
+    )
     return judged(await gather(source, BASE + breach.entry, Limits()))
 
 
-@pytest.mark.parametrize("files", [in_segments(), in_ranges()], ids=["segments", "ranges"])
+@pytest.mark.parametrize(
+    "files", [in_segments(), in_ranges(), packed(), transport()], ids=["segments", "ranges", "packed", "MPEG-TS"]
+)
 async def test_a_sound_stream_breaks_no_rule(files: Files) -> None:
-    """Ours, in both forms: nothing is found, nothing is left out."""
+    """Ours, in both forms, and sound without boxes: nothing is found, nothing is left out."""
     inspection = await looked_at(Breach(found=set(), files=files))
     assert (inspection.findings, inspection.unseen, inspection.sound) == ((), (), True)
+
+
+async def test_dates_and_steering_as_they_should_be_break_no_rule() -> None:
+    """One range told in two tags (RFC 8216 §8.10), one class that goes from range to range, a pathway that is there."""
+    dates = (
+        "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000+01:00",
+        '#EXT-X-DATERANGE:ID="a",START-DATE="2025-12-31T23:00:01Z",PLANNED-DURATION=59.993,SCTE35-OUT=0xFC00',
+        '#EXT-X-DATERANGE:ID="a",END-DATE="2025-12-31T23:01:00.993Z",DURATION=59.993,X-COM-EXAMPLE="b"',
+        '#EXT-X-DATERANGE:ID="c",CLASS="song",START-DATE="2025-12-31T23:00:00Z",END-ON-NEXT=YES',
+        '#EXT-X-DATERANGE:ID="d",CLASS="song",START-DATE="2025-12-31T23:00:09Z",END-ON-NEXT=YES',
+        "#EXTINF",
+    )
+    steering = '#EXT-X-CONTENT-STEERING:SERVER-URI="s.json",PATHWAY-ID="."\n#EXT-X-STREAM-INF'
+    files = text(media_text(in_segments(), "#EXTINF", "\n".join(dates)), "index.m3u8", "#EXT-X-STREAM-INF", steering)
+    assert (await looked_at(Breach(found=set(), files=files))).findings == ()
 
 
 @pytest.mark.parametrize(("codec", "told"), [(Codec.OPUS, {"APPLE-2.2"}), (Codec.FLAC, {"APPLE-2.3"})])
@@ -47,7 +71,7 @@ def test_every_rule_is_broken_somewhere() -> None:
     """A rule without a stream that breaks it does not count; ids are unique."""
     assert set().union(*(breach.found for breach in ALL.values())) == set(RULE_IDS)
     assert len(set(RULE_IDS)) == len(RULE_IDS)
-    assert len(ALL) == sum(map(len, (OF_TEXT, OF_PLAYLISTS, OF_BOXES, OF_STREAMS)))
+    assert len(ALL) == sum(map(len, (OF_TEXT, OF_PLAYLISTS, OF_BOXES, OF_STREAMS, OF_SOUNDS)))
 
 
 def test_every_rule_says_where_it_is_written_and_what_to_do() -> None:

@@ -3,12 +3,17 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from inspector.frames import look_at_packed
 from inspector.gather import gather
 from inspector.gathered import ENCRYPTED, FMP4, PACKED, TEXT, TS, UNKNOWN, kind_of
 from inspector.judge import Inspection, judged
 from inspector.limits import Limits
+from inspector.transport import look_at_transport
 from tests.support.held import BASE, Held
+from tests.unit.inspector.sounds import AAC, packed, transport
 from tests.unit.inspector.streams import Files, in_segments, media_text, text
 
 FIRST = "aac-1.m3u8"
@@ -33,15 +38,24 @@ async def test_encrypted_segments_are_not_looked_into() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "kind"), [(b"\x47" + bytes(187) + b"\x47", TS), (b"ID3\x04", PACKED), (b"\xff\xf1\x50", PACKED)]
+    ("kinds", "said"),
+    [((0x81,), "frames of AC-3, E-AC-3 or LATM"), ((AAC, 0x1B), "streams beside the sound in MPEG-TS")],
 )
-async def test_other_segments_are_told_and_are_no_fault(head: bytes, kind: str) -> None:
-    """MPEG-TS and packed audio; only what the playlists say is judged."""
-    files = media_text(in_segments(), "#EXT-X-MAP", "#X-NO-MAP")
-    files |= {name: head.ljust(16, b"\0") + data[max(16, len(head)) :] for name, data in files.items() if "/" in name}
-    inspection = await looked_at(files)
+async def test_what_is_not_known_inside_of_mpeg_ts_is_told_and_is_no_fault(kinds: tuple[int, ...], said: str) -> None:
+    """Other codecs, and pictures: only what the playlists say is judged."""
+    inspection = await looked_at(transport(kinds=kinds))
     assert inspection.findings == ()
-    assert {each.reason for each in inspection.unseen} == {f"{kind} segments: their insides are not looked into"}
+    assert [each.reason for each in inspection.unseen] == [said]
+
+
+@given(at=st.lists(st.integers(min_value=0, max_value=2_000), min_size=1, max_size=20), value=st.binary(max_size=40))
+def test_junk_without_boxes_raises_nothing(at: list[int], value: bytes) -> None:
+    """Wherever it stands in a segment, or alone: something is told, nothing breaks."""
+    for look, data in ((look_at_packed, packed()["0.aac"][:2_000]), (look_at_transport, transport()["0.ts"][:2_068])):
+        for place in at:
+            data = data[:place] + value + data[place + len(value) :]
+        for each in (data, value, data[:4] + value):
+            assert look(each).samples >= 0
 
 
 async def test_a_live_stream_is_no_broken_vod() -> None:
@@ -100,6 +114,8 @@ def test_kinds_are_told_by_the_first_bytes() -> None:
         UNKNOWN,
         UNKNOWN,
     ]
+    heads = (b"\x47" + bytes(187) + b"\x47", b"ID3\x04", b"\xff\xf1\x50", b"\xff\xfb")
+    assert [kind_of(each) for each in heads] == [TS, PACKED, PACKED, PACKED]
 
 
 def test_limits_have_no_zero() -> None:

@@ -40,6 +40,7 @@ PACKAGE = f"{RECORDING}/qrstuvwxyz234567"
         ("/my-playlists/abcdefghijklmnop2345/index.m3u8", ResourceClass.PERSONAL),
         ("/my-playlists/abcdefghijklmnop2345/qrstuvwxyz234567/aac-64.m3u8", ResourceClass.PERSONAL),
         ("/my-playlists/abcdefghijklmnop2345/nothing", ResourceClass.PERSONAL),
+        ("/my-mixes/abcdefghijklmnop2345/index.m3u8", ResourceClass.PERSONAL),
         ("/mixes/x-y/index.m3u8", ResourceClass.MULTIVARIANT),
         ("/mixes/x-y/z/aac-64.m3u8", ResourceClass.PLAYLIST),
         ("/stations/library/index.m3u8", ResourceClass.MULTIVARIANT),

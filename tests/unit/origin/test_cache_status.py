@@ -71,6 +71,10 @@ def test_errors_have_no_age_and_only_a_404_is_stored() -> None:
     trace = Trace()
     trace.hit(Tier.NEGATIVE)
     assert trace.headers(404) == {"Cache-Status": "segue; hit; detail=negative"}
+    trace = Trace()  # the pointer is past its time, and the cover cannot be read: an error is not past its time
+    trace.hit(Tier.MEMORY, age_s=6.0, ttl_s=-2.0)
+    trace.asked()
+    assert trace.headers(503) == {"Cache-Status": "segue; fwd=uri-miss"}
 
 
 _SECONDS = st.floats(0, 1e6)

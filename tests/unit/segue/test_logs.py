@@ -47,3 +47,14 @@ def test_text_lines(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().err
     assert shown.endswith(r" warning packager.publish: track failed source='a\nb'" + "\n")
     assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_nothing_in_a_field_ends_a_line_or_commands_a_terminal(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Strangers choose what is logged of a request: no control character of any kind reaches the log as it is."""
+    set_up("info", form)
+    unseen = "\r\n\t\0\x1b\x7f\x85\x9b\u200b\u2028\u2029\u202e\u2066\ufeff"
+    log.info("request served", extra={"url_path": f"/caf\u00e9{unseen}"})
+    shown = capsys.readouterr().err
+    assert "/caf\u00e9" in shown and shown.removesuffix("\n").isprintable()
+    assert form == "text" or json.loads(shown)["url_path"].endswith(unseen)
