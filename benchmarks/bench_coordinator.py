@@ -1,6 +1,6 @@
 """What a batch on a Dask cluster costs its coordinator, and what a second worker is worth.
 
-    python -m benchmarks.bench_coordinator [--steps N] [--seconds S] [--simulated N] > coordinator.json
+    python -m benchmarks.bench_coordinator [--steps N] [--seconds S] [--simulated N] [--file FILE] > coordinator.json
 
 A scheduler and workers, each a process as an operator starts it, on loopback. `steps`: steps that do nothing, through
 the engine and its window, as many as fit the seconds: CPU of the coordinator, which is this process, and its memory
@@ -13,13 +13,13 @@ the work; for each a step, which is a turn of the loop, and a row of the ledger.
 core of its own. An efficiency of 1 by the clock is twice as fast. Where other programs use the cores the clock tells of
 them, so there are two figures that do not: how much of the time the slots of the workers had a step (`busy`), and how
 much of their CPU went into steps (`useful`); the efficiency of two by work is that of both, against one.
+
+What was found so far is written to the file after each part, and of the simulated batch now and then.
 """
 
 import argparse
 import asyncio
-import json
 import os
-import platform
 import socket
 import subprocess
 import sys
@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.coordinator_steps import compute, nothing, turn, wait
-from catalog.ledger import Outline, SourceRow
+from benchmarks.findings import Findings
+from catalog.ledger import SourceRow
 from ingest.objects import source_of
 from ingest.release import group_of
 from ingest.scan import Source, SourceObject
@@ -147,54 +148,96 @@ async def costs(engine: Any, step: Any, steps: int, seconds: float) -> dict[str,
     }
 
 
-async def batch(folder: Path, sources: int) -> dict[str, Any]:
+async def batch(folder: Path, sources: int, findings: Findings) -> None:
     """Cost of a batch whose steps are nothing."""
-    me, observer = psutil.Process(), Unobserved()
+    observer = Unobserved()
     flags = {"store": f"file:{folder / 'store'}", "catalog": str(folder / "ledger.sqlite")}
     async with workshop(load(flags), observer) as shop:
-        for number in range(sources):
-            tags = TrackTags(title="song", album=f"album {number // ALBUM}", album_artist="band", album_named=True)
-            outline = Outline(seconds=SONG_S, group=group_of(tags, ()))
-            shop.ingest.ledger.remember_outline(stamp_of(source(number)), outline)
-        before_mib = me.memory_info().rss / (1 << 20)
-        began_s, began_cpu_s = time.monotonic(), time.process_time()
+        findings.say(f"laying out {sources:,} simulated sources")
+        with shop.ingest.ledger.database.writing() as db:  # at once: a transaction for each would take minutes
+            db.executemany("INSERT INTO outlines VALUES (?, ?, ?, ?)", map(outline, range(sources)))
+        run = Simulated(sources, findings)
         with Plan() as plan:
+            findings.say("planning them")
             plan.add(map(source, range(sources)), wanted=True)
             await plan.survey(shop, observer, remembered=True)
             if (await plan.total())[0] != sources:
                 raise RuntimeError("not all sources were planned")
-            planned_cpu_s = time.process_time()
-            mib = {0: round(me.memory_info().rss / (1 << 20), 1)}
-            done, groups = 0, Drawn(plan.groups(WINDOW))
+            run.planned()
+            groups = Drawn(plan.groups(WINDOW))
 
             async def some() -> None:
-                nonlocal done
                 async for group in groups:
                     for each in group.members:
-                        await shop.ingest.engine.submit(turn, done)
+                        await shop.ingest.engine.submit(turn, run.done)
                         stamp = stamp_of(each.source)
                         row = SourceRow(
                             stamp=stamp.text, sha256=stamp.version, recording_id="r", track_id=stamp.version
                         )
                         await remember(shop.ingest, stamp, row)
-                        done += 1
-                        if done % max(sources // PARTS, 1) == 0:
-                            mib[done] = round(me.memory_info().rss / (1 << 20), 1)
+                        run.one_more()
 
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(WINDOW):
                     tasks.create_task(some())
-        if done != sources:
-            raise RuntimeError(f"{done} of {sources} were done")
-    return {
-        "sources": sources,
-        "cpu_ms per source": round((time.process_time() - began_cpu_s) / sources * 1e3, 4),
-        "of that, to plan": round((planned_cpu_s - began_cpu_s) / sources * 1e3, 4),
-        "wall_ms per source": round((time.monotonic() - began_s) / sources * 1e3, 4),
-        "mib before": round(before_mib, 1),
-        "mib after so many sources": _thinned(mib),
-        "ledger, bytes per source": round((folder / "ledger.sqlite").stat().st_size / sources),
-    }
+        if run.done != sources:
+            raise RuntimeError(f"{run.done} of {sources} were done")
+        run.tell(ledger=folder / "ledger.sqlite")
+
+
+class Simulated:
+    """What a batch of so many sources has cost so far."""
+
+    def __init__(self, sources: int, findings: Findings) -> None:
+        self._sources, self._findings = sources, findings
+        self._process = psutil.Process()
+        self._before_mib = self._planned_mib = self._rss_mib()
+        self._mib: dict[int, float] = {}
+        self._began_s, self._began_cpu_s = time.monotonic(), time.process_time()
+        self._to_plan_s = 0.0
+        self.done = 0
+
+    def planned(self) -> None:
+        """All are found and looked up."""
+        self._to_plan_s = time.process_time() - self._began_cpu_s
+        self._planned_mib = self._rss_mib()
+
+    def one_more(self) -> None:
+        """One has ended."""
+        self.done += 1
+        if self.done % max(self._sources // PARTS, 1) == 0:
+            self._mib[self.done] = self._rss_mib()
+            self.tell()
+
+    def tell(self, *, ledger: Path | None = None) -> None:
+        """What is known by now; the size of the `ledger` at the end."""
+        cpu_ms = (time.process_time() - self._began_cpu_s - self._to_plan_s) / self.done * 1e3
+        plan_ms = self._to_plan_s / self._sources * 1e3
+        told: dict[str, Any] = {
+            "sources": self._sources,
+            "done": self.done,
+            "cpu_ms per source": round(cpu_ms + plan_ms, 4),
+            "of that, to plan": round(plan_ms, 4),
+            "wall_ms per source": round((time.monotonic() - self._began_s) / self.done * 1e3, 4),
+            "mib before": self._before_mib,
+            "mib when planned": self._planned_mib,
+            "mib after so many sources": _thinned(self._mib),
+        }
+        if ledger is not None:
+            told["ledger, bytes per source"] = round(ledger.stat().st_size / self._sources)
+        self._findings.add("simulated", told)
+        self._findings.say(f"{self.done:,} of {self._sources:,}: {cpu_ms + plan_ms:.3f} ms each, {self._rss_mib()} MiB")
+
+    def _rss_mib(self) -> float:
+        rss_mib: float = self._process.memory_info().rss / (1 << 20)
+        return round(rss_mib, 1)
+
+
+def outline(number: int) -> tuple[bytes, str, float, str]:
+    """What the ledger has of a source, as `Ledger.remember_outline` writes it."""
+    stamp = stamp_of(source(number))
+    tags = TrackTags(title="song", album=f"album {number // ALBUM}", album_artist="band", album_named=True)
+    return stamp.path, stamp.text, SONG_S, group_of(tags, ())
 
 
 def source(number: int) -> Source:
@@ -249,24 +292,28 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for the steps that do nothing")
     parser.add_argument("--simulated", type=int, default=SIMULATED)
+    parser.add_argument("--file", type=Path, help="where what was found so far is written, beside stdout at the end")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        simulated = asyncio.run(batch(Path(name), asked.simulated))
+    with Findings(asked.file) as findings:
+        measure(asked, findings)
+
+
+def measure(asked: argparse.Namespace, findings: Findings) -> None:
+    """All that it is, part by part."""
     module = dask_module("engine_dask")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with cluster(folder, 1) as running:
-            steps = asyncio.run(coordinated(module, folder, running, asked.steps, asked.seconds))
+            findings.say("one worker: steps that do nothing")
+            findings.add("steps", asyncio.run(coordinated(module, folder, running, asked.steps, asked.seconds)))
+            findings.say("one worker: steps that take time")
             one = asyncio.run(timed(module, folder, running))
         with cluster(folder, 2) as running:
+            findings.say("two workers")
             two = asyncio.run(timed(module, folder, running))
-    report = {
-        "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
-        "simulated": simulated,
-        "steps": steps,
-        "two workers": {kind: compared(one[kind], two[kind]) for kind in one},
-    }
-    print(json.dumps(report, indent=2))
+        findings.add("two workers", {kind: compared(one[kind], two[kind]) for kind in one})
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(batch(Path(name), asked.simulated, findings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a batch costs whoever plans it: a finished one run again, and the walk over a store that has grown.
 
-    python -m benchmarks.bench_scale [--tracks N] [--folder FOLDER] > scale.json
+    python -m benchmarks.bench_scale [--tracks N] [--folder FOLDER] [--file FILE] > scale.json
     make bench-scale                  # 100,000 tracks, in memory if /dev/shm is there
 
 `again`: `segue publish` over N sources that are all published already, each with tags of its own; they share one sound,
@@ -16,7 +16,6 @@ import asyncio
 import hashlib
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from benchmarks.findings import Findings
 from catalog.ledger import CoverRow, Ledger, Outline, SourceRow, SourceStamp
 from catalog.store import Catalog
 from discovery.sync import sync
@@ -52,6 +52,7 @@ PUT_AT_ONCE = 32
 S3_KEYS, S3_ROUNDS = 3_000, 3
 TITLE, NAME = "track 00000000", "album 00000000"
 SYNCED_MAX = 10_000  # the first sync of more takes too long
+TOLD = 10  # times, how far the laying out is
 LOOKED_INTO_MAX = 2_000  # of more tracks nobody waits for the run that looks into each
 MODE = ("--loudness", "track")  # an album of equal tracks would be nothing to level
 
@@ -113,7 +114,7 @@ class Library:
                     counted[status] = counted.get(status, 0) + 1
         return counted
 
-    async def fill(self) -> None:
+    async def fill(self, findings: Findings) -> None:
         """Lay out all tracks but the first, which was published, as if they had been published as well."""
         store = FilesystemStore(self.store)
         (entry,) = [each async for each in store.walk(TRACKS) if each.key.endswith("track.json")]
@@ -124,14 +125,19 @@ class Library:
         with Ledger(self.ledger) as ledger:
             for number in range(1, self.tracks):
                 self._lay(ledger, first, current, number)
+                self._say(findings, number, "laid out")
         await store.close()
 
-    async def settle(self) -> None:
+    def _say(self, findings: Findings, done: int, what: str) -> None:
+        if done * TOLD // self.tracks != (done - 1) * TOLD // self.tracks:
+            findings.say(f"{done:,} of {self.tracks:,} tracks {what}")
+
+    async def settle(self, findings: Findings) -> None:
         """Remember all tracks as settled, as a run that looked into each of them would."""
         observer = Unobserved()
         flags = {"store": f"file:{self.store}", "catalog": str(self.ledger), "loudness": "track"}
         async with workshop(load(flags), observer) as shop:
-            settlement = Settlement(shop)
+            settlement, done = Settlement(shop), 0
             with Plan() as plan:
                 plan.find([self.sources])
                 await plan.survey(shop, observer, remembered=True)
@@ -142,6 +148,9 @@ class Library:
                     rows = [await asyncio.to_thread(shop.ingest.ledger.last, path) for path in state.paths]
                     ends = [TrackOutcome(source="", status=Status.DONE, track_id=row.track_id) for row in rows if row]
                     await settlement.settle(state, ends)
+                    for _ in ends:
+                        done += 1
+                        self._say(findings, done, "settled")
 
     def _lay(self, ledger: Ledger, first: Track, current: Current, number: int) -> None:
         path = self.source(number)
@@ -243,24 +252,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=int, default=N)
     parser.add_argument("--folder", type=Path, help="where to lay it out; else where temporary files go")
+    parser.add_argument("--file", type=Path, help="where what was found so far is written, beside stdout at the end")
     asked = parser.parse_args()
+    with Findings(asked.file) as findings:
+        measure(asked, findings)
+
+
+def measure(asked: argparse.Namespace, findings: Findings) -> None:
+    """All that it is, part by part."""
     with tempfile.TemporaryDirectory(dir=asked.folder) as name:
         library = Library(Path(name), asked.tracks)
         library.source(0)
         library.publish()
-        asyncio.run(library.fill())
-        looked = again(library) if asked.tracks <= LOOKED_INTO_MAX else None
-        if looked is None:
-            asyncio.run(library.settle())
-        report: dict[str, object] = {
-            "machine": {"python": platform.python_version(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
-            "looked into again": looked,
-            "again": again(library),
-            "walk": asyncio.run(walked(library.folder)) if asked.tracks <= SYNCED_MAX else None,
-        }
+        asyncio.run(library.fill(findings))
+        if asked.tracks <= LOOKED_INTO_MAX:
+            findings.add("looked into again", again(library))
+        else:
+            asyncio.run(library.settle(findings))
+        findings.say("running the finished batch again")
+        findings.add("again", again(library))
+        if asked.tracks <= SYNCED_MAX:
+            findings.say("walking over the store")
+            findings.add("walk", asyncio.run(walked(library.folder)))
+    findings.say("listing an S3 store")
     with running_server() as server:
-        report["s3"] = asyncio.run(listed(server))
-    print(json.dumps(report, indent=2))
+        findings.add("s3", asyncio.run(listed(server)))
 
 
 if __name__ == "__main__":

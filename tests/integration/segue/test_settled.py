@@ -1,17 +1,24 @@
 """A run over what is settled looks into nothing; whatever changes is looked into again."""
 
 import shutil
+from collections import Counter
+from collections.abc import Awaitable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model.engine import InProcess
 from model.events import Status, TrackOutcome, Unobserved
 from segue.config import load
+from segue.intake import Finished, Intake
 from segue.plan import Plan
 from segue.settled import Settlement
 from segue.wiring import workshop
+from storage.keys import TRACKS
 from tests.e2e.test_batches import song
 from tests.support.audio import music_like
 from tests.support.command import SHORT_LADDER, Ran, objects, segue
+from tests.support.faulty_store import FaultyStore
 
 
 def publish(place: Path) -> Ran:
@@ -36,6 +43,45 @@ async def settled(place: Path, **more: object) -> list[TrackOutcome]:
     return found
 
 
+async def skipped(place: Path) -> int:
+    """How many sources a batch over the settled album skips: at the cost of one listing, without a step for anybody."""
+    outcomes: list[TrackOutcome] = []
+
+    async def finished(end: Finished) -> None:
+        outcomes.append(end.outcome)
+
+    flags = {"store": f"file:{place / 'store'}", "catalog": str(place / "catalog.sqlite"), "aac": "64", "opus": "64"}
+    async with workshop(load(flags, {"HOME": str(place)}), Unobserved()) as found:
+        store, steps = FaultyStore(found.store), Counter[str]()
+        ingest = replace(found.ingest, store=store, engine=Counting(steps))
+        packaging = replace(found.packaging, store=store, engine=Counting(steps))
+        shop = replace(found, store=store, ingest=ingest, packaging=packaging)
+        with Plan() as plan:
+            plan.find([place / "Album"])
+            await plan.survey(shop, Unobserved(), remembered=True)
+            settlement = Settlement(shop)
+            batch = Intake(
+                shop=shop, jobs=2, publish=True, observer=Unobserved(), finished=finished, settlement=settlement
+            )
+            await batch.run(plan)
+    assert store.calls == [("walk", TRACKS)]
+    assert not steps
+    assert {each.status for each in outcomes} == {Status.SKIPPED}
+    return len(outcomes)
+
+
+class Counting(InProcess):
+    """Does steps, and counts them."""
+
+    def __init__(self, steps: Counter[str]) -> None:
+        self._steps = steps
+
+    def submit(self, step: Any, /, *args: Any, **kwargs: Any) -> Awaitable[Any]:
+        """The step itself."""
+        self._steps[step.__name__] += 1
+        return super().submit(step, *args, **kwargs)
+
+
 async def test_what_is_published_is_settled_until_something_changes(tmp_path: Path) -> None:
     """Other settings, a new picture, a touched source, a track that the store lost: each is looked into again."""
     album = tmp_path / "Album"
@@ -47,6 +93,7 @@ async def test_what_is_published_is_settled_until_something_changes(tmp_path: Pa
     known = await settled(tmp_path)
     assert [each.track_id for each in known] == [first.outcomes[name]["track_id"] for name in ("1.flac", "2.flac")]
     assert {each.status for each in known} == {Status.SKIPPED}
+    assert await skipped(tmp_path) == len(known)
     assert await settled(tmp_path, aac="64,96") == []
     assert await settled(tmp_path, target=-16.0) == []
     (album / "cover.jpg").write_bytes(b"no picture, but a change")
