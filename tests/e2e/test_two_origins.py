@@ -16,6 +16,7 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 
+from model.album import album_id_of
 from model.protection import Protection, ProtectionMethod
 from origin.settings import OriginSettings
 from origin.tokens import Grant, TokenKey, mint
@@ -134,6 +135,13 @@ def _requests(track: Published, locked: Published) -> list[tuple[str, str, dict[
     return found
 
 
+def _joined(track: Published, locked: Published) -> list[tuple[str, str, dict[str, str]]]:
+    """An album, and both tracks as a mix."""
+    album = album_id_of(track.track.tags.artists[0], track.track.tags.album)
+    lists = (f"/albums/{album}", f"/mixes/{track.track_id}-{locked.track_id}")
+    return [("GET", f"{each}/{name}.m3u8", {}) for each in lists for name in ("index", "opus", "lossless")]
+
+
 async def test_two_origins_are_one(shared: tuple[ObjectStore, dict[str, str]], tmp_path: Path) -> None:
     """The same bytes, headers and tags for all of the contract; a publish is live on both in time; one is killed, and
     another, which begins with an empty disk, answers as it did."""
@@ -147,9 +155,10 @@ async def test_two_origins_are_one(shared: tuple[ObjectStore, dict[str, str]], t
     origins = [await asyncio.to_thread(Origin, tmp_path / name, environment) for name in ("a", "b")]
     try:
         async with aiohttp.ClientSession(auto_decompress=False) as client:
-            requests = _requests(track, locked)
+            requests = _requests(track, locked) + _joined(track, locked)
             first, second = [await _all(client, each.url, requests) for each in origins]
             _assert_equal(requests, first, second)
+            assert {status for status, _, _ in first[-6:]} == {200}
             assert sum(status == 200 for status, _, _ in first) > 40
             again = await _all(client, origins[0].url, requests)  # from memory now
             _assert_equal(requests, first, again)
