@@ -1,8 +1,10 @@
 """A search index in a PostgreSQL server, which many origins share: the same terms, ranks and spellings as in SQLite.
 
 Terms are the lexemes of a tsvector, so none of PostgreSQL's own parsers or dictionaries takes part. GIN knows no order:
-it would collect half a million rows for one letter. So where a short beginning is looked up, the most popular rows are
-gone through in their order first, and GIN is asked only if they do not suffice; the answer is the same.
+it would collect half a million rows for one letter. And the planner takes every beginning for a frequent one, and goes
+through all rows in their order for one that nothing has. So how frequent words are is asked of the table of spellings:
+if one is rare GIN finds its rows, and these are held against the rest. If none is, and a short beginning is looked up,
+the most popular rows are gone through in their order first. The answer is always the same.
 """
 
 import logging
@@ -15,7 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from catalog.search_fill import Filling
-from catalog.search_postings import NO_FILTERS, Filters, Found, Group, Lookups, SearchRow, TextRules
+from catalog.search_postings import NO_FILTERS, Filters, Found, Group, Lookup, Lookups, SearchRow, TextRules
 from model.errors import CatalogError, UsageError
 
 log = logging.getLogger(__name__)
@@ -26,8 +28,14 @@ SCHEMA = "segue_search"
 CONNECT_S = 5
 STATEMENT_S = 30
 FILL_STATEMENT_S = 3600  # indexes of millions of rows
-HEAD_ROWS = 20_000
+HEADS = (4_000, 20_000)  # rows that are gone through first, and if they have a part of what is wanted
 SHORT_CHARS = 2
+RARE_ROWS = 3_000  # as many as are read in some milliseconds
+FEW = 10  # times as many are read in the time in which GIN collects a short beginning
+FURTHER = 5  # a further word leaves one row in so many
+_MANY = 1 << 40
+_LAST = "\U0010ffff"  # comes after whatever a word goes on with
+_CJK = "\u2e80"  # from here on two characters are a rare term
 _LAYOUT = 2
 _TABLES = """
     CREATE TABLE made (version text NOT NULL);
@@ -59,32 +67,45 @@ _INDEXES = """
     CREATE INDEX ON albums USING gin (terms);
     ANALYZE tracks, artists, albums, terms, spellings;
 """
-_TRACKS = """SELECT t.id, t.track_id, t.title, coalesce(a.name, ''), coalesce(b.name, ''), 1 FROM {of} t
+_TRACKS = """SELECT t.id, t.track_id, t.title, coalesce(a.name, ''), coalesce(b.name, ''), 1 FROM tracks t
     LEFT JOIN artists a ON a.id = t.artist LEFT JOIN albums b ON b.id = t.album WHERE {where}"""
 _FIND = {
     Group.TRACK: _TRACKS,
-    Group.ALBUM: "SELECT t.id, t.track_id, '', t.artist, t.name, t.tracks FROM {of} t WHERE {where}",
-    Group.ARTIST: "SELECT t.id, t.track_id, '', t.name, '', t.tracks FROM {of} t WHERE {where}",
+    Group.ALBUM: "SELECT t.id, t.track_id, '', t.artist, t.name, t.tracks FROM albums t WHERE {where}",
+    Group.ARTIST: "SELECT t.id, t.track_id, '', t.name, '', t.tracks FROM artists t WHERE {where}",
 }
-_ARTIST = {Group.TRACK: "a.name", Group.ALBUM: "t.artist", Group.ARTIST: "t.name"}
-_ALBUM = {Group.TRACK: "b.name", Group.ALBUM: "t.name", Group.ARTIST: "t.name"}
+# The ids first: else the names of all that match would be looked up, and then a hundred be taken.
+_BEST = "t.id = ANY (ARRAY(SELECT id FROM {of} s WHERE {where} ORDER BY id LIMIT {limit:d})) ORDER BY t.id"
+_OF_ARTIST = {
+    Group.TRACK: "artist = (SELECT id FROM artists WHERE name = %s)",
+    Group.ALBUM: "artist = %s",
+    Group.ARTIST: "name = %s",
+}
+_ON_ALBUM = {
+    Group.TRACK: "album = ANY (ARRAY(SELECT id FROM albums WHERE name = %s))",
+    Group.ALBUM: "name = %s",
+    Group.ARTIST: "name = %s",
+}
 
 
 class PostgresPostings:
     """Postings in a schema of their own in a database."""
 
-    def __init__(self, url: str, rules: TextRules, *, schema: str = SCHEMA) -> None:
+    def __init__(self, url: str, rules: TextRules, *, schema: str = SCHEMA, rare_rows: int = RARE_ROWS) -> None:
         """Connect to `postgresql://user@host/database`, and make the schema if it is missing or of other rules.
+        A word that so many rows have is rare: that changes no answer.
 
         Raises CatalogError if there is no such server; UsageError for a URL that cannot be, or that has a password.
         """
         self._url = checked_url(url)
         self._rules = rules
         self._schema = schema
+        self._rare_rows = rare_rows
         self._version = f"{_LAYOUT}/{rules.version}"
         self._lock = threading.RLock()
         self._db: Connection | None = None
         self._closed = False
+        self._looked_up: tuple[object, list[int]] = (None, [])
         with self._writing() as db:
             if not self._is_made(db):
                 self._begin(db, schema)
@@ -126,24 +147,60 @@ class PostgresPostings:
 
     def find(self, group: Group, lookups: Lookups, *, limit: int, filters: Filters = NO_FILTERS) -> list[Found]:
         """As Postings has it."""
-        where, values = "t.terms @@ %s::tsquery", [_asked(lookups, self._rules, filters)]
+        where, values = "terms @@ %s::tsquery", [_asked(lookups, self._rules, filters)]
         if filters.artist:
-            where, values = f"{where} AND {_ARTIST[group]} = %s", [*values, filters.artist]
+            where, values = f"{where} AND {_OF_ARTIST[group]}", [*values, filters.artist]
         if filters.album:
-            where, values = f"{where} AND {_ALBUM[group]} = %s", [*values, filters.album]
-        query = f"{_FIND[group]} ORDER BY t.id LIMIT {limit:d}"
+            where, values = f"{where} AND {_ON_ALBUM[group]}", [*values, filters.album]
+
+        def best(of: str, first: Lookups = ()) -> list[Found]:
+            query = _FIND[group].format(where=_BEST.format(of=of, where=where, limit=limit))
+            asked = [_asked(first, self._rules, NO_FILTERS)] if first else []
+            return [Found(*each) for each in self._select(query, [*asked, *values])]
+
+        # OFFSET 0 is a fence for the planner: it takes GIN for what is inside, and for nothing else.
         table = f"{group}s"
-        if any(term.prefix and len(term.text) <= SHORT_CHARS for each in lookups for term in each):
-            # OFFSET 0 keeps the planner from looking through the fence, and from taking GIN.
-            head = f"(SELECT * FROM {table} WHERE id <= {HEAD_ROWS} ORDER BY id OFFSET 0)"
-            found = self._select(query.format(of=head, where=where), values)
+        fenced = f"(SELECT * FROM {table} WHERE {{}} OFFSET 0)"
+        some = fenced.format("terms @@ %s::tsquery")
+        rows = self._rows(lookups)
+        if rare := [each for each, count in zip(lookups, rows, strict=True) if count <= self._rare_rows]:
+            return best(some, rare)
+        whole = [(each, count) for each, count in zip(lookups, rows, strict=True) if not any(map(_is_short, each))]
+        if len(whole) == len(lookups):
+            return best(table)
+        for head in HEADS:
+            found = best(fenced.format(f"id <= {head} ORDER BY id"))
             if len(found) == limit:
-                return [Found(*each) for each in found]
-        return [Found(*each) for each in self._select(query.format(of=table, where=where), values)]
+                return found
+            if len(found) * HEADS[-1] < limit * head:
+                break
+        about = min((count for _, count in whole), default=_MANY) / FURTHER ** (len(whole) - 1)
+        return best(some, [each for each, _ in whole]) if about <= FEW * self._rare_rows else best(table)
+
+    def _rows(self, lookups: Lookups) -> list[int]:
+        """How many rows can match each of some lookups, about, by how many use its words; _MANY: unknown."""
+        asked = tuple(map(tuple, lookups))
+        if (known := self._looked_up)[0] == asked:  # one search asks for artists, for albums and for tracks
+            return known[1]
+        ends = {term: term.text + _LAST * term.prefix for each in lookups for term in each}
+        spelled = [term for term in ends if self._rules.is_spelled(term.text)]
+        query = """SELECT w.last, sum(t.uses) FROM unnest(%s::text[], %s::text[]) w (first, last)
+            JOIN terms t ON t.term BETWEEN w.first AND w.last GROUP BY w.last"""
+        values = ([term.text for term in spelled], [ends[term] for term in spelled])
+        uses = dict(self._select(query, values)) if spelled else {}
+
+        def count(term: Lookup) -> int:
+            if self._rules.is_spelled(term.text):
+                return int(uses.get(ends[term], 0))
+            return 0 if len(term.text) > 1 and term.text >= _CJK else _MANY
+
+        counts = [sum(map(count, each)) for each in lookups]
+        self._looked_up = asked, counts
+        return counts
 
     def tracks(self, track_ids: Collection[str]) -> list[Found]:
         """As Postings has it."""
-        query = _TRACKS.format(of="tracks", where="t.track_id = ANY (%s)")
+        query = _TRACKS.format(where="t.track_id = ANY (%s)")
         return [Found(*each) for each in self._select(query, (list(track_ids),))]
 
     def terms_by_keys(self, keys: Collection[int]) -> Mapping[str, int]:
@@ -192,6 +249,7 @@ class PostgresPostings:
         if self._db is None or self._db.closed:
             options = (
                 f"-c search_path={self._schema} -c statement_timeout={STATEMENT_S}s -c client_min_messages=warning"
+                " -c jit=off"  # queries of milliseconds
             )
             # Plans are not kept: they would outlive the tables that `fill` replaces.
             self._db = psycopg.connect(
@@ -210,6 +268,11 @@ class PostgresPostings:
         db.execute(f"CREATE SCHEMA {schema}")
         db.execute(_TABLES)
         db.execute("INSERT INTO made VALUES (%s)", (self._version,))
+
+
+def _is_short(term: Lookup) -> bool:
+    """Whether it is the beginning of very many terms."""
+    return term.prefix and len(term.text) <= SHORT_CHARS
 
 
 def checked_url(url: str) -> str:
