@@ -103,7 +103,7 @@ sub vcl_backend_fetch {
 }
 
 sub vcl_backend_response {
-    if (beresp.status >= 500) {
+    if (beresp.status >= 500 && !bereq.uncacheable) {
         return (abandon);  # kept for nobody, and what is stale stays; see vcl_synth
     }
     # CDN-Cache-Control (RFC 9213) before Cache-Control.
