@@ -24,7 +24,8 @@ _RESAMPLER = {"resampler": "soxr", "precision": 28}
 _DOWNMIX = {"ochl": "stereo", "rematrix_maxval": 1.0}  # the sum of what a channel gets cannot clip
 _WRITE_SAMPLES = 32_768
 _COPIED_FLOATS = {"format": "f32le", "acodec": "copy"}
-_FRAMES_SAMPLES = 15_360  # 15 frames of AAC, 16 of Opus, 4 of FLAC: encoders need not copy to get theirs
+# Frames go to encoders one by one: a queue holds two, so whoever got many at once would let all others wait for it.
+_FRAME_SAMPLES = {Codec.AAC: 1_024, Codec.OPUS: 960, Codec.FLAC: 15_360}
 _SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
@@ -143,7 +144,7 @@ def encode(tool: str, mezzanine: str, outputs: Sequence[EncodeOutput], *, joined
     if joined:
         source = _counted_in_samples(source)
     gains = _by(outputs, lambda each: each.gain_db)
-    beat, *streams = _split(source.filter("asetnsamples", n=_FRAMES_SAMPLES, p=0), len(gains) + 1)
+    beat, *streams = _split(source, len(gains) + 1)
     encoded = []
     for (gain_db, alike), stream in zip(gains, streams, strict=True):
         encoded += _encoded(stream, gain_db, alike)
@@ -175,6 +176,7 @@ def _encoded(stream: Any, gain_db: float, outputs: Sequence[EncodeOutput]) -> li
     codecs = _by(outputs, lambda each: each.rendition.codec)
     made = []
     for (codec, alike), of_codec in zip(codecs, _split(stream, len(codecs)), strict=True):
+        of_codec = of_codec.filter("asetnsamples", n=_FRAME_SAMPLES[codec], p=0)
         if codec is Codec.FLAC:
             of_codec = _rounded(of_codec, dither=True) if gain_db else of_codec
         else:

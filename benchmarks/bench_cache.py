@@ -213,7 +213,7 @@ def play(cache: Memory, listeners: int, bytes_max: int) -> dict[str, float]:
             hits += 1
         else:
             reads += 1
-            read_bytes += read(track, first_pieces(rendition, start), ahead=False)
+            read_bytes += read(track, first_pieces(rendition, piece), ahead=False)
         following = piece_after(rendition, piece)
         if following is None or not plays_on or near(track, following):
             continue

@@ -236,8 +236,8 @@ def cold() -> dict[str, float]:
             continue
         scores = {
             "by chance": luck.random(len(model.tracks), np.float32),
-            "likeness of sound": content.profile(row),
-            "ridge regression": content.predicted(factors.folded(row)),
+            "likeness of sound": content.vectors @ (row.strengths() @ content.vectors[row.items]),
+            "ridge regression": content.vectors @ (content.to_factors @ factors.folded([row])[0]),
             "ours": model.scores(row),
         }
         for name, each in scores.items():

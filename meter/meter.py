@@ -156,11 +156,37 @@ class LoudnessMeter:
 
     def places(self) -> dict[int, float]:
         """The highest true peak above the ceiling, in dBTP, of every 1,024 samples (by their number) that has one."""
-        return {place: round(20 * math.log10(value), 6) for place, value in sorted(self._peak.places.items())}
+        return _places(self._peak)
 
     def _hear(self, samples: NDArray[np.float32], count: int, largest: float) -> None:
         self._peak.take(samples, largest)
         self._energies.take(samples, count)
+
+
+class PeakMeter:
+    """Measures what `LoudnessMeter.places` tells, and nothing else."""
+
+    def __init__(self, *, sample_rate_hz: int, channels: int, ceiling_dbtp: float) -> None:
+        above = 10 ** (ceiling_dbtp / 20)
+        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, batch=BATCH, above=above)
+        self._batches = Batches(channels, self._hear)
+
+    def take_bytes(self, data: bytes) -> None:
+        """As of `LoudnessMeter`."""
+        self._batches.take(self._batches.whole_frames(data))
+
+    def places(self) -> dict[int, float]:
+        """As of `LoudnessMeter`. Ask once, at the end. Raises ValueError if the last frame is not whole."""
+        self._batches.end()
+        self._peak.end()
+        return _places(self._peak)
+
+    def _hear(self, samples: NDArray[np.float32], _: int, largest: float) -> None:
+        self._peak.take(samples, largest)
+
+
+def _places(peak: LargestTruePeak) -> dict[int, float]:
+    return {place: round(20 * math.log10(value), 6) for place, value in sorted(peak.places.items())}
 
 
 def _weights(sample_rate_hz: int, channels: int, given: Sequence[float] | None) -> tuple[float, ...]:

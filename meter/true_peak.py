@@ -101,6 +101,7 @@ class LargestTruePeak:
         self._gain_max = float(np.abs(filters).sum(axis=1).max(initial=0))
         self._blocks = np.zeros((channels, 1 + batch // BLOCK, BLOCK), np.float32)  # the first is of the batch before
         self._magnitudes = np.empty_like(self._blocks)
+        self._starts = np.arange(0, self._magnitudes.size, BLOCK)  # of the blocks, one after the other
         self._before = 0.0  # the largest magnitude of the batch before
         self._largest = 0.0
 
@@ -122,7 +123,8 @@ class LargestTruePeak:
 
     def _look_between(self) -> None:
         blocks = self._blocks
-        largest = np.abs(blocks, out=self._magnitudes).max(axis=2)
+        magnitudes = np.abs(blocks, out=self._magnitudes).reshape(-1)
+        largest = np.maximum.reduceat(magnitudes, self._starts).reshape(len(blocks), -1)  # half the time of max(axis=2)
         least = min(self._largest, self._above)
         near = self._gain_max * np.maximum(largest[:, 1:], largest[:, :-1]) > least
         channel, at = np.nonzero(near)

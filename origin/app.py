@@ -19,7 +19,7 @@ from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
 from origin.answers import Answers
-from origin.cache_policy import ResourceClass, resource_class
+from origin.cache_policy import ResourceClass, caching, resource_class
 from origin.cache_status import Trace
 from origin.encoding import Document, document
 from origin.errors import code_of, refusal, status_of, told_of
@@ -204,7 +204,14 @@ async def _finished(request: web.Request, response: web.StreamResponse) -> web.S
         sent.headers["Vary"] = ", ".join(varies)
     if "Content-Disposition" in response.headers:
         sent.headers["Content-Disposition"] = response.headers["Content-Disposition"]
+    if _is_too_early(request):
+        sent.headers.update(caching(ResourceClass.OPERATIONS))
     return sent
+
+
+def _is_too_early(request: web.Request) -> bool:
+    """Whether the answer may lack what this origin has not heard of yet, so that nobody shall keep it."""
+    return request[KIND] is ResourceClass.API and request.app[HEALTH].starting
 
 
 async def _document_of(app: web.Application, media_type: str, body: bytes) -> Document:
@@ -235,7 +242,7 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         code_of(error),
         retry_after_s=max(request.app[SETTINGS].retry_after_s, _wait_s(error)),
         told=told_of(error),
-        shared="Authorization" not in request.headers and request[KIND] is not ResourceClass.PERSONAL,
+        shared=_is_for_all(request),
     )
     response.headers.update(request[TRACE].headers(status))
     if status == 405:
@@ -243,6 +250,12 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = _challenge(request)
     return response
+
+
+def _is_for_all(request: web.Request) -> bool:
+    """Whether an error may be told to others who ask the same."""
+    personal = "Authorization" in request.headers or request[KIND] is ResourceClass.PERSONAL
+    return not personal and not _is_too_early(request)
 
 
 def _wait_s(error: Exception) -> int:

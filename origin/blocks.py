@@ -48,9 +48,11 @@ def piece_after(rendition: SegmentedRendition, piece: ByteRange) -> ByteRange | 
     return piece_at(rendition, piece.end) if piece.end < rendition.size_bytes else None
 
 
-def first_pieces(rendition: SegmentedRendition, at: int) -> list[ByteRange]:
-    """The piece that holds byte `at` of the track file, and those that begin soon after it."""
-    pieces = [piece_at(rendition, at)]
+def first_pieces(rendition: SegmentedRendition, piece: ByteRange) -> list[ByteRange]:
+    """A piece, and those that begin soon after it."""
+    if piece.size_bytes >= FIRST_READ_BYTES:
+        return [piece]
+    pieces = [piece]
     while (following := piece_after(rendition, pieces[-1])) is not None:
         if following.start >= pieces[0].start + FIRST_READ_BYTES:
             break

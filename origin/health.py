@@ -52,6 +52,11 @@ class HealthState:
             self._heard_s = self._clock()
 
     @property
+    def starting(self) -> bool:
+        """Whether something that it expects has not arrived: what is known may not be all there is."""
+        return bool(self._awaited)
+
+    @property
     def store_failing(self) -> bool:
         """Whether the store failed lately, and did not answer since."""
         return self._failed_s is not None and self._clock() - self._failed_s < self._failure_memory_s
@@ -64,7 +69,7 @@ class HealthState:
         """The health at this moment, for an origin whose caches hold something, or nothing."""
         if self.draining:
             return Health.DRAINING
-        if self._awaited:
+        if self.starting:
             return Health.STARTING
         silent = self.store_failing or self._heard_s is None
         return Health.STORE_FAILING if silent and not holds_something else Health.READY

@@ -37,7 +37,7 @@ from storage.base import ByteRange, ObjectBody, ObjectStore
 from storage.keys import art_key, current_key, package_key, track_file_key, track_key
 
 ART_SIDE = 640  # pixels of a cover where no size is asked for
-_PARSED_AT_ONCE_BYTES = 32 << 10  # in less than a millisecond; what takes longer may not hold up the event loop
+_PARSED_AT_ONCE_BYTES = 128 << 10  # in less than a millisecond; what takes longer may not hold up the event loop
 _WEIGHT_PER_JSON_BYTE = 3  # the JSON itself, and 1.2 times as much parsed (measured on nine renditions), rounded up
 
 Lasting = TypeVar("Lasting")
@@ -192,7 +192,7 @@ class Library:
         rendition = stored.package.rendition(rendition_id)
         part = part_range(rendition, number) if rendition is not None else None
         if rendition is not None and part is not None:
-            self._media.expect(stored.track_file(rendition), part.start)
+            self._media.expect(stored.track_file(rendition), part)
 
     def held_part(
         self, stored: StoredPackage, rendition: SegmentedRendition, part: ByteRange

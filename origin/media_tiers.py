@@ -66,15 +66,14 @@ class MediaTiers:
         self._read_ahead(file, piece)
         return data if end - start == len(data) else data[start - piece.start : end - piece.start]
 
-    def expect(self, file: TrackFile, start: int) -> None:
-        """Begin to read the piece that holds this byte, for a request that is about to ask for it. If there is nothing
-        to begin, or no room, nothing happens: the request will hear why."""
-        piece = piece_at(file.rendition, start)
+    def expect(self, file: TrackFile, piece: ByteRange) -> None:
+        """Begin to read a piece, for a request that is about to ask for it. If there is nothing to begin, or no room,
+        nothing happens: the request will hear why."""
         if self._is_near(file, piece) or self._waiters >= self._settings.waiters_max:
             return
         with suppress(ObjectNotFound, Overloaded):
             self._reads.refuse_missing(file.key, Trace())
-            self._begin(file, first_pieces(file.rendition, piece.start)).expected = True
+            self._begin(file, first_pieces(file.rendition, piece)).expected = True
 
     def held_piece(self, file: TrackFile, piece: ByteRange) -> Callable[[], bytes | None]:
         """Gives a piece for as long as it is held in memory; asking is a use of it."""
@@ -126,7 +125,7 @@ class MediaTiers:
         collapsed = coming is not None and not coming.expected
         if coming is None:
             self._reads.refuse_missing(file.key, trace)
-            coming = self._begin(file, first_pieces(file.rendition, piece.start))
+            coming = self._begin(file, first_pieces(file.rendition, piece))
         elif collapsed:
             self._metrics.coalesced()
         coming.expected = False  # who comes next waits with this one

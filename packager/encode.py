@@ -110,8 +110,9 @@ class Encoder:
         self._held[rendition, trim_db] = meters.reports
 
     async def _measured(self, path: Path) -> "_Meters":
-        job, meters = self.job, _Meters(self.job.lengths, self.job.ceiling_dbtp)
+        job = self.job
         async with job.slots:
+            meters = _Meters(job.lengths, job.ceiling_dbtp)  # not before: nine of them would hold 30 MB
             await play_back(job.tool, str(path), meters.take_bytes, timeout_s=job.timeout_s, subject=job.subject)
         meters.end()
         return meters

@@ -9,7 +9,7 @@ from avtool import argv
 from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
-from meter.meter import LoudnessMeter
+from meter.meter import PeakMeter
 from model.rendition import Rendition
 from packager.excerpt import Window
 
@@ -36,7 +36,7 @@ class EncodeJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """An excerpt as it was encoded with one gain; `places` has its true peaks above a limit, see `LoudnessMeter`."""
+    """An excerpt as it was encoded with one gain; `places` has its true peaks above a limit, see `PeakMeter`."""
 
     path: Path
     places: Mapping[int, float]
@@ -74,15 +74,30 @@ async def draw(job: EncodeJob, draws: Draws, folder: Path) -> dict[Rendition, li
             subject=job.subject,
             on_line=lambda _: None,
         )
-        return {
-            each: [Draw(path=path, places=await places_of(job, path, draws.above_dbtp)) for path in of_rendition]
-            for each, of_rendition in paths.items()
-        }
+    every = [path for of_rendition in paths.values() for path in of_rendition]
+    places = await _heard(job, every, draws.above_dbtp)
+    return {
+        each: [Draw(path=path, places=places[path]) for path in of_rendition] for each, of_rendition in paths.items()
+    }
+
+
+async def _heard(job: EncodeJob, paths: Sequence[Path], above_dbtp: float) -> dict[Path, dict[int, float]]:
+    """`places_of` several files, on all slots that are free."""
+
+    async def hear(path: Path) -> dict[int, float]:
+        async with job.slots:
+            return await places_of(job, path, above_dbtp)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = {each: group.create_task(hear(each)) for each in paths}
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return {each: task.result() for each, task in tasks.items()}
 
 
 async def places_of(job: EncodeJob, path: Path, above_dbtp: float) -> dict[int, float]:
     """Where the true peaks of a file that we encoded are above a limit. Raises ToolError."""
-    meter = LoudnessMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=above_dbtp)
+    meter = PeakMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=above_dbtp)
     await play_back(job.tool, str(path), meter.take_bytes, timeout_s=job.timeout_s, subject=job.subject)
-    meter.loudness()
     return meter.places()

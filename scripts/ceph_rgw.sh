@@ -4,7 +4,7 @@
 #     apt-get install radosgw ceph-mon ceph-osd
 #     scripts/ceph_rgw.sh .venv/bin/python -m pytest -n 2 tests/contract
 #
-# Runs the command given with SEGUE_TEST_S3_* set, and ends the cluster after it. One monitor, one OSD that keeps its
+# Runs the command given with TEST_S3_* set, and ends the cluster after it. One monitor, one OSD that keeps its
 # objects in memory, no authentication inside the cluster: for tests only. Ports 26789 to 26791 must be free.
 set -euo pipefail
 
@@ -60,13 +60,13 @@ ceph-osd -i 0 --mkfs --osd-uuid "$osd_uuid" 2>"$dir/mkfs.err"
 ceph-osd -i 0 -f 2>"$dir/osd.err" >/dev/null & pids+=($!)
 radosgw -n client.admin --keyring="$dir/keyring" -f 2>"$dir/rgw.err" & pids+=($!)
 
-export SEGUE_TEST_S3_URL='s3://segue/?endpoint=http://127.0.0.1:26791'
-export SEGUE_TEST_S3_ACCESS_KEY=segue-tests SEGUE_TEST_S3_SECRET_KEY=a-secret-for-tests-only
-export SEGUE_TEST_S3_READER_ACCESS_KEY=segue-reader SEGUE_TEST_S3_READER_SECRET_KEY=another-secret-for-tests-only
+export TEST_S3_URL='s3://segue/?endpoint=http://127.0.0.1:26791'
+export TEST_S3_ACCESS_KEY=segue-tests TEST_S3_SECRET_KEY=a-secret-for-tests-only
+export TEST_S3_READER_ACCESS_KEY=segue-reader TEST_S3_READER_SECRET_KEY=another-secret-for-tests-only
 timeout 60 radosgw-admin user create --uid=segue --display-name=segue \
-    --access-key="$SEGUE_TEST_S3_ACCESS_KEY" --secret="$SEGUE_TEST_S3_SECRET_KEY" >/dev/null
+    --access-key="$TEST_S3_ACCESS_KEY" --secret="$TEST_S3_SECRET_KEY" >/dev/null
 timeout 60 radosgw-admin subuser create --uid=segue --subuser=segue:reader --access=read --key-type=s3 \
-    --access-key="$SEGUE_TEST_S3_READER_ACCESS_KEY" --secret="$SEGUE_TEST_S3_READER_SECRET_KEY" >/dev/null
+    --access-key="$TEST_S3_READER_ACCESS_KEY" --secret="$TEST_S3_READER_SECRET_KEY" >/dev/null
 for _ in $(seq 60); do
     curl -sf -o /dev/null http://127.0.0.1:26791/ && break
     sleep 0.5
@@ -74,7 +74,7 @@ done
 "$(dirname "$0")/../.venv/bin/python" - <<'PY'
 import os
 from minio import Minio
-keys = (os.environ["SEGUE_TEST_S3_ACCESS_KEY"], os.environ["SEGUE_TEST_S3_SECRET_KEY"])
+keys = (os.environ["TEST_S3_ACCESS_KEY"], os.environ["TEST_S3_SECRET_KEY"])
 Minio("127.0.0.1:26791", *keys, secure=False, region="us-east-1").make_bucket("segue")
 PY
 "$@"

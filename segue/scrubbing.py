@@ -38,8 +38,9 @@ async def repair(config: Config, track_ids: Sequence[str], output: Output) -> No
         for track_id in track_ids:
             try:
                 work = await _as_published(shop.packaging, track_id)
-                done = await package(work, track_id, subject=track_id, repair=True)
-                repaired, message, hint = done.fresh, "", ""
+                await package(work, track_id, subject=track_id, repair=True)
+                # What was made again for an earlier one, as those of a run are, is repaired for this one too.
+                repaired, message, hint = True, "", ""
             except PipelineError as error:
                 repaired, message, hint = False, str(error), error.hint
             line = {"event": "repair", "track_id": track_id, "repaired": repaired, "message": message, "hint": hint}

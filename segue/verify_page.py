@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import IO
 
 from inspector.gathered import Unseen
 from model.rule import Finding, Severity
@@ -12,6 +14,7 @@ from segue.report_rows import escaped
 from segue.verify_lanes import Group, Lane, grouped
 from segue.verify_plot import LANES_MAX, timeline
 
+_PIECE_BYTES = 1 << 16
 PLACES_MAX = 50  # of one rule; the JSON has them all
 _KEY = (
     '<p class="key"><span>bit rate of a segment</span><span class="peak">the run with the peak</span>'
@@ -36,9 +39,38 @@ class Verdict:
         return not self.trouble and not any(each.severity is Severity.MUST for each in self.findings)
 
 
-def write_verify_page(target: Path, verdicts: Sequence[Verdict]) -> None:
-    """Write the page, all or nothing. Raises UsageError if it cannot be written."""
-    write_page(target, _page(verdicts))
+class Verdicts:
+    """Counts verdicts and writes each down for the page, if there is a file for that: a store has many tracks."""
+
+    def __init__(self, sections: IO[bytes] | None) -> None:
+        self.verified = self.broken = 0
+        self._sections = sections
+
+    def add(self, verdict: Verdict) -> None:
+        """The next one; the page has them in this order."""
+        self.verified += 1
+        self.broken += not verdict.sound
+        if self._sections:
+            self._sections.writelines(part.encode() for part in _stream(verdict))
+
+    def write_page(self, target: Path) -> None:
+        """Write the page, all or nothing. Raises UsageError if it cannot be written."""
+        write_page(target, self._page())
+
+    def _page(self) -> Iterator[bytes]:
+        slots = {
+            "title": "Verified" if not self.broken else "Verified: broken",
+            "summary": f"{self.verified} looked at, {self.broken} broken",
+        }
+        skeleton = (files("segue") / "verify_page.html").read_text(encoding="utf-8")
+        for number, piece in enumerate(skeleton.split("{{")):
+            slot, _, text = piece.partition("}}") if number else ("", "", piece)
+            if slot == "streams" and self._sections:
+                self._sections.seek(0)
+                yield from iter(partial(self._sections.read, _PIECE_BYTES), b"")
+            elif slot:
+                yield slots[slot].encode()
+            yield text.encode()
 
 
 def where(finding: Finding) -> str:
@@ -48,22 +80,6 @@ def where(finding: Finding) -> str:
     parts += [f"segment {finding.segment}"] if finding.segment is not None else []
     parts += [f"box {finding.box}"] if finding.box else []
     return ", ".join(parts)
-
-
-def _page(verdicts: Sequence[Verdict]) -> Iterator[bytes]:
-    broken = sum(not each.sound for each in verdicts)
-    slots = {
-        "title": "Verified" if not broken else "Verified: broken",
-        "summary": f"{len(verdicts)} looked at, {broken} broken",
-    }
-    skeleton = (files("segue") / "verify_page.html").read_text(encoding="utf-8")
-    for number, piece in enumerate(skeleton.split("{{")):
-        slot, _, text = piece.partition("}}") if number else ("", "", piece)
-        if slot == "streams":
-            yield from (part.encode() for verdict in verdicts for part in _stream(verdict))
-        elif slot:
-            yield slots[slot].encode()
-        yield text.encode()
 
 
 def _stream(verdict: Verdict) -> Iterator[str]:

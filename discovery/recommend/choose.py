@@ -45,12 +45,10 @@ def chosen(
         scores = scores.copy()
         scores[np.fromiter(without, dtype=np.int64, count=len(without))] = -np.inf
     for times in (NEAR, POOL):
-        best = _best(scores, times * limit)
-        taken = _taken(shelf.artists[best], shelf.head[best], artist_max, head_max)
-        if taken.sum() >= limit:
+        taken, passed = _taken(_best(scores, times * limit), limit, shelf, artist_max, head_max)
+        if len(taken) == limit:
             break
-    found: list[int] = np.concatenate((best[taken], best[~taken]))[:limit].tolist()
-    return found
+    return (taken + passed)[:limit]
 
 
 def _best(scores: Floats, count: int) -> NDArray[np.int64]:
@@ -65,24 +63,21 @@ def _best(scores: Floats, count: int) -> NDArray[np.int64]:
     return near[np.argsort(-scores[near], kind="stable")[:count]]
 
 
-def _taken(artists: Indices, head: NDArray[np.bool_], artist_max: int, head_max: int | None) -> NDArray[np.bool_]:
-    """Which of these are within the bounds, if one after another is asked."""
-    taken = _turns(artists) < artist_max if artist_max else np.ones(len(artists), dtype=np.bool_)
-    if head_max is not None:
-        beyond = head & (np.cumsum(head & taken) > head_max)
-        taken[beyond] = False
-        if artist_max:  # those that the head's bound keeps out take no turn of their artist
-            taken[~beyond] = _turns(artists[~beyond]) < artist_max
-    return taken
-
-
-def _turns(artists: Indices) -> NDArray[np.int64]:
-    """How many of the same artist come before each; always none before one whose artist does not count."""
-    order = np.argsort(artists, kind="stable")
-    in_order, places = artists[order], np.arange(len(artists))
-    first = places.copy()  # of each artist
-    first[1:][in_order[1:] == in_order[:-1]] = 0
-    first = np.maximum.accumulate(first)
-    turns = np.empty(len(artists), dtype=np.int64)
-    turns[order] = np.where(in_order < 0, 0, places - first)
-    return turns
+def _taken(
+    best: NDArray[np.int64], limit: int, shelf: Shelf, artist_max: int, head_max: int | None
+) -> tuple[list[int], list[int]]:
+    """Which of these are within the bounds, if one after another is asked until there are `limit`; and which are not.
+    Those that the head's bound keeps out take no turn of their artist."""
+    taken, passed, turns, heads = list[int](), list[int](), dict[int, int](), 0
+    asked = zip(best.tolist(), shelf.artists[best].tolist(), shelf.head[best].tolist(), strict=True)
+    for item, artist, is_head in asked:
+        if len(taken) == limit:
+            break
+        turn = turns.get(artist, 0) if artist >= 0 else 0
+        if (artist_max and turn >= artist_max) or (is_head and head_max is not None and heads >= head_max):
+            passed.append(item)
+        else:
+            taken.append(item)
+            turns[artist] = turn + 1
+            heads += is_head
+    return taken, passed

@@ -3,17 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discovery.recommend.plays import Floats, Row
+from discovery.recommend.scorers import inverse_root
 from model.features import PITCH_CLASSES, Features, KeyMode
 
 WIDTH_MAX = 128  # numbers of one vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Content:
     """A vector of length 1 for each item (0 where nothing is known), and the way from it to the item's factors."""
 
@@ -25,17 +27,27 @@ class Content:
         """1 for each item that has a vector, else 0."""
         return np.asarray(self.vectors.any(axis=1), dtype=np.float32)
 
-    def profile(self, row: Row) -> Floats:
-        """How much each item sounds like what the row has."""
-        return np.asarray(self.vectors @ (row.strengths() @ self.vectors[row.items]))
+    @cached_property
+    def _spread(self) -> tuple[Floats, Floats]:
+        """The mean of all vectors, and the mean of their outer products."""
+        return self.vectors.mean(axis=0), self.vectors.T @ self.vectors / np.float32(max(len(self.vectors), 1))
 
-    def predicted(self, folded: Floats) -> Floats:
-        """How far each item lies in a direction, by the factors that its sound lets expect."""
-        return np.asarray(self.vectors @ (self.to_factors @ folded))
+    def lines(self, rows: Sequence[Row], folded: Floats | None) -> Floats:
+        """How much each item sounds like what each row has, a line for each with mean 0 and deviation 1; half of it, if
+        the vectors of the rows are given, by the factors that its sound lets expect."""
+        ways = self._even(np.stack([row.strengths() @ self.vectors[row.items] for row in rows]))
+        if folded is not None:
+            ways = self._even(ways + self._even(folded @ self.to_factors.T))
+        lines = ways @ self.vectors.T
+        lines -= (ways @ self._spread[0])[:, None]
+        return lines
 
-    def likeness(self, item: int) -> Floats:
-        """The cosine of the angle between the two vectors."""
-        return np.asarray(self.vectors @ self.vectors[item])
+    def _even(self, ways: Floats) -> Floats:
+        """The same directions, so long that items have deviation 1 along each. Worked out by the spread: nothing has to
+        be done for each item."""
+        mean, products = self._spread
+        squares = np.einsum("ij,ij->i", ways @ products, ways)
+        return ways * inverse_root(squares - (ways @ mean) ** 2, squares)[:, None]
 
 
 def content_vectors(sounds: Sequence[Features | None]) -> Floats:

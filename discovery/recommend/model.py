@@ -9,7 +9,7 @@ import numpy as np
 from discovery.recommend.choose import Shelf, chosen, head_of
 from discovery.recommend.content import Content
 from discovery.recommend.plays import ROW_MAX, Floats, Indices, Row, row_of
-from discovery.recommend.scorers import Factors, Neighbours, standard
+from discovery.recommend.scorers import Factors, Neighbours, to_scale
 
 NEIGHBOURS_SAY = 0.5  # where factors have 1
 NEIGHBOURS_ROW = 20  # for rows of so many items or more; for shorter ones it is less: there factors know better
@@ -67,17 +67,24 @@ class Model:
 
     def scores(self, row: Row) -> Floats:
         """How well each item suits a row; how popular it is, if the row is empty."""
-        if not len(row.items):
-            return standard(self.popularity)
-        folded = None if self.factors is None else self.factors.folded(row)
-        say = self.say * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0
-        by_plays = self._by_plays(row, folded, say)
+        return self.lines([row])[0] if len(row.items) else self.popularity
+
+    def lines(self, rows: Sequence[Row]) -> Floats:
+        """How well each item suits each of some rows, none of them empty: a line for each. To ask about several at
+        once takes less than to ask about one after another."""
+        folded = None if self.factors is None else self.factors.folded(rows)
+        says = [self.say * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0 for row in rows]
+        by_plays, rest = self._by_plays(rows, folded, says)
+        played = by_plays.shape[1]
         if self.content is None:
-            return by_plays
-        by_sound = standard(self.content.profile(row))
-        if folded is not None:
-            by_sound = standard(by_sound + standard(self.content.predicted(folded)))
-        return (1 - self._content_share) * standard(by_plays) + self._content_share * by_sound
+            return np.concatenate([by_plays, np.repeat(rest, len(self.tracks) - played, axis=1)], axis=1)
+        scales = to_scale(by_plays - rest, len(self.tracks))[:, None]
+        lines, share = self.content.lines(rows, folded), self._content_share
+        lines *= share
+        by_plays *= scales
+        lines[:, :played] += by_plays * (1 - share[:played])
+        lines[:, played:] += rest * scales * (1 - share[played:])
+        return lines
 
     def together(self, row: Row) -> Floats:
         """How much each item is played by those who play what is in a row; what nobody has played suits nothing.
@@ -85,23 +92,38 @@ class Model:
         As `scores`, but neighbours have their whole say however short the row is: it is asked what goes with these
         items, not what a listener will like of whom no more is known.
         """
-        folded = None if self.factors is None else self.factors.folded(row)
-        scores = self._by_plays(row, folded, self.say)
-        return np.where(self.listeners > 0, scores, -np.inf).astype(np.float32)
+        folded = None if self.factors is None else self.factors.folded([row])
+        [by_plays], _ = self._by_plays([row], folded, [self.say])
+        suited = np.full(len(self.tracks), -np.inf, dtype=np.float32)
+        suited[: len(by_plays)] = np.where(self.listeners[: len(by_plays)] > 0, by_plays, -np.inf)
+        return suited
 
-    def _by_plays(self, row: Row, folded: Floats | None, say: float) -> Floats:
-        by_plays = np.zeros(len(self.tracks), dtype=np.float32)
+    def _by_plays(self, rows: Sequence[Row], folded: Floats | None, says: Sequence[float]) -> tuple[Floats, Floats]:
+        """How well each item suits each row that can be known by plays; and how well all others do, which is the same
+        for all. Each part of the say has mean 0 over all items, and deviation 1 times its weight."""
+        items, played = len(self.tracks), self._played
+        lines = np.zeros((len(rows), played), dtype=np.float32)
+        weights = np.array(says, dtype=np.float32) / np.float32(max(len(self.neighbours), 1))
         for part in self.neighbours:
-            said = standard(part.scores(row))
-            said *= np.float32(say / len(self.neighbours))
-            by_plays += said
+            said = part.lines(rows, played)
+            said *= (to_scale(said, items) * weights)[:, None]
+            lines += said
         if self.factors is not None and folded is not None:
-            by_plays += standard(self.factors.vectors @ folded)
-        return by_plays
+            said = folded @ self.factors.vectors[:played].T
+            said *= to_scale(said, items)[:, None]
+            lines += said
+        means = lines.sum(axis=1, keepdims=True) / np.float32(items)
+        lines -= means
+        return lines, -means
 
-    def likeness(self, item: int) -> Floats:
-        """How alike each item is to this one."""
-        return self.scores(row_of([item]))
+    @cached_property
+    def _played(self) -> int:
+        """The items before this one can be known by plays. Those of which only the sound is known come last."""
+        known = self.listeners > 0
+        if self.factors is not None:
+            known = known | self.factors.vectors.any(axis=1)
+        targets = [int(part.targets.max(initial=-1)) for part in self.neighbours]
+        return 1 + max(int(np.flatnonzero(known).max(initial=-1)), *targets, -1)
 
     def recommended(
         self, row: Row, limit: int, *, seen: bool = False, artist_max: int = 0, scores: Floats | None = None

@@ -1,4 +1,4 @@
-"""Models, each behind two questions: how well does each item suit this row, and which are like this item."""
+"""Models, each behind one question: how well does each item suit this row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from discovery.recommend.plays import Floats, Indices, Row, row_of
+from discovery.recommend.plays import Floats, Indices, Row
+
+_EQUAL = 1e-5  # of float32, whose sums are right to some millionths
 
 
 class Scorer(Protocol):
@@ -17,21 +19,19 @@ class Scorer(Protocol):
         """A number for each item."""
         ...
 
-    def likeness(self, item: int) -> Floats:
-        """How alike each item is to this one."""
-        ...
+
+def to_scale(lines: Floats, items: int) -> Floats:
+    """What each line is to be multiplied by to have deviation 1 over so many items, of which all beyond the line have
+    0: so scores of several models can be added. 0 for a line of equals."""
+    means = lines.sum(axis=1) / np.float32(items)
+    squares = np.einsum("ij,ij->i", lines, lines) / np.float32(items)
+    return inverse_root(squares - means * means, squares)
 
 
-def standard(scores: Floats) -> Floats:
-    """The same with mean 0 and deviation 1, so that scores of several models can be added; zeros if all are equal."""
-    if not scores.size:
-        return np.zeros_like(scores)
-    centred = np.asarray(scores - np.add.reduce(scores) / np.float32(len(scores)), dtype=np.float32)
-    deviation = float(np.sqrt(centred @ centred / np.float32(len(centred))))
-    if deviation <= 1e-12:
-        return np.zeros_like(centred)
-    centred /= np.float32(deviation)
-    return centred
+def inverse_root(variances: Floats, squares: Floats) -> Floats:
+    """1 over the root of each; 0 where next to nothing is left of the mean of squares."""
+    some = variances > _EQUAL * squares
+    return np.asarray(some / np.sqrt(np.where(some, variances, 1)), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,6 @@ class Popular:
     def scores(self, row: Row) -> Floats:
         """The same for every row."""
         del row
-        return self.popularity
-
-    def likeness(self, item: int) -> Floats:
-        """The same for every item."""
-        del item
         return self.popularity
 
 
@@ -63,22 +58,24 @@ class Neighbours:
 
     def scores(self, row: Row) -> Floats:
         """The sum of what the row's items say."""
-        if not len(row.items):
-            return np.zeros(len(self.starts) - 1, dtype=np.float32)
-        targets, said, _ = self._said(row)
-        return np.bincount(targets, said, minlength=len(self.starts) - 1).astype(np.float32)
+        return np.asarray(self.lines([row], len(self.starts) - 1)[0])
+
+    def lines(self, rows: Sequence[Row], items: int) -> Floats:
+        """The same for several rows, a line for each, of the first so many items: all others have 0."""
+        said = [self._said(row) for row in rows]
+        places = [targets + line * items for line, (targets, _, _) in enumerate(said)]
+        sums = np.bincount(np.concatenate(places), np.concatenate([each for _, each, _ in said]), len(rows) * items)
+        return np.asarray(sums.reshape(len(rows), items), dtype=np.float32)
 
     def _said(self, row: Row) -> tuple[Indices, Floats, NDArray[np.int64]]:
         """All that the row's items say: for whom, how much, and how much of it each of them says."""
-        lengths = self.starts[row.items + 1] - self.starts[row.items]
-        ends = np.cumsum(lengths)
-        at = np.arange(ends[-1]) + np.repeat(self.starts[row.items] - ends + lengths, lengths)
-        said = self.weights[at] * np.repeat(row.strengths(self.half_life), lengths)
-        return self.targets[at], said, lengths
-
-    def likeness(self, item: int) -> Floats:
-        """What this item says alone."""
-        return self.scores(row_of([item]))
+        firsts, ends = self.starts[row.items], self.starts[row.items + 1]
+        slices = [slice(first, end) for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)]
+        lengths = ends - firsts
+        weights = np.concatenate([self.weights[:0], *(self.weights[each] for each in slices)])
+        targets = np.concatenate([self.targets[:0], *(self.targets[each] for each in slices)])
+        weights *= np.repeat(row.strengths(self.half_life), lengths)
+        return targets, weights, lengths
 
     def said(self, row: Row, items: Sequence[int]) -> Floats:
         """What each of the row's items (across) says for each of these (down): why they are recommended."""
@@ -107,38 +104,17 @@ class Factors:
     ridge: float
     ridge_each: float
 
-    def folded(self, row: Row) -> Floats:
-        """The vector of a row."""
-        held = self.ridge + self.ridge_each * len(row.items)
-        own, strengths = self.vectors[row.items], row.strengths()
-        matrix = (own.T * strengths) @ own + self.gram
-        matrix.flat[:: len(matrix) + 1] += np.float32(held)
-        return np.asarray(np.linalg.solve(matrix, own.T @ strengths), dtype=np.float32)
+    def folded(self, rows: Sequence[Row]) -> Floats:
+        """The vectors of some rows."""
+        matrices = np.empty((len(rows), *self.gram.shape), dtype=np.float32)
+        wanted = np.empty((len(rows), len(self.gram), 1), dtype=np.float32)
+        for row, matrix, to in zip(rows, matrices, wanted, strict=True):
+            own, strengths = self.vectors[row.items], row.strengths()
+            np.add((own.T * strengths) @ own, self.gram, out=matrix)
+            matrix.flat[:: len(matrix) + 1] += np.float32(self.ridge + self.ridge_each * len(row.items))
+            to[:, 0] = own.T @ strengths
+        return np.asarray(np.linalg.solve(matrices, wanted)[:, :, 0], dtype=np.float32)
 
     def scores(self, row: Row) -> Floats:
         """How far each item lies in the direction of the row."""
-        return np.asarray(self.vectors @ self.folded(row))
-
-    def likeness(self, item: int) -> Floats:
-        """The cosine of the angle between the two vectors."""
-        lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors)), 1e-12)
-        return np.asarray((self.vectors @ self.vectors[item]) / (lengths * lengths[item]))
-
-
-@dataclass(frozen=True, slots=True)
-class Blend:
-    """Several models, each standardised, with their weights."""
-
-    parts: tuple[tuple[Scorer, float], ...]
-
-    def scores(self, row: Row) -> Floats:
-        """Their weighted sum."""
-        return self._sum([(part.scores(row), weight) for part, weight in self.parts])
-
-    def likeness(self, item: int) -> Floats:
-        """Their weighted sum."""
-        return self._sum([(part.likeness(item), weight) for part, weight in self.parts])
-
-    def _sum(self, scored: list[tuple[Floats, float]]) -> Floats:
-        weighted = [np.float32(weight) * standard(scores) for scores, weight in scored]
-        return np.asarray(np.sum(weighted, axis=0, dtype=np.float32))
+        return np.asarray(self.vectors @ self.folded([row])[0])

@@ -173,9 +173,10 @@ class Recommender:
         if taste is None or taste.model.factors is None:
             return
         model, row, vectors = taste.model, taste.row, taste.model.factors.vectors
-        for group in tastes(vectors[row.items], row.strengths(), MIXES):
-            part = Row(row.items[group], row.listens[group])
-            items = model.recommended(part, 2 * SHELF, seen=True, artist_max=ARTIST_MAX)
+        groups = tastes(vectors[row.items], row.strengths(), MIXES)
+        parts = [Row(row.items[group], row.listens[group]) for group in groups]
+        for part, scores in zip(parts, model.lines(parts) if parts else (), strict=True):
+            items = model.recommended(part, 2 * SHELF, seen=True, artist_max=ARTIST_MAX, scores=scores)
             tracks = self._rows.first((model.tracks[item] for item in items), SHELF)
             names = dict.fromkeys(track.artist for track in tracks if track.artist)
             yield Shelf(kind=ShelfKind.MIX, about=tuple(names)[:3], tracks=_plain(tracks))

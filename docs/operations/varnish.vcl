@@ -23,7 +23,16 @@ backend origin {
     .connect_timeout = 1s;
     .first_byte_timeout = 12s;  # the origin answers within its own deadline of 8 s
     .between_bytes_timeout = 10s;
-    # No probe: /healthz says no while the store fails, and then the origin still has answers in its caches.
+    # No probe: with one origin, what it holds is better than nothing, whatever /readyz says.
+}
+
+# The one that has the listeners' database (docs/operations.md, Many origins, one bucket); with a single origin the same.
+backend home {
+    .host = "127.0.0.1";
+    .port = "8080";  # home
+    .connect_timeout = 1s;
+    .first_byte_timeout = 12s;
+    .between_bytes_timeout = 10s;
 }
 
 acl purgers {
@@ -44,14 +53,21 @@ sub vcl_recv {
     if (req.http.X-Key !~ "^/api/") {
         set req.http.X-Key = regsub(req.http.X-Key, "\?.*$", "");
     }
+    if (req.http.X-Key == "/metrics") {
+        return (synth(404));  # for Prometheus, which asks the origin itself
+    }
+    if (req.http.X-Key ~ "^/((api|rest|playlists|my-[a-z]+)/|stations/playlist-)") {
+        set req.backend_hint = home;
+    }
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    if (req.http.X-Key ~ "^/(keys/|healthz$|metrics$)") {
+    # Those of /rest/ differ by their queries and are for who asks, and so are /my-playlists/ and /my-mixes/ by a header.
+    if (req.http.X-Key ~ "^/(keys/|rest/|my-[a-z]+/|healthz$|readyz$)") {
         return (pass);
     }
     # Who sends a listener's key may get an answer of its own. (Rate limits: segue serve --proxies 1.)
-    if (req.http.X-Key ~ "^/(api|my-playlists)/" && req.http.Authorization) {
+    if (req.http.X-Key ~ "^/api/" && req.http.Authorization) {
         return (pass);
     }
     # One of three, so that there are three copies at most.
@@ -150,6 +166,9 @@ sub vcl_synth {
         set req.http.X-Only-Stale = "1";
         set req.grace = 100d;  # as long as the object has
         return (restart);
+    }
+    if (resp.status == 404) {
+        return (deliver);
     }
     set resp.http.Content-Type = "application/json";
     set resp.http.Cache-Control = "no-store";

@@ -21,7 +21,7 @@ from model.errors import ToolFailed, ToolTimeout
 from model.track import ART_SIDES, TrackTags
 
 FILES_PER_CHILD = 500  # what leaks, or was taken over, does not last
-IDLE_SECONDS_MAX = 0.25  # what asks again does so at once; its 40 MiB are not to lie beside those of an encoder
+IDLE_SECONDS_MAX = 0.05  # what asks again does so at once; its 40 MiB are not to lie beside those of an encoder
 TEXT_BYTES_MAX = 8 << 20
 WARNINGS_MAX = 5
 SECONDS_MAX = 1e7

@@ -2,9 +2,10 @@
 
 import argparse
 from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from inspector.judge import Inspection, inspected, is_foreign
 from inspector.limits import Limits
@@ -14,14 +15,14 @@ from model.track import is_id
 from packager.records import live_package, read_package, read_track
 from packager.verify import verify_art, verify_package
 from protection.keys import KeyRing
-from segue.commands.tracks import chosen_tracks
+from segue.commands.tracks import counted_tracks
 from segue.config import Config
 from segue.loop import run_loop
 from segue.opened import key_ring, opened_store
 from segue.output import Output
 from segue.scrubbing import repair, tell_damage
 from segue.verify_lanes import Group, grouped, lanes_of
-from segue.verify_page import Verdict, where, write_verify_page
+from segue.verify_page import Verdict, Verdicts, where
 from storage.base import ObjectStore
 
 HELP = "check tracks of ours, or anybody's HLS streams, against the rules and the bytes"
@@ -67,40 +68,44 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
     targets: list[str] = arguments.targets
     foreign = [each for each in dict.fromkeys(targets) if is_foreign(each)]
     track_ids = [_checked(each) for each in targets if each not in foreign]
-    verdicts: list[Verdict] = []
-    for target in foreign:
-        async with aclosing(_streams(target, output)) as found:
-            verdicts += [verdict async for verdict in found]
-    damaged = 0
-    if track_ids or not foreign:
-        async with opened_store(config) as store:
-            verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
-            for track_id in await chosen_tracks(store, track_ids, live=True):
-                verdicts.append(await _verify(verifier, track_id, output))
-            if arguments.repair:
-                verdicts = await _repaired(config, verifier, verdicts, output)
-            if arguments.deep:
-                damaged = await tell_damage(store, verifier.seen, output)
-    if arguments.html is not None:
-        write_verify_page(arguments.html, verdicts)
-    broken = sum(not each.sound for each in verdicts)
+    with TemporaryFile() if arguments.html is not None else nullcontext() as sections:
+        verdicts = Verdicts(sections)
+        for target in foreign:
+            async with aclosing(_streams(target, output)) as found:
+                async for verdict in found:
+                    verdicts.add(verdict)
+        ours = track_ids or not foreign
+        damaged = await _verify_tracks(config, arguments, output, track_ids, verdicts) if ours else 0
+        if arguments.html is not None:
+            verdicts.write_page(arguments.html)
     more = {"damaged": damaged} if arguments.deep else {}
-    output.data({"event": "summary", "verified": len(verdicts), "broken": broken, **more})
+    output.data({"event": "summary", "verified": verdicts.verified, "broken": verdicts.broken, **more})
     output.say(
-        f"{len(verdicts)} verified, {broken} broken" + (f", {damaged} damaged objects" if arguments.deep else "")
+        f"{verdicts.verified} verified, {verdicts.broken} broken"
+        + (f", {damaged} damaged objects" if arguments.deep else "")
     )
-    return 1 if broken or damaged else 0
+    return 1 if verdicts.broken or damaged else 0
 
 
-async def _repaired(config: Config, verifier: "_Verifier", verdicts: list[Verdict], output: Output) -> list[Verdict]:
-    """The same verdicts, and those of broken tracks anew after an attempt to mend them."""
-    broken = [each.name for each in verdicts if not each.sound]
-    if not broken:
-        return verdicts
-    await repair(config, broken, output)
-    verifier.forget()
-    again = {name: await _verify(verifier, name, output) for name in broken}
-    return [again.get(each.name, each) for each in verdicts]
+async def _verify_tracks(
+    config: Config, arguments: argparse.Namespace, output: Output, track_ids: list[str], verdicts: Verdicts
+) -> int:
+    """Verify tracks of ours, broken ones again after an attempt to mend them; how many objects are damaged."""
+    async with opened_store(config) as store, counted_tracks(store, track_ids, live=True) as (_, chosen):
+        verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
+        to_mend: list[str] = []
+        async for track_id in chosen:
+            verdict = await _verify(verifier, track_id, output)
+            if arguments.repair and not verdict.sound:
+                to_mend.append(track_id)
+            else:
+                verdicts.add(verdict)
+        if to_mend:
+            await repair(config, to_mend, output)
+            verifier.forget()
+            for track_id in to_mend:
+                verdicts.add(await _verify(verifier, track_id, output))
+        return await tell_damage(store, verifier.seen, output) if arguments.deep else 0
 
 
 def _checked(target: str) -> str:
@@ -118,7 +123,7 @@ class _Verifier:
         self._store = store
         self._scratch_dir = scratch_dir
         self._keys = keys
-        self._findings: dict[tuple[str, str], list[Finding]] = {}
+        self._findings: dict[tuple[str, str], tuple[Finding, ...]] = {}
 
     @property
     def seen(self) -> Collection[tuple[str, str]]:
@@ -138,9 +143,8 @@ class _Verifier:
         which = (current.recording_id, current.package_id)
         if which not in self._findings:
             package = await read_package(self._store, *which)
-            self._findings[which] = await verify_package(
-                self._store, package, scratch_dir=self._scratch_dir, keys=self._keys
-            )
+            found = await verify_package(self._store, package, scratch_dir=self._scratch_dir, keys=self._keys)
+            self._findings[which] = tuple(found)
         return current.package_id, [*self._findings[which], *art]
 
 

@@ -17,7 +17,7 @@ from tests.cdn.served import Origin, running_origin
 from tests.cdn.shields import nginx, varnish
 from tests.integration.origin.published import Published, publish
 
-SHIELDS: dict[str, Callable[[int], AbstractContextManager[str]]] = {"nginx": nginx, "varnish": varnish}
+SHIELDS: dict[str, Callable[..., AbstractContextManager[str]]] = {"nginx": nginx, "varnish": varnish}
 _names = map("song {}".format, itertools.count())
 
 

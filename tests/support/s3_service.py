@@ -10,8 +10,8 @@ from storage.address import S3Address, S3Credentials, parse_address
 
 @contextmanager
 def s3_service() -> Iterator[S3Server]:
-    """A real S3 service on loopback, or the one that SEGUE_TEST_S3_URL names: see docs/storage-compat.md."""
-    if url := os.environ.get("SEGUE_TEST_S3_URL"):
+    """A real S3 service on loopback, or the one that TEST_S3_URL names: see docs/storage-compat.md."""
+    if url := os.environ.get("TEST_S3_URL"):
         yield _named(url)
         return
     with running_server() as server:
@@ -23,8 +23,8 @@ def _named(url: str) -> S3Server:
     assert isinstance(address, S3Address)
     writer, reader = (
         S3Credentials(
-            access_key=os.environ[f"SEGUE_TEST_S3_{who}ACCESS_KEY"],
-            secret_key=os.environ[f"SEGUE_TEST_S3_{who}SECRET_KEY"],
+            access_key=os.environ[f"TEST_S3_{who}ACCESS_KEY"],
+            secret_key=os.environ[f"TEST_S3_{who}SECRET_KEY"],
         )
         for who in ("", "READER_")
     )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from aiohttp import web
 
 from model.errors import StorageDenied, StorageUnavailable
 from origin.serve import expecting
@@ -124,13 +125,30 @@ async def test_readiness_asks_the_store_once_for_all_and_waits_a_little(start: S
 
 
 async def test_an_origin_is_not_ready_before_what_it_expects(start: Start, track: Published) -> None:
-    """The list of tracks, say: an empty one would be a lie."""
-    async with start() as origin:
+    """The list of tracks, say: an empty one would be a lie, and caches in front shall keep none."""
+
+    async def listed(_: web.Request) -> web.Response:
+        return web.json_response([])
+
+    async with start(lambda app: app.router.add_get("/api/list", listed)) as origin:
         arrived = expecting(origin.app, "tracks")
         assert await _ready(origin) == (503, {"status": "starting", "store_failing": False})
         assert await _alive(origin)
+        assert await _kept(origin, "/api/list", "/api/none") == {200: ("no-store",) * 2, 404: ("no-store",) * 2}
         arrived()
         assert (await _ready(origin))[0] == 200
+        assert {browser for browser, _ in (await _kept(origin, "/api/list", "/api/none")).values()} == {
+            "public, max-age=5"
+        }
+
+
+async def _kept(origin: Running, *paths: str) -> dict[int, tuple[str, str]]:
+    """By status, for how long browsers and CDNs may keep an answer."""
+    found = {}
+    for path in paths:
+        async with origin.client.get(path) as response:
+            found[response.status] = (response.headers["Cache-Control"], response.headers["CDN-Cache-Control"])
+    return found
 
 
 async def test_a_missing_track_is_no_failure(origin: Running) -> None:

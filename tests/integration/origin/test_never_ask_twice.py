@@ -225,6 +225,15 @@ async def test_what_is_missing_is_asked_for_once_by_a_crowd(origin: Running, sto
     assert store.reads.total() == 1
 
 
+async def test_what_is_missing_is_remembered_in_bounded_memory(start: Start, store: WatchedStore) -> None:
+    """Somebody who asks for ever new names of nothing does not fill it: what came first is asked for anew."""
+    names = [f"/tracks/{letter * 20}/index.m3u8" for letter in "abcdefghij"]
+    async with start(negatives_max=3) as origin:
+        for path in 2 * names:
+            assert (await _get(origin.client, path))[0] == 404
+    assert store.reads.total() >= 2 * len(names) - 3
+
+
 async def test_a_publish_is_seen_in_time(start: Start, store: WatchedStore) -> None:
     """A track that was not there a moment ago is, after `negative_ttl_s`; a new edition after `pointer_ttl_s`."""
     track = await publish(store, "soon")

@@ -54,11 +54,13 @@ def test_every_live_track_is_verified(shop: Shop) -> None:
     assert summary == {"event": "summary", "verified": 2, "broken": 0}
 
 
-def test_damage_of_a_shared_package_concerns_all_its_tracks(shop: Shop) -> None:
-    """One byte less in one track file: both are broken, for the same reason."""
-    damaged = shop.package_dir / "aac-64.mp4"
+def test_damage_of_a_shared_package_concerns_all_its_tracks(shop: Shop, tmp_path: Path) -> None:
+    """One byte less in one track file: both are broken, for the same reason, and the page says so of both."""
+    damaged, page = shop.package_dir / "aac-64.mp4", tmp_path / "found.html"
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    status, (*tracks, summary) = shop.run("verify")
+    status, (*tracks, summary) = shop.run("verify", "--html", str(page))
+    told = page.read_text(encoding="utf-8")
+    assert "2 looked at, 2 broken" in told and all(told.count(track_id) == 1 for track_id in shop.tracks)
     assert status == 1
     assert summary == {"event": "summary", "verified": 2, "broken": 2}
     assert {each["status"] for each in tracks} == {"broken"}

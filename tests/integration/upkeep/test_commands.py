@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from catalog.store import Catalog
+from model.package import Current
+from model.records import to_json
+from model.track import track_id_of
 from packager.records import live_package, read_package
 from scripts.s3_server import S3Server
 from storage.filesystem import FilesystemStore
-from storage.keys import current_key, mezzanine_key, package_key
+from storage.keys import current_key, mezzanine_key, package_key, track_key
 from storage.s3 import S3Store
 from tests.integration.origin.published import publish, put
 from tests.integration.packager.conftest import Shelf, sound_package
@@ -94,28 +97,33 @@ async def test_rebuild_makes_the_catalog_of_the_store(tmp_path: Path) -> None:
 
 
 async def test_deep_verify_finds_and_repair_mends(published: Shelf, tmp_path: Path) -> None:
-    """A turned bit in a track file is made good from the mezzanine, byte for byte, whatever ladder is the default now;
-    one in the mezzanine cannot be."""
+    """A turned bit in a track file is made good from the mezzanine, byte for byte, whatever ladder is the default now,
+    for both tracks that it is of; one in the mezzanine cannot be."""
     folder = tmp_path / "store"
     shutil.copytree(published.folder, folder)
     store = FilesystemStore(folder)
     package = await sound_package(store, published.track.track_id)
     assert package is not None
+    track_id = track_id_of(package.recording_id, "another release")
+    other = replace(published.track, track_id=track_id, release="another release")
+    await put(store, track_key(track_id), to_json(other))
+    pointer = Current(track_id=track_id, recording_id=package.recording_id, package_id=package.package_id)
+    await put(store, current_key(track_id), to_json(pointer))
     before = await contents(store)
     words = ("verify", "--deep", "--store", f"file:{folder}", "--catalog", str(tmp_path / "catalog.sqlite3"))
     clean = await segue(*words)
     assert (clean.status, clean.of("damage"), clean.last["damaged"]) == (0, [], 0)
     rot(folder, package_key(package.recording_id, package.package_id, "opus-64.mp4"))
     found = await segue(*words)
-    assert (found.status, found.last["broken"], found.last["damaged"]) == (1, 1, 0)
+    assert (found.status, found.last["broken"], found.last["damaged"]) == (1, 2, 0)
     mended = await segue(*words, "--repair")
     assert (mended.status, mended.last["broken"], mended.last["damaged"]) == (0, 0, 0)
-    assert [each["repaired"] for each in mended.of("repair")] == [True]
+    assert [each["repaired"] for each in mended.of("repair")] == [True, True]
     assert await contents(store) == before
     rot(folder, mezzanine_key(package.recording_id, package.mezzanine_id))
     lost = await segue(*words, "--repair")
-    assert (lost.status, lost.last["broken"], lost.last["damaged"]) == (1, 1, 1)  # it is the lossless rendition, too
-    assert [each["repaired"] for each in lost.of("repair")] == [False]
+    assert (lost.status, lost.last["broken"], lost.last["damaged"]) == (1, 2, 1)  # it is the lossless rendition, too
+    assert [each["repaired"] for each in lost.of("repair")] == [False, False]
     assert [each["key"] for each in lost.of("damage")] == [mezzanine_key(package.recording_id, package.mezzanine_id)]
     await store.close()
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from meter.batches import BATCH
-from meter.meter import LoudnessMeter, Meter, Metering
+from meter.meter import LoudnessMeter, Meter, Metering, PeakMeter
 from model.loudness import LoudnessReport
 from tests.unit.meter import ebu
 from tests.unit.meter.ebu import measured, report, tones
@@ -219,6 +219,20 @@ def test_the_short_way_leaves_out_what_is_no_sound() -> None:
         meter.loudness()
     with pytest.raises(ValueError, match="cannot measure"):
         LoudnessMeter(sample_rate_hz=48_000, channels=3)
+
+
+def test_places_alone_are_those_that_loudness_tells() -> None:
+    """A `PeakMeter` says of places what a `LoudnessMeter` says, whatever pieces the stream comes in."""
+    long = LoudnessMeter(sample_rate_hz=48_000, channels=2, ceiling_dbtp=-20.0)
+    short = PeakMeter(sample_rate_hz=48_000, channels=2, ceiling_dbtp=-20.0)
+    data = (NOISE * np.linspace(0.2, 1, len(NOISE), dtype=np.float32)[:, np.newaxis]).astype("<f4").tobytes()
+    long.take_bytes(data)
+    for at in range(0, len(data), 70_001):
+        short.take_bytes(data[at : at + 70_001])
+    long.loudness()
+    found = short.places()
+    assert found
+    assert found == long.places()
 
 
 @pytest.fixture

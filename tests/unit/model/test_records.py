@@ -50,7 +50,7 @@ def test_fields_with_defaults_may_be_absent() -> None:
     del record["tags"]["isrc"]
     assert from_json(Track, json.dumps(record).encode(), subject=SUBJECT) == track()
     del record["mezzanine"]["media_samples"]
-    with pytest.raises(RecordMalformed, match=r"media_samples is missing.*tracks/x/track\.json") as refused:
+    with pytest.raises(RecordMalformed, match=r"`media_samples` - at `\$\.mezzanine`.*tracks/x/track\.json") as refused:
         from_json(Track, json.dumps(record).encode(), subject=SUBJECT)
     assert refused.value.hint
 
@@ -61,7 +61,7 @@ def test_the_error_names_the_place(made: Package) -> None:
     record = json.loads(to_json(made))
     record["renditions"][0]["segments"][-1]["size_bytes"] = "7"
     last = len(record["renditions"][0]["segments"]) - 1
-    place = rf"\$\.renditions\[0\]\.segments\[{last}\]\.size_bytes must be int, is str"
+    place = rf"Expected `int`, got `str` - at `\$\.renditions\[0\]\.segments\[{last}\]\.size_bytes`"
     with pytest.raises(RecordMalformed, match=place):
         from_json(Package, json.dumps(record).encode(), subject=SUBJECT)
 

@@ -75,7 +75,7 @@ def test_the_first_read_is_short(sizes: list[int], data: st.DataObject) -> None:
     """The piece that was asked for, and those after it that begin soon; each the neighbour of the one before."""
     rendition = _rendition(sizes)
     at = data.draw(st.integers(0, rendition.size_bytes - 1))
-    pieces = first_pieces(rendition, at)
+    pieces = first_pieces(rendition, piece_at(rendition, at))
     assert pieces[0] == piece_at(rendition, at)
     assert [piece_after(rendition, piece) for piece in pieces[:-1]] == pieces[1:]
     assert [piece_before(rendition, piece) for piece in pieces[1:]] == pieces[:-1]

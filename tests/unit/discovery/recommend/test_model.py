@@ -1,6 +1,7 @@
 import random
 
 import pytest
+from numpy.testing import assert_allclose
 
 from discovery.recommend.model import Model
 from discovery.recommend.plays import gathered
@@ -82,9 +83,14 @@ def test_a_track_that_nobody_played_is_found_by_its_sound(trained: Model) -> Non
     scores = trained.scores(row)
     new = sorted((track for track in NEW), key=lambda track: -scores[trained.items[track]])
     assert {track[0] for track in new[:3]} == {"c"}
-    alike = trained.likeness(trained.items[new[0]])
+    alike = trained.scores(trained.row([(new[0], 1)]))
     best = max((item for item in range(len(alike)) if trained.tracks[item] not in NEW), key=lambda item: alike[item])
     assert taste_of(trained.tracks[best]) == 2
+
+
+def test_several_rows_are_answered_as_one_after_another(trained: Model) -> None:
+    rows = [trained.row(of_taste(taste, count)) for taste, count in ((2, 8), (1, 1), (0, 5))]
+    assert_allclose(trained.lines(rows), [trained.scores(row) for row in rows], atol=1e-4)
 
 
 def test_without_factors_sound_still_counts() -> None:

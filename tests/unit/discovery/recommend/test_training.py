@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from discovery.recommend.plays import Floats, gathered, row_of
-from discovery.recommend.scorers import Blend, Neighbours, Popular, standard
+from discovery.recommend.scorers import Neighbours, to_scale
 from discovery.recommend.train_factors import als, ials
 from discovery.recommend.train_neighbours import cosine, ease, matrix_of, rp3beta
 from tests.support.listening import listening
@@ -69,7 +69,7 @@ def test_a_folded_row_is_the_least_squares_solution(make: object) -> None:
     """The gradient of what is minimised is zero at the vector of a row."""
     factors = ials(PLAYS, factors=8, unseen=0.05, ridge=0.03) if make is ials else als(PLAYS, factors=8)
     row = row_of([1, 5, 9], [2, 1, 4])
-    vector, strengths = factors.folded(row), row.strengths()
+    [vector], strengths = factors.folded([row]), row.strengths()
     error = strengths - factors.vectors[row.items] @ vector * strengths
     held = factors.ridge + factors.ridge_each * len(row.items)
     gradient = factors.vectors[row.items].T @ error - factors.gram @ vector - held * vector
@@ -81,15 +81,10 @@ def test_equal_seeds_give_equal_vectors() -> None:
     assert (first == second).all()
 
 
-def test_a_blend_adds_what_is_standardised() -> None:
-    popular, table = Popular(PLAYS.popularity), cosine(PLAYS)
-    row = row_of([0, 1])
-    expected = standard(PLAYS.popularity) + np.float32(0.5) * standard(table.scores(row))
-    assert_allclose(Blend(((popular, 1.0), (table, 0.5))).scores(row), expected, atol=1e-6)
-
-
-def test_equal_scores_are_no_say() -> None:
-    assert not standard(np.full(4, 3.0, dtype=np.float32)).any()
+def test_lines_are_scaled_to_deviation_one_over_all_items_and_equals_to_nothing() -> None:
+    lines = np.array([[1, 5, 2], [3, 3, 3]], dtype=np.float32)
+    assert to_scale(lines, 3).tolist() == pytest.approx([1 / np.std([1, 5, 2]), 0])
+    assert to_scale(lines, 5).tolist() == pytest.approx([1 / np.std([1, 5, 2, 0, 0]), 1 / np.std([3, 3, 3, 0, 0])])
 
 
 def test_ease_refuses_more_listeners_than_it_is_for() -> None:
