@@ -74,6 +74,11 @@ class Inputs:
         """What the origin reads from the store at once, in the mean."""
         return self.bytes_of(self.heard_bps) * self["played_share"] / self["play_reads"]
 
+    @property
+    def segment_reads(self) -> float:
+        """What a play that nobody cached reads of the store where each segment is an object: those, and an init."""
+        return self.play_s / self["segment_s"] + 1
+
     def catalogue(self) -> tuple[Ranks, ...]:
         """The tracks by how often they are asked for; the rates sum to 1."""
         return zipf(round(self["tracks"]), self["zipf_head"], knee=round(self["zipf_knee"]), tail=self["zipf_tail"])

@@ -69,6 +69,7 @@ def serving(inputs: Inputs) -> str:
     hot, cold = segments * left[2] * inputs["hot_us"] / 1e6, blocks * inputs["block_read_us"] / 1e6
     all_hot = segments * inputs["hot_us"] / 1e6 / busy
     month = MONTH_S / inputs["peak_of_mean"]  # of seconds as busy as the peak
+    ratio = inputs.segment_reads / inputs["play_reads"]
     sent = bits / 8 * month / 1e9 * inputs["egress_gb"]
     rows = [
         ("listeners at once", short(inputs.at_peak), ""),
@@ -82,6 +83,11 @@ def serving(inputs: Inputs) -> str:
         ("the same, by network", f"{bits * left[2] / 1e9 / gbps / busy:,.0f}", f"{gbps:g} Gbit/s for a core"),
         ("the same with no cache before it, by CPU", f"{all_hot:,.0f}", "all of it hot"),
         ("reads of the store in a month", short(blocks * month), dollars(blocks * month / 1000 * inputs["get_1000"])),
+        (
+            "the same with one object for a segment",
+            short(blocks * month * ratio),
+            dollars(blocks * month * ratio / 1000 * inputs["get_1000"]),
+        ),
         ("to listeners in a month", short(bits / 8 * month, "B"), dollars(sent)),
         ("of that, for each kbit/s of a listener", "", dollars(sent / inputs.heard_bps * 1000)),
     ]  # fmt: skip

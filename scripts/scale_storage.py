@@ -39,11 +39,11 @@ def layouts(inputs: Inputs) -> str:
     rungs = len(inputs.rungs)
     designs = (
         ("a rendition", rungs + other, inputs["play_reads"]),
-        ("a segment", rungs * (segments + _SEGMENT_HEADS - 1) + other, segments * inputs["played_share"] + 1),
+        ("a segment", rungs * (segments + _SEGMENT_HEADS - 1) + other, inputs.segment_reads),
     )
     return table(
-        ("one object for", "objects of a track", "all", "to write them", "pages to list them", "to list them once",
-         "reads for a play that nobody cached", "a billion such plays"),
+        ("one object for", "objects of a track: one PUT each", "all", "PUTs cost", "pages to list them",
+         "to list them once", "GETs of a play that nobody cached", "a billion such plays"),
         [
             (
                 name,

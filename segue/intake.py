@@ -91,8 +91,9 @@ class Intake:
                 settled, state = await self.settlement.look(groups) if self.settlement else ([], None)
                 for group, outcomes in zip(groups, settled, strict=False):
                     await self._skip(group, outcomes)
-                for group in groups[len(settled) :][:1]:
-                    yield group, state
+                if len(settled) == len(groups):
+                    break
+                yield groups[len(settled)], state
                 groups = groups[len(settled) + 1 :]
 
     async def _skip(self, group: Group, outcomes: Sequence[TrackOutcome]) -> None:

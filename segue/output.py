@@ -52,6 +52,7 @@ def _print(line: str, stream: TextIO) -> None:
     encoding = stream.encoding or "utf-8"
     text = line.encode(encoding, "replace").decode(encoding)
     try:
-        print(text, file=stream, flush=True)
+        stream.write(f"{text}\n")  # in one piece: unbuffered, print writes the end of the line by itself
+        stream.flush()
     except BrokenPipeError:  # whoever read us has enough (`segue ls | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
