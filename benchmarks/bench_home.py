@@ -1,11 +1,11 @@
 """What a home page costs: the operation over HTTP, for listeners of a library that this makes up.
 
-    nice python -m benchmarks.bench_home [--tracks 3646] [--listeners 1000] [--requests 300]
+    nice python -m benchmarks.bench_home [--tracks 3646] [--listeners 1000] [--requests 300] [--sounds]
 
 Listening is drawn as it comes about (benchmarks/listening_data.py: made_up). The model is trained of it as
-`segue train` does it. Then listeners, each another one, ask for `/api/v1/home` one after the other, on a socket of
-this machine. CPU is that of the process for one request: the server with all its threads, and the client here. BLAS has
-one thread, as in `segue serve`.
+`segue train` does it; with `--sounds` every track is in it, for what all sound like is known. Then listeners, each
+another one, ask for `/api/v1/home` one after the other, on a socket of this machine. CPU is that of the process for one
+request: the server with all its threads, and the client here. BLAS has one thread, as in `segue serve`.
 JSON on stdout.
 """
 
@@ -28,7 +28,7 @@ from tempfile import TemporaryDirectory
 from aiohttp import web
 from threadpoolctl import threadpool_limits
 
-from benchmarks.listening_data import made_up
+from benchmarks.listening_data import made_up, made_up_sounds
 from catalog.listener_database import ListenerDatabase
 from catalog.listeners import Listeners
 from catalog.plays import Plays as PlayTables
@@ -139,10 +139,12 @@ def main() -> None:
     options.add_argument("--tracks", type=int, default=3_646)
     options.add_argument("--listeners", type=int, default=1_000)
     options.add_argument("--requests", type=int, default=300)
+    options.add_argument("--sounds", action="store_true")
     asked = options.parse_args()
     load_before = os.getloadavg()[0]
-    artist_of, _, played = made_up(asked.tracks, asked.listeners)
-    known = {track_id: Known(artist) for track_id, artist in artist_of.items()}
+    artist_of, scene_of, played = made_up(asked.tracks, asked.listeners)
+    sounds = made_up_sounds(artist_of, scene_of) if asked.sounds else {}
+    known = {track_id: Known(artist, sounds.get(track_id)) for track_id, artist in artist_of.items()}
     with TemporaryDirectory() as folder, Catalog() as catalog, ListenerDatabase(None) as database:
         catalog.apply(rows(artist_of), [])
         kept(database, played)

@@ -3,11 +3,11 @@
 Two protocols. `next`: of each listener the last item is hidden and has to be found among all that it has not had, as in
 the papers (only data in the order of time). `fifth`: a random fifth of each listener's items is hidden; three times.
 Settings of every other model are chosen on a part of the training data that was hidden in the same way, never on what
-is tested. So was the one weight of ours, `NEIGHBOURS_SAY`: `--choose` does that again, and looks at no test item.
+is tested. So are the three weights of ours (`WEIGHTS`): `--choose` does that again, and looks at no test item.
 
 Figures are means with the standard deviation over seeds; `against_the_best` is the difference to the best other model,
-listener by listener, with its 95 % interval by bootstrap. Tracks that nobody played (`cold`) need sounds, which no
-listening data have: they are made up.
+listener by listener (the mean over seeds), with its 95 % interval by bootstrap over listeners. Tracks that nobody
+played (`cold`) need sounds, which no listening data have: they are made up.
 
 CPU is that of one request, with all that a list takes. Data: see benchmarks/listening_data.py.
 
@@ -44,7 +44,11 @@ FIFTH, VALIDATION = 0.2, 0.15
 NEW_LISTENERS, NEW_ROW_LEAST = 200, 15
 GIVEN = (0, 1, 2, 3, 5, 10)  # items that a new listener has played
 P99_MS_MAX = 10.0
-SAYS = (0.25, 0.5, 1.0, 2.0)  # of the neighbours, where factors have 1: what may be chosen from
+WEIGHTS: Mapping[str, Sequence[float]] = {  # of ours, by the names that Model has for them: what may be chosen from
+    "say": (0.25, 0.5, 1.0, 2.0),
+    "long_row": (1, 10, 20, 40),
+    "more_head": (0.0, 0.1, 0.2, 1.0),
+}
 DRAWS = 2000  # of the bootstrap
 COLD_TRACKS, COLD_LISTENERS, COLD_PART = 2000, 600, 0.1
 FIGURES = ("ndcg10", "ndcg10_error", "hit10", "recall20", "coverage10", "novelty", "popularity")
@@ -186,29 +190,37 @@ def at_least_the_best(rows: Sequence[Mapping[str, object]]) -> bool:
 
 
 def against_the_best(rows: Sequence[dict[str, object]]) -> dict[str, object]:
-    """How much better ours is than the best other model, over the listeners of all seeds; takes `each` out of rows."""
+    """How much better ours is than the best other model, listener by listener; takes `each` out of rows."""
     *others, ours = rows
     best = max(others, key=lambda each: _mean(each, "ndcg10"))
-    gained = np.asarray(ours["each"], np.float64) - np.asarray(best["each"], np.float64)
-    luck = np.random.default_rng(0)
-    means = [gained[luck.integers(0, len(gained), len(gained))].mean() for _ in range(DRAWS)]
+    # The same listeners are asked in every seed: what is drawn anew are they, not what each of them got thrice.
+    over_seeds = [np.asarray(row["each"], np.float64).reshape(len(SEEDS), -1).mean(axis=0) for row in (ours, best)]
+    gained = over_seeds[0] - over_seeds[1]
+    drawn = np.random.default_rng(0).multinomial(len(gained), np.full(len(gained), 1 / len(gained)), DRAWS)
     for row in rows:
         del row["each"]
-    low, high = np.percentile(means, (2.5, 97.5)).round(4).tolist()
+    low, high = np.percentile(drawn @ gained / len(gained), (2.5, 97.5)).round(4).tolist()
     return {"best_other": best["model"], "ndcg10_gained": round(float(gained.mean()), 4), "interval": [low, high]}
 
 
-def says(plays: Plays, *, in_time: bool) -> dict[str, object]:
-    """nDCG@10 of the blend on what is hidden for validation, by each weight: test items are in nobody's sight."""
+def weighed(plays: Plays, *, in_time: bool) -> dict[str, object]:
+    """nDCG@10 of the blend on what is hidden for validation, by each weight while the others are as they are: test
+    items are in nobody's sight."""
     tests = {"fifth": hold_out(hold_out(plays, FIFTH, 0).plays, VALIDATION, 0)}
     if in_time:
         tests["next"] = leave_last(leave_last(plays).plays)
-    found: dict[str, dict[float, float]] = {}
-    for name, test in tests.items():
-        model = _ours(test.plays)
-        found[name] = {say: round(judge(_listing(replace(model, say=say)), test).ndcg10, 4) for say in SAYS}
-    worth = {say: sum(each[say] / max(each.values()) for each in found.values()) for say in SAYS}
-    return {**found, "best_of_both": max(SAYS, key=worth.__getitem__)}
+    models = {name: _ours(test.plays) for name, test in tests.items()}
+
+    def worth(name: str, weight: str, value: float) -> float:
+        model = replace(models[name], **{weight: value})  # type: ignore[arg-type]  # by name
+        return round(judge(_listing(model), tests[name]).ndcg10, 4)
+
+    result: dict[str, object] = {}
+    for weight, values in WEIGHTS.items():
+        found = {name: {value: worth(name, weight, value) for value in values} for name in tests}
+        shares = {value: sum(each[value] / max(each.values()) for each in found.values()) for value in values}
+        result[weight] = {**found, "best_of_all": max(shares, key=shares.__getitem__)}
+    return result
 
 
 def cold() -> dict[str, float]:
@@ -296,14 +308,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", type=Path, nargs="?", help="where the data are")
     options.add_argument("--markdown", action="store_true", help="tables, on stderr")
-    options.add_argument("--choose", action="store_true", help="only the weight of ours, on validation data")
+    options.add_argument("--choose", action="store_true", help="only the weights of ours, on validation data")
     asked = options.parse_args()
     found = {} if asked.folder is None else {"sequences": sequences(asked.folder), "counts": counts(asked.folder)}
     load_before = os.getloadavg()[0]
     result: dict[str, object] = {"benchmark": "recommend"}
     for name, plays in found.items():
         if plays is not None and asked.choose:
-            result[name] = says(plays, in_time=name == "sequences")
+            result[name] = weighed(plays, in_time=name == "sequences")
         elif plays is not None:
             figures = measured(plays, in_time=name == "sequences")
             result[name] = figures

@@ -2,10 +2,14 @@
 
 from functools import lru_cache
 
+import numpy as np
+
 from discovery.recommend.model import Model
+from discovery.recommend.plays import row_of
 
 KEPT = 20_000  # answers of each kind
 ARTIST_MAX = 3  # tracks of one artist in a list
+ARTIST_ROW = 50  # tracks that tell who an artist is: those with the most listeners
 
 
 class Alike:
@@ -30,7 +34,8 @@ class Alike:
         items = model.artist_items.get(artist)
         if items is None or not len(items):
             return ()
-        row = model.row([(model.tracks[item], 1) for item in items.tolist()])
+        known_best = items[np.argsort(-model.listeners[items], kind="stable")[:ARTIST_ROW]]
+        row = row_of(known_best.tolist())
         found = [model.artists[item] for item in model.recommended(row, 10 * limit, artist_max=1)]
         names = dict.fromkeys(model.artist_names[each] for each in found if each >= 0)
         return tuple(each for each in names if each != artist)[:limit]

@@ -33,7 +33,10 @@ class Model:
     neighbours: tuple[Neighbours, ...]
     factors: Factors | None
     content: Content | None
-    say: float = NEIGHBOURS_SAY  # kept in no file: it was chosen once, for all models
+    # Kept in no file: they were chosen once, for all models (docs/recommend.md).
+    say: float = NEIGHBOURS_SAY
+    long_row: float = NEIGHBOURS_ROW
+    more_head: float = FAMILIAR_HEAD
 
     @cached_property
     def items(self) -> Mapping[str, int]:
@@ -73,7 +76,7 @@ class Model:
         """How well each item suits each of some rows, none of them empty: a line for each. To ask about several at
         once takes less than to ask about one after another."""
         folded = None if self.factors is None else self.factors.folded(rows)
-        says = [self.say * min(1.0, len(row.items) / NEIGHBOURS_ROW) if self.factors else 1.0 for row in rows]
+        says = [self.say * min(1.0, len(row.items) / self.long_row) if self.factors else 1.0 for row in rows]
         by_plays, rest = self._by_plays(rows, folded, says)
         played = by_plays.shape[1]
         if self.content is None:
@@ -148,7 +151,7 @@ class Model:
         if not len(row.items):
             return None
         own = float(self.shelf.head[row.items].mean())
-        return min(limit, int(np.ceil((own + FAMILIAR_HEAD) * limit)))
+        return min(limit, int(np.ceil((own + self.more_head) * limit)))
 
     def reasons(self, row: Row, items: Sequence[int], limit: int) -> list[list[int]]:
         """Which items of a row speak most for each of these, at most `limit`, the strongest first."""

@@ -1,6 +1,7 @@
 """Every operation of the API against its own OpenAPI document, by a fuzzer that we did not write.
 
 Operations are found in the document, so whoever adds one has it tested here. The same requests are made in every run.
+What other people's players ask has no such document: its names are fuzzed.
 """
 
 import json
@@ -9,12 +10,17 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from openapi_spec_validator import validate
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import (
@@ -28,6 +34,7 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from discovery.rates import RATES, Rate
+from discovery.subsonic.web import ENDPOINTS
 from tests.integration.api.conftest import Api
 
 PAGE = Path(__file__).parents[3] / "docs/api.md"
@@ -43,6 +50,33 @@ CHECKS = [
 METHODS = {"get", "post", "put", "patch", "delete"}
 # What these end by success is the means of a listener to prove itself: each request has a listener of its own.
 ENDS_A_LISTENER = {("delete", "/api/v1/listeners/me"), ("post", "/api/v1/listeners/me/key")}
+
+ALIKE = settings(
+    derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+PLAYERS_ASK = re.findall(
+    r"\w+",
+    """id songId albumId artistId playlistId songIdToAdd songIndexToRemove name comment public query type genre size
+    offset count songCount songOffset albumCount albumOffset fromYear toYear artist title time submission rating
+    current position maxBitRate format estimateContentLength username callback f v c u p t s apiKey""",
+)
+ODD = (
+    "",
+    "0",
+    "-1",
+    "9" * 30,
+    "1.5",
+    "true",
+    "newest",
+    "json",
+    "../..",
+    "\0",
+    "' OR 1 --",
+    "a" * 20,
+    "x" * 1001,
+    "\ufffd<&",
+)
 
 NUMBERED = {"entry_id": "1"}  # what in paths is no id
 
@@ -120,6 +154,71 @@ def test_what_is_a_listeners_is_refused_without_a_key(api: Api) -> None:
             assert _status(api, operation.method, operation.path)[0] == 401, operation.path
 
 
+def test_no_listener_reaches_what_is_anothers(api: Api) -> None:
+    """Whatever is asked with the ids of another's private playlist: there is no such thing. What she has stays as it
+    is, and no answer to somebody else names it; all of them are for nobody else to keep."""
+    ann, bob = (api.listeners.add()[1] for _ in range(2))
+    body = {"name": "zwiebelkuchen", "track_ids": [api.known["track_id"]]}
+    made = _told(api, "POST", "/api/v1/playlists", ann, body)
+    _told(api, "PUT", f"/api/v1/favourites/{api.known['track_id']}", ann)
+    hers = {"playlist_id": made["playlist_id"], "entry_id": 1, "track_id": api.known["track_id"]}
+    before = _told(api, "GET", "/api/v1/listeners/me/export", ann)
+    assert made["playlist_id"] in json.dumps(before)
+    asked = [each for each in _operations(api) if each.path_parameters or each.method == "get"]
+    for operation in (each for each in asked if each.definition.raw.get("security")):
+        statuses = _statuses(api, operation, bob, hers)
+        no_more = operation.method == "delete" and operation.path.endswith("/followed")  # what one never did: 204
+        if "{playlist_id}" in operation.path and not no_more:
+            assert 404 in statuses, (operation.method, operation.path)
+    assert _told(api, "GET", "/api/v1/listeners/me/export", ann) == before
+
+
+def _statuses(api: Api, operation: Described, key: str, ids: dict[str, Any]) -> set[int]:
+    """Of some good requests about what has these ids."""
+    found = set[int]()
+
+    @settings(ALIKE, max_examples=3)
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def ask(case: Case[Any]) -> None:
+        case.path_parameters = {each.name: ids[each.name] for each in operation.path_parameters}
+        response = case.call(headers={"Authorization": f"Bearer {key}"}, timeout=60)
+        assert "zwiebelkuchen" not in response.text
+        assert {"private", "no-store"} & set(re.findall(r"[a-z-]+", response.headers["cache-control"][0]))
+        found.add(response.status_code)
+
+    ask()
+    return found
+
+
+def test_whatever_a_player_asks_it_can_read_the_answer(api: Api) -> None:
+    """Every endpoint with any parameters: no 5xx; XML or JSON that says how it went, or where to go."""
+    key, server = api.listeners.add()[1], urlsplit(api.url)
+    values = st.sampled_from([*ODD, *api.known.values()]) | st.text(
+        st.characters(exclude_categories=["Cs"]), max_size=9
+    )
+    pairs = st.lists(st.tuples(st.sampled_from(PLAYERS_ASK), values), max_size=6)
+
+    connection = HTTPConnection(server.hostname or "", server.port, timeout=60)
+
+    @settings(ALIKE, max_examples=300)
+    @given(st.sampled_from([*ENDPOINTS, "nothing"]), pairs, st.sampled_from(["GET", "POST"]), st.booleans())
+    def ask(endpoint: str, more: list[tuple[str, str]], method: str, as_json: bool) -> None:
+        asked = urlencode([("apiKey", key), *([("f", "json")] if as_json else []), *more])
+        form = {"Content-Type": "application/x-www-form-urlencoded"} if method == "POST" else {}
+        path = f"/rest/{endpoint}" + ("" if form else f"?{asked}")
+        connection.request(method, path, body=asked if form else None, headers=form)
+        with connection.getresponse() as answer:
+            text, status, kind = answer.read(), answer.status, answer.headers["Content-Type"]
+        assert status in (200, 302, 303, 404), (status, path, asked)
+        if status == 200 and kind.startswith("application/json"):
+            assert json.loads(text)["subsonic-response"]["status"] in ("ok", "failed")
+        elif status == 200:
+            assert ElementTree.fromstring(text).attrib["status"] in ("ok", "failed")
+
+    with closing(connection):
+        ask()
+
+
 def test_a_path_has_the_methods_that_the_document_says(api: Api) -> None:
     """405 for each other one, and Allow names those that there are."""
     for path, methods in api.document["paths"].items():
@@ -143,10 +242,7 @@ def _ask(api: Api, operation: Described, mode: GenerationMode) -> None:
     key = api.listeners.add()[1]
     alone = (operation.method, operation.path) in ENDS_A_LISTENER
 
-    @settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    @settings(ALIKE, max_examples=EXAMPLES)
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Case[Any]) -> None:
         proof = {"Authorization": f"Bearer {api.listeners.add()[1] if alone else key}"}
@@ -169,6 +265,15 @@ def _status(api: Api, method: str, path: str, *, key: str = "") -> tuple[int, se
         with refused:
             assert json.load(refused)["error"]
             return refused.code, set(refused.headers.get("Allow", "").split(", ")) - {""}
+
+
+def _told(api: Api, method: str, path: str, key: str, body: object = None) -> Any:
+    """What a good request is answered with."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(api.url + path, method=method, headers=headers, data=data)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read() or b"null")
 
 
 def _names(path: str) -> Iterator[str]:

@@ -8,6 +8,8 @@ from libopensonic.errors import DataNotFoundError, SonicError
 
 from tests.integration.api.subsonic_server import ALBUM, ARTIST, Served
 
+DIGITS = str.maketrans("0189", "abcd")  # ids have none of these
+
 
 async def test_the_library_is_browsed_by_folders(served: Served, player: AsyncConnection) -> None:
     """Artists are folders of albums, and those of songs; each names the next, and the one above."""
@@ -30,6 +32,14 @@ async def test_the_library_is_browsed_by_folders(served: Served, player: AsyncCo
     assert not any(each.is_dir for each in songs.child or [])
     with pytest.raises(DataNotFoundError):
         await player.get_music_directory("a" * 20)
+
+
+async def test_a_request_changes_at_most_a_hundred_stars(served: Served, player: AsyncConnection) -> None:
+    """With one more none is set."""
+    ids = [served.songs[0].track_id, *("a" * 17 + f"{number:03}".translate(DIGITS) for number in range(100))]
+    with pytest.raises(SonicError, match="at most 100 at once"):
+        await player.star(ids)
+    assert not (await player.get_starred()).song
 
 
 async def test_what_older_players_call_otherwise(served: Served, player: AsyncConnection) -> None:
