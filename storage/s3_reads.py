@@ -118,7 +118,7 @@ class SignedReads:
             response.close()
             raise
 
-    def hasten(self, name: str, byte_range: ByteRange) -> Callable[[], None] | None:
+    def hasten(self, name: str, byte_range: ByteRange | None) -> Callable[[], None] | None:
         """Send the request of a `get` that is about to come, if a kept connection is free; see Connections."""
         return self._connections.hasten(self._request(name, byte_range))
 
