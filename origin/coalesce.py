@@ -37,11 +37,14 @@ class Coalescer:
         """Whether a fetch for `key` that somebody asked for is under way."""
         return key in self._running and key not in self._expected
 
-    def expect(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> None:
-        """Let `fetch` run, if none runs for `key`, for a caller who is about to come: he shares it with nobody."""
-        if key not in self._running:
-            self.begin(key, fetch)
-            self._expected.add(key)
+    def expect(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> asyncio.Task[Result] | None:
+        """Let `fetch` run, if none runs for `key`, for a caller who is about to come: he shares it with nobody. Gives
+        its task, which does not begin at once; None if another one runs."""
+        if key in self._running:
+            return None
+        task = self.begin(key, fetch)
+        self._expected.add(key)
+        return task
 
     async def run(self, key: Hashable, fetch: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `fetch`, or of the fetch that already runs for `key`. Cancelling a caller stops no fetch."""

@@ -186,7 +186,9 @@ class Library:
 
         with suppress(ObjectNotFound, Overloaded):
             self._reads.refuse_missing(key, Trace())
-            self._fetches.expect(key, read)
+            task = self._fetches.expect(key, read)
+            if task is not None and (give_up := self._reads.hasten(key)) is not None:
+                task.add_done_callback(lambda _: give_up())
 
     def _expect_part(self, stored: StoredPackage, rendition_id: str, number: int) -> None:
         rendition = stored.package.rendition(rendition_id)

@@ -66,10 +66,11 @@ class StoreReads:
             count.size_bytes = len(body.data)
         return body
 
-    def hasten(self, key: str, wanted: ByteRange) -> Callable[[], None] | None:
-        """Ask for what `open` is about to be called for, where the store can and it would not have to wait; see
-        Hasty."""
-        return None if self._hasty is None or self._for_blocks.locked() else self._hasty.hasten(key, wanted)
+    def hasten(self, key: str, wanted: ByteRange | None = None) -> Callable[[], None] | None:
+        """Ask for what `open` is about to be called for, or without a range `read`, where the store can and it would
+        not have to wait; see Hasty."""
+        turns = self._for_records if wanted is None else self._for_blocks
+        return None if self._hasty is None or turns.locked() else self._hasty.hasten(key, wanted)
 
     @asynccontextmanager
     async def open(self, key: str, wanted: ByteRange) -> AsyncIterator[ObjectStream]:

@@ -128,11 +128,11 @@ class ObjectStore(Protocol):
 class Hasty(Protocol):
     """A store whose answers can be on their way before anybody waits for them."""
 
-    def hasten(self, key: str, byte_range: ByteRange) -> Callable[[], None] | None:
-        """Ask for what `open` is about to be called for, if that can be done at once: without waiting, and as one of
-        the reads that the store may have under way. It is the same read: `open` of the very same key and range takes
-        its answer, with all that it promises.
+    def hasten(self, key: str, byte_range: ByteRange | None = None) -> Callable[[], None] | None:
+        """Ask for what `open` or `read` is about to be called for, if that can be done at once: without waiting, and as
+        one of the reads that the store may have under way. It is the same read: a call for the very same key and range
+        takes its answer, with all that it promises.
 
-        Gives None if nothing was asked, else what has to be called once `open` was entered or will not be.
+        Gives None if nothing was asked, else what has to be called once that call was begun or will not be.
         """
         ...

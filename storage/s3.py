@@ -97,8 +97,8 @@ class S3Store:
         with closing(answer):
             yield ObjectStream(info=info, start=answer.span.start, end=answer.span.end, chunks=answer.chunks())
 
-    def hasten(self, key: str, byte_range: ByteRange) -> Callable[[], None] | None:
-        """Send the request of an `open` that is about to come; see Hasty."""
+    def hasten(self, key: str, byte_range: ByteRange | None = None) -> Callable[[], None] | None:
+        """Send the request of an `open` or `read` that is about to come; see Hasty."""
         return self._reads.hasten(self._name(checked(key)), byte_range) if self._breaker.closed else None
 
     async def fetch(self, key: str, target: Path) -> ObjectInfo:

@@ -30,6 +30,7 @@ class Response:
     ) -> None:  # fmt: skip
         self._connections = connections
         self._connection: ResponseHandler | None = connection
+        self._held = False
         self.status, self.headers = head
         self.body = body
 
@@ -39,8 +40,21 @@ class Response:
         length = self.headers.get("Content-Length", "")
         return int(length) if length.isdecimal() else None
 
+    def hold(self) -> None:
+        """Let the rest of the body wait until `go_on`: to take a large chunk in costs 0.1 ms."""
+        if self._connection is not None and self._connection.is_connected():
+            self._held = True
+            self._connection.pause_reading()
+
+    def go_on(self) -> None:
+        """Take the rest in, if it was held."""
+        if self._connection is not None and self._held:
+            self._held = False
+            self._connection.resume_reading()
+
     def close(self) -> None:
         """Give the connection back, or close it if bytes are still to come. Idempotent."""
+        self.go_on()
         connection, self._connection = self._connection, None
         if connection is not None:
             self._connections.give_back(connection)

@@ -55,8 +55,9 @@ class Answer:
         before the last of a whole object if they do not have its hash.
         """
         skip, left = self.span.skip, self.span.end - self.span.start
-        digest = hashlib.sha256()
         wanted = stored_hash(self.headers) if left == self.span.size else ""
+        digest = hashlib.sha256() if wanted else None
+        first = True
         while left:
             try:
                 data = await self._response.body.readany()
@@ -68,12 +69,16 @@ class Answer:
             skip -= skipped
             if data := data[skipped : skipped + left]:
                 left -= len(data)
-                if wanted:
+                if digest is not None:
                     digest.update(data)
                     if not left and digest.hexdigest() != wanted:
                         hint = "try again; if it stays so, the object is damaged: publish it again"
                         raise StorageUnavailable("the bytes do not have their hash", subject=self._key, hint=hint)
+                if first and left:  # whoever waits for the first bytes goes before the rest
+                    self._response.hold()
+                first = False
                 yield data
+                self._response.go_on()
 
     def close(self) -> None:
         """Give the connection back, or close it if bytes are still to come. Idempotent."""
@@ -113,7 +118,7 @@ class SignedReads:
             response.close()
             raise
 
-    def hasten(self, name: str, byte_range: ByteRange) -> Callable[[], None] | None:
+    def hasten(self, name: str, byte_range: ByteRange | None) -> Callable[[], None] | None:
         """Send the request of a `get` that is about to come, if a kept connection is free; see Connections."""
         return self._connections.hasten(self._request(name, byte_range))
 

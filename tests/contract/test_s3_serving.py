@@ -314,7 +314,7 @@ async def test_a_connection_is_used_again_and_one_that_was_left_is_not() -> None
 
 
 async def test_a_hastened_read_is_the_read() -> None:
-    """Asked for once, on a kept connection, and `open` takes the answer; without a kept connection nothing is sent."""
+    """Asked for once, on a kept connection, and `open` or `read` takes the answer; without one nothing is sent."""
     part = ByteRange(0, len(BODY))
     async with _answering(KEPT, KEPT, KEPT) as (port, asked), _serving(port) as store:
         assert store.hasten("b", part) is None
@@ -325,7 +325,10 @@ async def test_a_hastened_read_is_the_read() -> None:
         async with store.open("b", part) as stream:
             give_up()  # which has no answer to give up any more
             assert await _taken(stream.chunks) == BODY
+        give_up = store.hasten("c")
+        assert give_up is not None
         assert (await store.read("c")).data == BODY
+        give_up()
         assert asked == [1, 1, 1]
 
 

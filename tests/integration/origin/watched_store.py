@@ -39,7 +39,7 @@ class WatchedStore:
         async with self._store.open(key, byte_range) as stream:
             yield replace(stream, chunks=self._counted(stream))
 
-    def hasten(self, key: str, byte_range: ByteRange) -> Callable[[], None] | None:
+    def hasten(self, key: str, byte_range: ByteRange | None = None) -> Callable[[], None] | None:
         """As the real store if it can, while nothing holds or fails reads; `open` counts it."""
         if not isinstance(self._store, Hasty) or not self.gate.is_set() or self.error is not None:
             return None

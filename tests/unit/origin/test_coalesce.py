@@ -126,8 +126,8 @@ async def test_an_expected_caller_shares_with_nobody() -> None:
         shared += 1
 
     gate, coalescer = _Gate(), Coalescer(deadline_s=5, on_shared=count)
-    coalescer.expect("k", gate.fetch)
-    coalescer.expect("k", gate.fetch)
+    assert coalescer.expect("k", gate.fetch) is not None
+    assert coalescer.expect("k", gate.fetch) is None
     assert "k" not in coalescer
     first = asyncio.create_task(coalescer.run("k", gate.fetch))
     await _started(first)
