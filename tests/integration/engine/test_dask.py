@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import imageio_ffmpeg
 import pytest
 
@@ -112,7 +113,7 @@ async def test_a_machine_with_other_versions_does_not_join(machines: Cluster, tm
 async def test_no_scheduler_is_an_error_of_the_environment(tmp_path: Path) -> None:
     """Not a failure of each track."""
     flags = {"store": f"file:{tmp_path}", "catalog": str(tmp_path / "c"), "engine": "dask"}
-    with pytest.raises(EngineUnavailable):
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), pytest.raises(EngineUnavailable):
         async with workshop(load({**flags, "scheduler": f"tcp://127.0.0.1:{free_port()}"}, {}), Unobserved()):
             pass
 
