@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import ExitStack, aclosing
@@ -26,10 +27,12 @@ from segue.progress import Progress
 from segue.report import ReportWriter
 from segue.report_summary import ReportSummary
 from segue.settled import Settlement
-from segue.watch import done_folder, move_done, watched
+from segue.watch import SETTLE_S, done_folder, move_done, watched
 from segue.wiring import Workshop, workshop
 from storage.base import ObjectStore
 from storage.keys import art_key
+
+SETTLE_S_MAX = 3600
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +65,13 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="go on until interrupted: take files as soon as they are completely there"
     )
+    parser.add_argument(
+        "--settle",
+        type=_settle_s,
+        default=SETTLE_S,
+        metavar="SECONDS",
+        help=f"with --watch: take a file when nothing in its folder changed for so long [{SETTLE_S:g}]",
+    )
     parser.add_argument("--move-done", type=Path, metavar="FOLDER", help="move each source there once it is done")
 
 
@@ -91,6 +101,16 @@ def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *
 
 def _source(text: str) -> Path | str:
     return text if text.startswith("s3:") else Path(text.removeprefix("file:") if text.startswith("file:") else text)
+
+
+def _settle_s(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= SETTLE_S_MAX:
+        raise argparse.ArgumentTypeError(f"seconds, more than 0 and at most {SETTLE_S_MAX}: {text[:100]}")
+    return seconds
 
 
 def _nothing_found(where: Iterable[str]) -> UsageError:
@@ -127,7 +147,7 @@ class _Session:
             try:
                 await self._stored(shop, plan)
                 if self.arguments.watch:
-                    async with aclosing(watched(self.arguments.sources)) as batches:
+                    async with aclosing(watched(self.arguments.sources, settle_s=self.arguments.settle)) as batches:
                         async for found in batches:
                             await self._arrived(shop, found, progress)
                 elif dry_run:

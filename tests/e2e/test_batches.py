@@ -220,7 +220,7 @@ def test_a_dry_run_tells_and_touches_nothing(tmp_path: Path) -> None:
 def test_a_drop_folder_is_watched(tmp_path: Path) -> None:
     """A file is taken when it is completely there, moved when asked, and SIGTERM ends the watch in good order."""
     (tmp_path / "music").mkdir()
-    with started(*PUBLISH, "--watch", "--move-done", "done", cwd=tmp_path) as process:
+    with started(*PUBLISH, "--watch", "--settle", "4", "--move-done", "done", cwd=tmp_path) as process:
         song(tmp_path / "music" / "x" / "1.flac", album="Album", title="One")
         assert event(process, "track")["status"] == "done"
         until((tmp_path / "done" / "x" / "1.flac").exists)
@@ -234,7 +234,7 @@ def test_a_track_that_changes_in_a_drop_folder_keeps_the_level_of_its_album(tmp_
     album(tmp_path)
     segue(*PUBLISH, cwd=tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("store/recordings/**/*.mp4")}
-    with started(*PUBLISH, "--watch", cwd=tmp_path) as process:
+    with started(*PUBLISH, "--watch", "--settle", "4", cwd=tmp_path) as process:
         event(process, "track")  # text.mp3, or a song: all of them arrive
         song(tmp_path / "music" / "2.flac", seed=2, title="Zwei", album="Album", artist="A", tracknumber="2")
         while (changed := event(process, "track"))["title"] != "Zwei":
@@ -271,7 +271,9 @@ def test_a_report_shows_what_was_done_and_what_failed(tmp_path: Path) -> None:
     assert "https://" not in page
 
 
-@pytest.mark.parametrize("arguments", [("--watch", "--dry-run"), ("--watch", "--retry-failed")])
+@pytest.mark.parametrize(
+    "arguments", [("--watch", "--dry-run"), ("--watch", "--retry-failed"), ("--watch", "--settle", "0")]
+)
 def test_what_does_not_go_together_is_said(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Before anything is done."""
     (tmp_path / "music").mkdir()

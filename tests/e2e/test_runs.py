@@ -156,7 +156,7 @@ def test_a_neighbour_that_was_moved_away_is_not_waited_for(tmp_path: Path) -> No
     ready = tmp_path / "ready"
     first, second, third = album(ready)
     (tmp_path / "music").mkdir()
-    with started(*PUBLISH, "--watch", "--move-done", "done", cwd=tmp_path):
+    with started(*PUBLISH, "--watch", "--settle", "4", "--move-done", "done", cwd=tmp_path):
         for path in (first, second):
             path.rename(tmp_path / "music" / path.name)
         until((tmp_path / "done" / "2.flac").exists)
