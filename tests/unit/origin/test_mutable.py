@@ -120,7 +120,7 @@ async def test_a_store_that_hangs_holds_nobody_for_long() -> None:
 
 async def test_a_crowd_on_what_is_old_is_one_read() -> None:
     """All wait for the same one, and say so."""
-    store = _Store()
+    store = _Store(replace(SETTINGS, stale_wait_s=30.0, store_deadline_s=60.0))
     await store.get()
     store.value, store.now_s = "two", store.now_s + 10.0
     answers = await asyncio.gather(*(store.get() for _ in range(50)))
