@@ -1,1 +1,1 @@
-"""Frozen types, time, errors and events shared by all; standard library only."""
+"""Frozen types, time, errors and events shared by all; standard library only, but for what reads records (msgspec)."""

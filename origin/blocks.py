@@ -50,12 +50,8 @@ def piece_after(rendition: SegmentedRendition, piece: ByteRange) -> ByteRange | 
 
 def first_pieces(rendition: SegmentedRendition, piece: ByteRange) -> list[ByteRange]:
     """A piece, and those that begin soon after it."""
-    if piece.size_bytes >= FIRST_READ_BYTES:
-        return [piece]
     pieces = [piece]
-    while (following := piece_after(rendition, pieces[-1])) is not None:
-        if following.start >= pieces[0].start + FIRST_READ_BYTES:
-            break
+    while pieces[-1].end < piece.start + FIRST_READ_BYTES and (following := piece_after(rendition, pieces[-1])):
         pieces.append(following)
     return pieces
 
