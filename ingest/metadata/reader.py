@@ -101,7 +101,7 @@ class Reader:
         reply = await self._read(source, art=False)
         tags = tags_of(reply.found, named(source.path))
         if self._sidecar is not None:
-            tags = self._sidecar.apply(source, tags, sha256=sha256)
+            tags, _ = await asyncio.to_thread(self._sidecar.apply, source, tags, sha256=sha256)
         return Described(tags=tags, seconds=reply.seconds, warnings=reply.warnings)
 
     def state_of_art(self, source: Source) -> str | None:
@@ -120,8 +120,7 @@ class Reader:
         reply = await self._read(source, art=True)
         tags, art, warnings = tags_of(reply.found, named(source.path)), reply.art, reply.warnings
         if self._sidecar is not None:
-            named_art = self._sidecar.art(source, tags, sha256=sha256)
-            tags = self._sidecar.apply(source, tags, sha256=sha256)
+            tags, named_art = await asyncio.to_thread(self._sidecar.apply, source, tags, sha256=sha256)
             if named_art is not None:
                 named_reply = await self._told({"do": "picture", "path": os.fspath(named_art)}, source)
                 art, warnings = named_reply.art or art, warnings + named_reply.warnings

@@ -2,19 +2,19 @@
 
 import csv
 import difflib
-import io
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, filterfalse
 from pathlib import Path
 
 from ingest.metadata.fields import isrc
+from ingest.metadata.json_entries import entries
 from ingest.metadata.sidecar_fields import FIELDS, MULTIPLE, Value, parsed
+from ingest.metadata.sidecar_text import lines, pieces
 from model.errors import UsageError
 
-SIDECAR_BYTES_MAX = 512 << 20
 CLEAR = "-"
 BETWEEN = ";"
 _HINT = "docs/sidecar.md shows the form"
@@ -35,76 +35,47 @@ class RawRow:
 
 
 def read_rows(path: Path) -> Iterator[RawRow]:
-    """The rows of a file, in order. Blocking. Raises UsageError, with the line (CSV) or the entry (JSON)."""
-    text = _text(path)
+    """The rows of a file, in order, as it is read. Blocking. Raises UsageError with the line (CSV) or entry (JSON)."""
     kind = path.suffix.lower()
     if kind not in (".json", ".csv", ".tsv"):
         raise UsageError("a sidecar is a .json or .csv file", subject=os.fspath(path), hint=_HINT)
-    entries = _json(text, path) if kind == ".json" else _csv(text, path)
-    for place, entry in entries:
-        try:
+    text = pieces(path)
+    try:
+        for place, entry in _json(text) if kind == ".json" else _csv(text):
             yield _row(place, entry)
-        except ValueError as error:
-            raise UsageError(f"{place}: {error}", subject=os.fspath(path), hint=_HINT) from error
+    except ValueError as error:
+        raise UsageError(str(error), subject=os.fspath(path), hint=_HINT) from error
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(SIDECAR_BYTES_MAX + 1)
-    except OSError as error:
-        message = f"cannot read the sidecar ({(error.strerror or 'unknown error').lower()})"
-        raise UsageError(message, subject=os.fspath(path), hint="check the file and its rights") from error
-    if len(data) > SIDECAR_BYTES_MAX:
-        message = f"a sidecar of more than {SIDECAR_BYTES_MAX >> 20} MiB"
-        raise UsageError(message, subject=os.fspath(path), hint="use several, one for each batch")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"line {line}: not UTF-8", subject=os.fspath(path), hint="save it as UTF-8") from error
-
-
-def _json(text: str, path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = f"line {error.lineno}: " if isinstance(error, json.JSONDecodeError) else ""
-        message = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "not what we read"
-        raise UsageError(f"{line}no JSON ({message})", subject=os.fspath(path), hint=_HINT) from error
-    entries = whole.get("tracks") if isinstance(whole, dict) else whole
-    if not isinstance(entries, list):
-        message = 'neither a list of objects nor {"tracks": [...]}'
-        raise UsageError(message, subject=os.fspath(path), hint=_HINT)
-    for number, entry in enumerate(entries, 1):
+def _json(text: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    for number, entry in enumerate(entries(text, name="tracks"), 1):
         if not isinstance(entry, dict):
-            raise UsageError(f"entry {number}: not an object", subject=os.fspath(path), hint=_HINT)
+            raise ValueError(f"entry {number}: not an object")
         yield f"entry {number}", entry
 
 
-def _csv(text: str, path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    head = text.partition("\n")[0]
+def _csv(text: Iterable[str]) -> Iterator[tuple[str, dict[str, object]]]:
+    rows = lines(text)
+    head = next(rows, "")
     delimiter = max(_DELIMITERS, key=head.count)  # spreadsheets write what their country is used to
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([head], rows), delimiter=delimiter, strict=True)
     try:
         columns = [column.strip().lower() for column in next(reader, [])]
         twice = [column for column in columns if columns.count(column) > 1]
         if not columns or twice:
-            message = f"line 1: twice the same column: {twice[0]}" if twice else "line 1: no header"
-            raise UsageError(message, subject=os.fspath(path), hint=_HINT)
+            raise ValueError(f"line 1: twice the same column: {twice[0]}" if twice else "line 1: no header")
         line = reader.line_num + 1
         for cells in reader:
             if any(cells):
-                yield f"line {line}", _entry(columns, cells, line, path)
+                yield f"line {line}", _entry(columns, cells, line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise UsageError(f"line {reader.line_num}: no CSV ({error})", subject=os.fspath(path), hint=_HINT) from error
+        raise ValueError(f"line {reader.line_num}: no CSV ({error})") from error
 
 
-def _entry(columns: list[str], cells: list[str], line: int, path: Path) -> dict[str, object]:
+def _entry(columns: list[str], cells: list[str], line: int) -> dict[str, object]:
     if len(cells) != len(columns):
-        message = f"line {line}: {len(cells)} cells under {len(columns)} columns"
-        raise UsageError(message, subject=os.fspath(path), hint=_HINT)
+        raise ValueError(f"line {line}: {len(cells)} cells under {len(columns)} columns")
     pairs = zip(columns, cells, strict=True)
     return {column: _cell(column, cell) for column, cell in pairs if cell.strip() or column not in _COLUMNS}
 
@@ -116,24 +87,33 @@ def _cell(column: str, cell: str) -> object:
 
 
 def _row(place: str, entry: Mapping[str, object]) -> RawRow:
-    """The entry, checked. Raises ValueError that says what is wrong."""
-    for name in entry.keys() - _COLUMNS:
+    """The entry, checked. Raises ValueError that says where it is, and what is wrong."""
+    try:
+        kind = _kind(entry)
+        values = {field: _value(field, raw) for field, raw in entry.items() if field in FIELDS and field != kind}
+        art = entry.get("art") or ""
+        if not isinstance(art, str):
+            raise ValueError("art needs the path of a picture")
+        return RawRow(place=place, key=(kind, _key(kind, entry[kind])), values=values, art=art)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from error
+
+
+def _kind(entry: Mapping[str, object]) -> str:
+    for name in filterfalse(_COLUMNS.__contains__, entry):
         near = difflib.get_close_matches(name, _COLUMNS, n=1)
         raise ValueError(f"unknown field: {name[:100]}" + (f" (did you mean {near[0]}?)" if near else ""))
     kind = next((key for key in _KEYS if entry.get(key)), None)
     if kind is None:
         raise ValueError("no path, sha256 or isrc to know its source by")
-    values = {}
-    for field, raw in entry.items():
-        if field in FIELDS and field != kind:
-            try:
-                values[field] = parsed(field, raw)
-            except ValueError as error:
-                raise ValueError(f"{field} {error}: {str(raw)[:100]}") from error
-    art = entry.get("art") or ""
-    if not isinstance(art, str):
-        raise ValueError("art needs the path of a picture")
-    return RawRow(place=place, key=(kind, _key(kind, entry[kind])), values=values, art=art)
+    return kind
+
+
+def _value(field: str, raw: object) -> Value:
+    try:
+        return parsed(field, raw)
+    except ValueError as error:
+        raise ValueError(f"{field} {error}: {str(raw)[:100]}") from error
 
 
 def _key(kind: str, raw: object) -> str:

@@ -17,6 +17,7 @@ from ingest.scan import Source, printable
 from model.errors import PipelineError, StorageError, UsageError
 from model.events import Status
 from model.track import ART_SIDES
+from segue.batch import in_batches
 from segue.config import Config
 from segue.dry_run import tell_plan
 from segue.intake import Finished, Intake, taken_beside
@@ -91,7 +92,7 @@ def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *
             arguments=arguments,
             output=output,
             publish=publish,
-            sidecar=load_sidecar(arguments.sidecar) if arguments.sidecar else None,
+            sidecar=stack.enter_context(load_sidecar(arguments.sidecar)) if arguments.sidecar else None,
             report=stack.enter_context(ReportWriter(arguments.report)) if arguments.report else None,
             done_to=done_folder(arguments.move_done, named) if arguments.move_done else None,
             urls=urls,
@@ -204,8 +205,8 @@ class _Session:
 
     async def _survey(self, shop: Workshop, plan: Plan, progress: Progress) -> None:
         if self.sidecar is not None:
-            async for source in plan.sources():
-                self.sidecar.see(source)
+            async for sources in in_batches(plan.sources()):
+                await asyncio.to_thread(self.sidecar.see, sources)
         again = self.arguments.retry_failed
         await plan.survey(shop, progress, remembered=self.sidecar is None, failed_only=again)
 

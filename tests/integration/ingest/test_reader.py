@@ -274,21 +274,22 @@ async def test_sidecar(tmp_path: Path) -> None:
     for case in cases:
         kind, key = case.split(",")
         (tmp_path / "tags.csv").write_text(f"{kind},title,art\n{key},Other,front.png\n")
-        sidecar = load_sidecar(tmp_path / "tags.csv")
-        async with Reader(sidecar=sidecar) as reader:
-            around = await reader.read(source, sha256="ab" * 32)
-            assert (around.tags.title, around.tags.album) == ("Other", "Days")
-            assert around.art == art_of(sized(png("blue", 90)))
-            assert (await reader.describe(source, sha256="ab" * 32)).tags == around.tags
-        assert sidecar.unmatched() == ()
+        with load_sidecar(tmp_path / "tags.csv") as sidecar:
+            async with Reader(sidecar=sidecar) as reader:
+                around = await reader.read(source, sha256="ab" * 32)
+                assert (around.tags.title, around.tags.album) == ("Other", "Days")
+                assert around.art == art_of(sized(png("blue", 90)))
+                assert (await reader.describe(source, sha256="ab" * 32)).tags == around.tags
+            assert not any(sidecar.unmatched())
 
 
 async def test_a_sidecar_whose_picture_is_none(tmp_path: Path) -> None:
     """The file's own is taken, and somebody is told."""
     source = tagged(tmp_path, art=png("red"))
     (tmp_path / "tags.csv").write_text("path,art\n01 name.flac,gone.png\n")
-    async with Reader(sidecar=load_sidecar(tmp_path / "tags.csv")) as reader:
-        around = await reader.read(source)
+    with load_sidecar(tmp_path / "tags.csv") as sidecar:
+        async with Reader(sidecar=sidecar) as reader:
+            around = await reader.read(source)
     assert around.art == art_of(sized(png("red")))
     assert around.warnings == ("cover art unreadable: no such file or directory",)
 
