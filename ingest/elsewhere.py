@@ -35,7 +35,7 @@ class Noted:
 
 async def hear_by_engine(work: Ingest, source: Source) -> Heard:
     """As `ingest.hear.hear`. What was taken before is not given to an engine: there is next to nothing to do."""
-    if await taken_before(work, source):
+    if await asyncio.to_thread(taken_before, work, source):
         known = await hear(work, source) if source.object is None else await _recalled(work, source)
         if known is not None:
             return known

@@ -70,11 +70,11 @@ async def failed_before(work: Ingest, source: Source) -> bool:
     return row is not None and row.refusal is not None
 
 
-async def taken_before(work: Ingest, source: Source) -> bool:
-    """Whether this file was taken as it is now: it is a track, and nothing failed."""
+def taken_before(work: Ingest, source: Source) -> bool:
+    """Whether this file was taken as it is now: it is a track, and nothing failed. Blocking."""
     try:
-        stamp = await asyncio.to_thread(stamp_of, source)
+        stamp = stamp_of(source)
     except SourceError:
         return False
-    row = await asyncio.to_thread(work.ledger.recall, stamp)
+    row = work.ledger.recall(stamp)
     return row is not None and row.refusal is None and bool(row.track_id)

@@ -158,7 +158,7 @@ async def _speaker(work: Ingest, track_id: str, path: bytes) -> str:
         if other >= path:
             break
         source = await source_now(work, other)
-        if await taken_before(work, source):
+        if await asyncio.to_thread(taken_before, work, source):
             return source.name
     return ""
 

@@ -140,20 +140,21 @@ def entries(folder: Path) -> Iterator[tuple[Path, bool]]:
     try:
         with os.scandir(folder) as listing:  # it knows what its entries are
             for entry in listing:
-                path = folder / entry.name
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    yield path, True
-                elif path.suffix.lower() in AUDIO_SUFFIXES and not (entry.is_symlink() and is_folder(path)):
-                    yield path, False
+                inner = is_inner(entry)
+                if inner is not None:
+                    yield folder / entry.name, inner
     except OSError:
         yield folder, False
 
 
-def files_in(folder: Path) -> list[Source]:
-    """The music in a folder, by name, without what is below it; nothing if it cannot be looked into. Blocking."""
-    return [source for source in _listed(folder)[0] if source.path != folder]
+def is_inner(entry: os.DirEntry[str]) -> bool | None:
+    """Whether something in a folder is a folder to look into; False if it is music, None if it is neither."""
+    if entry.name.startswith("."):
+        return None
+    if entry.is_dir(follow_symlinks=False):
+        return True
+    is_music = os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES  # noqa: PTH122 - of every file there is
+    return False if is_music and not (entry.is_symlink() and entry.is_dir()) else None
 
 
 def check_file(source: Source, *, bytes_max: int) -> os.stat_result:

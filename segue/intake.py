@@ -1,8 +1,10 @@
 """A batch of sources, album by album: all tracks of an album are heard before the first gets its level."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from ingest.elsewhere import hear_by_engine
@@ -10,7 +12,8 @@ from ingest.history import note_duplicate, note_failure, taken_before
 from ingest.keep import keep
 from ingest.levels import levels
 from ingest.plan import Group
-from ingest.scan import Source, files_in
+from ingest.scan import Source
+from ingest.work import Ingest
 from model.analysis import Analysis
 from model.errors import PipelineError
 from model.events import BatchStarted, Observer, Rested, Status, TrackOutcome
@@ -218,12 +221,11 @@ class Intake:
         member.heard = None  # the tracks of a long album would fill the memory
 
 
-async def taken_beside(shop: Workshop, sources: Sequence[Source]) -> list[Source]:
-    """What lies in the folders of these sources and was taken before: the rest of their albums is among it."""
-    named = {source.path for source in sources}
-    places = sorted({source.path.parent for source in sources})
-    beside = [each for place in places for each in await asyncio.to_thread(files_in, place) if each.path not in named]
-    return [each for each in beside if await taken_before(shop.ingest, each)]
+def add_taken_beside(work: Ingest, plan: Plan, sources: Iterable[Source]) -> None:
+    """Add to a plan what lies in the folders of these sources and was taken before: the rest of their albums is among
+    it. Those of one folder come together. Blocking."""
+    for folder, _ in groupby(sources, key=lambda each: each.path.parent):
+        plan.add_beside(folder, partial(taken_before, work))
 
 
 def _without_duplicates(members: Sequence[Member]) -> list[Member]:

@@ -63,6 +63,14 @@ class Plan:
         """Add these, in this order. Blocking."""
         self._table.add(_line(self._place(), each, wanted=wanted) for each in sources)
 
+    def add_beside(self, folder: Path, is_chosen: Callable[[Source], bool]) -> None:
+        """Add the music in a folder, by name, that is chosen and not there yet: not wanted, but for what belongs to it.
+        Blocking."""
+        place, listing = self._place(), entries(folder)
+        while found := list(islice(listing, BATCH)):
+            beside = [path for path, inner in found if not inner and path != folder and is_chosen(Source(path=path))]
+            self._table.add(_line(place + _FILE + _name(path), Source(path=path), wanted=False) for path in beside)
+
     async def find_stored(self, buckets: Buckets, url: str) -> None:
         """Add what is under `s3://bucket/prefix`."""
         place = self._place()
@@ -153,7 +161,7 @@ class Plan:
             while found := list(islice(listing, BATCH)):
                 self._table.add(_entry_line(place, folder, path) for path, inner in found if not inner)
                 inside = [path for path, inner in found if inner]
-                self._table.add_folders((place + _FOLDER + _name(path) + _END, os.fsencode(path)) for path in inside)
+                self._table.add_folders((inner_place(place, _name(path)), os.fsencode(path)) for path in inside)
 
     async def _placed(self) -> AsyncIterator[list[tuple[bytes, Source]]]:
         place = b""
@@ -189,6 +197,11 @@ class Plan:
             return [SourceObject(**json.loads(each)) for each in self._table.pictures(_beside(stored, folder))]
 
         return with_covers(source_of(stored), pictures_in)
+
+
+def inner_place(place: bytes, name: bytes) -> bytes:
+    """The place of a folder in the one that has this place: behind its files, in the order of names."""
+    return place + _FOLDER + name + _END
 
 
 def _line(place: bytes, source: Source, *, wanted: bool = True) -> Line:

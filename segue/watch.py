@@ -10,17 +10,22 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Self
 
-from ingest.scan import Source, changed, find_sources, plain_file, printable, unreadable
+from catalog.arrivals import ArrivalTable
+from catalog.plan import PlanTable
+from ingest.scan import Source, changed, check_there, is_folder, is_inner, plain_file, printable, unreadable
 from model.errors import SourceError, SourceUnreadable, UsageError
+from segue.batch import BATCH
+from segue.plan import inner_place
 
 log = logging.getLogger(__name__)
 
-State = tuple[int, int, int]  # size, time of modification in ns, inode
+Seen = tuple[bytes, bytes, bool]  # name, state, and whether it is a source
 SETTLE_S = 10.0
 POLL_S = 2.0
 PATIENCE_S = 600.0
@@ -30,34 +35,8 @@ _NAMES_MAX = 10_000
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What lies in the watched folders now.
-
-    `folders` has the state of everything in each folder that holds sources; a file named itself is a folder of its
-    own. `sources` come with their folder. `blind` are the folders that could not be looked into.
-    """
-
-    folders: Mapping[Path, Mapping[str, State]]
-    sources: Sequence[tuple[Path, Source]]
-    blind: frozenset[Path] = frozenset()
-
-
-@dataclass(slots=True)
-class _File:
-    state: State
-    since: float
-    given: bool = False
-
-
-@dataclass(slots=True)
-class _Folder:
-    files: dict[str, _File] = field(default_factory=dict)
-    busy_since: float | None = None
-
-
 class Arrivals:
-    """Which sources have arrived: pure, from one look to the next.
+    """Which sources have arrived, from one look to the next. A context manager. Every call blocks for a moment.
 
     A source has arrived when it did not change for `settle_s`, and nothing beside it in its folder did, so that an
     album comes as a whole; in a folder that goes on changing for more than `patience_s`, what is stable comes alone.
@@ -67,32 +46,52 @@ class Arrivals:
     def __init__(self, *, settle_s: float, patience_s: float) -> None:
         self._settle_s = settle_s
         self._patience_s = patience_s
-        self._folders: dict[Path, _Folder] = {}
+        self._table = ArrivalTable()
+        self._turn = 0
 
-    def after(self, look: Look, now: float) -> list[Source]:
-        """The sources that have arrived since the last look, in the order of this one."""
-        kept = {place: folder for place, folder in self._folders.items() if _is_below(place, look.blind)}
-        seen = {place: self._updated(place, states, now) for place, states in look.folders.items()}
-        self._folders = kept | seen
-        return [source for place, source in look.sources if self._arrives(seen[place], source.path.name, now)]
+    def __enter__(self) -> Self:
+        return self
 
-    def _updated(self, place: Path, states: Mapping[str, State], now: float) -> _Folder:
-        folder = self._folders.get(place) or _Folder()
-        known = folder.files
-        folder.files = {
-            name: known[name] if name in known and known[name].state == state else _File(state, since=now)
-            for name, state in states.items()
-        }
-        calm = all(now - file.since >= self._settle_s for file in folder.files.values())
-        folder.busy_since = None if calm else now if folder.busy_since is None else folder.busy_since
-        return folder
+    def __exit__(self, *_: object) -> None:
+        self._table.close()
 
-    def _arrives(self, folder: _Folder, name: str, now: float) -> bool:
-        file = folder.files.get(name)
-        if file is None or file.given or now - file.since < self._settle_s:
-            return False
-        file.given = folder.busy_since is None or now - folder.busy_since > self._patience_s
-        return file.given
+    def __len__(self) -> int:
+        return self._table.count()
+
+    def __iter__(self) -> Iterator[Source]:
+        """What has arrived and was not taken: folder by folder as they were looked at, by name."""
+        for folder, name in self._table.arrived():
+            place = Path(os.fsdecode(folder))
+            yield Source(path=place / os.fsdecode(name) if name else place)
+
+    def taken(self) -> None:
+        """What has arrived so far was taken."""
+        self._table.taken()
+
+    def look(self, place: Path, files: Iterable[Seen], now: float) -> None:
+        """Look at what is in a folder now; a file that was named itself is a folder of its own, with no name in it."""
+        self._turn += 1
+        folder, found, there = os.fsencode(place), iter(files), 0
+        while batch := {name: (state, is_source) for name, state, is_source in islice(found, BATCH)}:
+            self._table.see(folder, batch, now)
+            there += len(batch)
+        seen = self._table.seen(folder)
+        if seen.files > there:
+            for names in self._table.names(folder):
+                self._table.forget(folder, [each for each in names if not os.path.lexists(b"%s/%s" % (folder, each))])
+            seen = self._table.seen(folder)
+        settled = now - self._settle_s
+        if seen.changed <= settled or not seen.sources:
+            self._table.calm(folder)
+        elif now - self._table.busy_since(folder, now) <= self._patience_s:
+            return
+        self._table.give(folder, self._turn, settled)
+
+    def forget_vanished(self, blind: frozenset[Path]) -> None:
+        """Forget folders that are not there, but not those in or below these, which cannot be seen."""
+        for folder in self._table.folders():
+            if not os.path.lexists(folder) and not _is_below(Path(os.fsdecode(folder)), blind):
+                self._table.forget(folder)
 
 
 def _is_below(place: Path, folders: frozenset[Path]) -> bool:
@@ -106,44 +105,45 @@ async def watched(
     poll_s: float = POLL_S,
     patience_s: float = PATIENCE_S,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncGenerator[list[Source], None]:
-    """Lists of sources as they arrive in the named folders (or change there), for ever; cancel it to end it.
+) -> AsyncGenerator[Iterable[Source], None]:
+    """Sources as they arrive in the named folders (or change there), for ever; cancel it to end it.
 
-    See Arrivals for when a source has arrived. While the caller works on a list, nobody looks. Raises UsageError if
-    a named path does not exist at the first look; one that vanishes later is waited for.
+    See Arrivals for when a source has arrived. While the caller works on what has arrived, which may be gone over again
+    until then, nobody looks. Raises UsageError if a named path does not exist at the first look; one that vanishes
+    later is waited for.
     """
-    arrivals = Arrivals(settle_s=settle_s, patience_s=patience_s)
-    present, blind = list(named), frozenset[Path]()
-    while True:
-        began = clock()
-        look = await asyncio.to_thread(look_at, present, missing=frozenset(named).difference(present))
-        now = clock()
-        for place in look.blind - blind:
-            log.warning("cannot look into a watched folder", extra={"folder": printable(place)})
-        blind = look.blind
-        if found := arrivals.after(look, now):
-            log.info("sources arrived", extra={"sources": len(found)})
-            yield found
-        await asyncio.sleep(max(poll_s, _LOOKING_SHARE * (now - began)))
-        present = [path for path in named if os.path.lexists(path)]
+    check_there(named)
+    blind = frozenset[Path]()
+    with Arrivals(settle_s=settle_s, patience_s=patience_s) as arrivals:
+        while True:
+            began = clock()
+            now_blind = await asyncio.to_thread(look_at, arrivals, named, began)
+            for place in now_blind - blind:
+                log.warning("cannot look into a watched folder", extra={"folder": printable(place)})
+            blind = now_blind
+            took = clock() - began
+            if found := await asyncio.to_thread(len, arrivals):
+                log.info("sources arrived", extra={"sources": found})
+                yield arrivals
+                await asyncio.to_thread(arrivals.taken)
+            await asyncio.sleep(max(poll_s, _LOOKING_SHARE * took))
 
 
-def look_at(named: Sequence[Path], *, missing: frozenset[Path] = frozenset()) -> Look:
-    """What lies in the named folders. Blocking. Raises UsageError for a name that does not exist."""
-    folders: dict[Path, Mapping[str, State]] = {}
-    sources: list[tuple[Path, Source]] = []
-    blind = set(missing)
-    alone = frozenset(named)
-    for source in find_sources(named):
-        path = source.path
-        if path.is_dir():
-            blind.add(path)  # find_sources names a folder that it could not list
-        elif not is_partial(path.name):
-            place = path if path in alone else path.parent
-            if place not in folders:
-                folders[place] = _states(place)
-            sources.append((place, source))
-    return Look(folders=folders, sources=sources, blind=frozenset(blind))
+def look_at(arrivals: Arrivals, named: Sequence[Path], now: float) -> frozenset[Path]:
+    """Look at all that is in the named folders; which could not be looked into. Blocking."""
+    blind = set()
+    tops = {path.absolute(): path for path in reversed(named)}
+    with PlanTable() as table:
+        for path in dict.fromkeys(tops[path.absolute()] for path in named):
+            if not os.path.lexists(path):
+                blind.add(path)
+            elif is_folder(path):
+                blind.update(_looked_below(arrivals, path, tops, now, table))
+            elif not is_partial(path.name):
+                with suppress(OSError):
+                    arrivals.look(path, [(b"", b"%d %d %d" % _state(path.stat()), True)], now)
+    arrivals.forget_vanished(frozenset(blind))
+    return frozenset(blind)
 
 
 def is_partial(name: str) -> bool:
@@ -151,23 +151,41 @@ def is_partial(name: str) -> bool:
     return name.startswith(".") or name.lower().endswith(_PARTIAL)
 
 
-def _states(place: Path) -> dict[str, State]:
-    """Of everything in a folder, or of one file; without what goes away meanwhile."""
-    try:
-        with os.scandir(place) as listing:
-            entries: list[os.DirEntry[str] | Path] = list(listing)
-    except NotADirectoryError:
-        entries = [place]
-    except OSError:
-        return {}
-    states = {}
-    for entry in entries:
-        with suppress(OSError):  # a link that leads nowhere
-            states[entry.name] = _state(entry.stat())
-    return states
+def _looked_below(
+    arrivals: Arrivals, top: Path, tops: Collection[Path], now: float, table: PlanTable
+) -> Iterator[Path]:
+    """Look at a folder and all below it that was not named itself; those that could not be looked into."""
+    table.add_folders([(b"", os.fsencode(top))])
+    while (taken := table.take_folder()) is not None:
+        place, folder = taken[0], Path(os.fsdecode(taken[1]))
+        named = {each.name for each in tops if each.parent == folder.absolute()}
+        try:
+            arrivals.look(folder, _listed(folder, place, named, table), now)
+        except OSError:
+            yield folder
 
 
-def _state(status: os.stat_result) -> State:
+def _listed(folder: Path, place: bytes, named: Collection[str], table: PlanTable) -> Iterator[Seen]:
+    """What is in a folder; the folders in it go into the table. Raises OSError."""
+    inside: list[tuple[bytes, bytes]] = []
+    with os.scandir(folder) as listing:
+        for entry in listing:
+            inner = None if entry.name in named else is_inner(entry)
+            name = os.fsencode(entry.name)
+            if inner:
+                inside.append((inner_place(place, name), os.fsencode(entry.path)))
+            if len(inside) == BATCH:
+                table.add_folders(inside)
+                inside.clear()
+            try:
+                state = _state(entry.stat())
+            except OSError:  # a link that leads nowhere, or what goes away meanwhile
+                continue
+            yield name, b"%d %d %d" % state, inner is False and not is_partial(entry.name)
+    table.add_folders(inside)
+
+
+def _state(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 

@@ -20,7 +20,7 @@ from model.track import ART_SIDES
 from segue.batch import in_batches
 from segue.config import Config
 from segue.dry_run import tell_plan
-from segue.intake import Finished, Intake, taken_beside
+from segue.intake import Finished, Intake, add_taken_beside
 from segue.loop import run_loop
 from segue.output import Output
 from segue.plan import Plan
@@ -170,11 +170,10 @@ class _Session:
         if self.urls and await asyncio.to_thread(plan.count) == before:
             raise _nothing_found(self.urls)
 
-    async def _arrived(self, shop: Workshop, found: Sequence[Source], progress: Progress) -> None:
-        beside = await taken_beside(shop, found)
+    async def _arrived(self, shop: Workshop, found: Iterable[Source], progress: Progress) -> None:
         with Plan() as plan:
-            plan.add(found, wanted=True)
-            plan.add(beside, wanted=False)
+            await asyncio.to_thread(plan.add, found, wanted=True)
+            await asyncio.to_thread(add_taken_beside, shop.ingest, plan, found)
             await self._batch(shop, plan, progress)
 
     async def _batch(self, shop: Workshop, plan: Plan, progress: Progress) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -12,16 +12,17 @@ import pytest
 
 from ingest.scan import Source
 from model.errors import SourceUnreadable, SourceVanished, UsageError
-from segue.watch import done_folder, look_at, move_done, watched
+from segue.batch import BATCH
+from segue.watch import Arrivals, done_folder, look_at, move_done, watched
 
 SETTLE_S = 0.2
 
 
-def _watch(*named: Path) -> AsyncGenerator[list[Source], None]:
+def _watch(*named: Path) -> AsyncGenerator[Iterable[Source], None]:
     return watched(named, settle_s=SETTLE_S, poll_s=0.02)
 
 
-async def _next(arriving: AsyncGenerator[list[Source], None]) -> list[str]:
+async def _next(arriving: AsyncGenerator[Iterable[Source], None]) -> list[str]:
     return [source.path.name for source in await asyncio.wait_for(anext(arriving), timeout=60)]
 
 
@@ -102,14 +103,23 @@ async def test_a_file_named_itself_does_not_wait_for_its_neighbours(tmp_path: Pa
     neighbour.cancel()
 
 
-def test_ten_thousand_files_are_looked_at_in_no_time(tmp_path: Path) -> None:
-    """In one folder; each with its state."""
-    for number in range(10_000):
-        (tmp_path / f"{number:05}.flac").touch()
-    began = time.monotonic()
-    look = look_at([tmp_path])
-    assert time.monotonic() - began < 20.0
-    assert len(look.sources) == len(look.folders[tmp_path]) == 10_000
+def test_what_is_looked_at(tmp_path: Path) -> None:
+    """Folders by name, a folder's files before its folders; more than are looked at at once, and each once, however
+    often it was named. Links to folders are not followed."""
+    names = [f"{number:04}.flac" for number in range(BATCH + 1)]
+    albums = [f"album {number:04}" for number in range(BATCH + 1)]
+    for name in (*names, *(f"{album}/1.flac" for album in albums), "album 0003/named.txt", ".hidden/1.flac", "a.part"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "album 0002").rename(tmp_path / "z")
+    (tmp_path / "album 0002").symlink_to(tmp_path / "z")
+    named = [tmp_path / name for name in ("album 0001", ".", "album 0003/named.txt", "album 0001")]
+    with Arrivals(settle_s=10.0, patience_s=0.0) as arrivals:
+        assert [look_at(arrivals, named, now) for now in (0.0, 10.0)] == [frozenset(), frozenset()]
+        found = [source.path.relative_to(tmp_path) for source in arrivals]
+    del albums[1:3]
+    walked = ["album 0001/1.flac", *names, *(f"{album}/1.flac" for album in albums), "z/1.flac", "album 0003/named.txt"]
+    assert found == [*map(Path, walked)]
 
 
 def test_what_is_done_keeps_its_folders(tmp_path: Path) -> None:

@@ -1,92 +1,121 @@
-"""When a source in a drop folder has arrived, from one look to the next; no folder is read here."""
+"""When a source in a drop folder has arrived, from one look to the next; files are there, but their states are told."""
 
+import shutil
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ingest.scan import Source
-from segue.watch import Arrivals, Look, State, is_partial
+from segue.watch import Arrivals, is_partial
 
-ALBUM = Path("drop/album")
-
-
-def _look(*, blind: frozenset[Path] = frozenset(), **folders: dict[str, State]) -> Look:
-    """Folders of `drop/`, in which everything that ends with .flac is a source."""
-    states = {Path("drop") / name: files for name, files in folders.items()}
-    sources = [(place, Source(path=place / n)) for place, files in states.items() for n in files if n.endswith(".flac")]
-    return Look(folders=states, sources=sources, blind=blind)
+State = tuple[int, int, int]
+BYTES_MAX = 50  # for each file more; its name alone would be more
 
 
-def _names(found: list[Source]) -> list[str]:
-    return [source.path.name for source in found]
+class Drop:
+    """A drop folder, in which everything that ends with .flac is a source."""
+
+    def __init__(self, folder: Path, arrivals: Arrivals) -> None:
+        self.folder = folder
+        self.arrivals = arrivals
+
+    def after(self, now: float, *, blind: frozenset[Path] = frozenset(), **folders: dict[str, State]) -> list[str]:
+        """What arrives when these folders are all that is in it."""
+        self.arrivals.taken()
+        for there in self.folder.iterdir():
+            shutil.rmtree(there)
+        for name, files in folders.items():
+            (self.folder / name).mkdir()
+            for each in files:
+                (self.folder / name / each).touch()
+            seen = [(each.encode(), repr(state).encode(), each.endswith(".flac")) for each, state in files.items()]
+            self.arrivals.look(self.folder / name, seen, now)
+        self.arrivals.forget_vanished(blind)
+        return [source.path.name for source in self.arrivals]
 
 
-def _arrivals() -> Arrivals:
-    return Arrivals(settle_s=10.0, patience_s=600.0)
+@pytest.fixture
+def drop(tmp_path: Path) -> Iterator[Drop]:
+    """An empty one: files settle in ten seconds, and patience has an end after ten minutes."""
+    (tmp_path / "drop").mkdir()
+    with Arrivals(settle_s=10.0, patience_s=600.0) as arrivals:
+        yield Drop(tmp_path / "drop", arrivals)
 
 
-def test_a_file_arrives_when_it_has_settled_and_only_once() -> None:
+def test_a_file_arrives_when_it_has_settled_and_only_once(drop: Drop) -> None:
     """Not at first sight, not while it grows; then once, however often one looks."""
-    arrivals = _arrivals()
     sizes = [1, 2, 3, 3, 3, 3, 3]
-    found = [_names(arrivals.after(_look(album={"1.flac": (size, 0, 1)}), 5.0 * n)) for n, size in enumerate(sizes)]
+    found = [drop.after(5.0 * number, album={"1.flac": (size, 0, 1)}) for number, size in enumerate(sizes)]
     assert found == [[], [], [], [], ["1.flac"], [], []]
 
 
 @pytest.mark.parametrize("state", [(9, 1, 1), (8, 2, 1), (8, 1, 2)])
-def test_a_file_that_changed_comes_again(state: State) -> None:
+def test_a_file_that_changed_comes_again(drop: Drop, state: State) -> None:
     """Another size, time or inode is another state of it."""
-    arrivals = _arrivals()
-    before, after = _look(album={"1.flac": (8, 1, 1)}), _look(album={"1.flac": state})
-    assert [_names(arrivals.after(before, now)) for now in (0.0, 10.0)] == [[], ["1.flac"]]
-    assert [_names(arrivals.after(after, now)) for now in (20.0, 25.0, 30.0, 40.0)] == [[], [], ["1.flac"], []]
+    assert [drop.after(now, album={"1.flac": (8, 1, 1)}) for now in (0.0, 10.0)] == [[], ["1.flac"]]
+    found = [drop.after(now, album={"1.flac": state}) for now in (20.0, 25.0, 30.0, 40.0)]
+    assert found == [[], [], ["1.flac"], []]
 
 
-def test_an_album_comes_as_a_whole() -> None:
+def test_an_album_comes_as_a_whole(drop: Drop) -> None:
     """Its first track waits for the last, for the cover, and for a download that has no name yet; others do not."""
-    arrivals = _arrivals()
     first, single = {"1.flac": (8, 0, 1)}, {"s.flac": (8, 0, 9)}
-    looks = [
-        _look(album=first, single=single),
-        _look(album=first | {"2.flac.part": (1, 0, 2)}, single=single),
-        _look(album=first | {"2.flac": (8, 0, 2)}, single=single),
-        _look(album=first | {"2.flac": (8, 0, 2), "cover.jpg": (8, 0, 3)}, single=single),
-        _look(album=first | {"2.flac": (8, 0, 2), "cover.jpg": (8, 0, 3)}, single=single),
+    looks: list[dict[str, State]] = [
+        first,
+        first | {"2.flac.part": (1, 0, 2)},
+        first | {"2.flac": (8, 0, 2)},
+        first | {"2.flac": (8, 0, 2), "cover.jpg": (8, 0, 3)},
+        first | {"2.flac": (8, 0, 2), "cover.jpg": (8, 0, 3)},
     ]
-    found = [_names(arrivals.after(look, 10.0 * n)) for n, look in enumerate(looks)]
+    found = [drop.after(10.0 * number, album=album, single=single) for number, album in enumerate(looks)]
     assert found == [[], ["s.flac"], [], [], ["1.flac", "2.flac"]]
 
 
-def test_patience_with_a_folder_that_never_rests_has_an_end() -> None:
+def test_patience_with_a_folder_that_never_rests_has_an_end(drop: Drop) -> None:
     """After ten minutes its stable files come alone; what still changes goes on waiting."""
-    arrivals = _arrivals()
     found = {
         now: names
         for now in range(0, 700, 5)
-        if (names := _names(arrivals.after(_look(album={"1.flac": (8, 0, 1), "log.flac": (now, 0, 2)}), float(now))))
+        if (names := drop.after(float(now), album={"1.flac": (8, 0, 1), "log.flac": (now, 0, 2)}))
     }
     assert found == {605: ["1.flac"]}
 
 
-def test_what_vanished_is_forgotten() -> None:
-    """A file that is put there again, even the same, is a new arrival."""
-    arrivals = _arrivals()
-    look = _look(album={"1.flac": (8, 0, 1)})
-    assert _names(arrivals.after(look, 10.0)) == []
-    assert _names(arrivals.after(look, 20.0)) == ["1.flac"]
-    assert arrivals.after(_look(), 30.0) == []
-    assert [_names(arrivals.after(look, now)) for now in (40.0, 50.0)] == [[], ["1.flac"]]
+def test_what_vanished_is_forgotten(drop: Drop) -> None:
+    """A file that is put there again, even the same, is a new arrival; alone, or with its folder."""
+    one, other = {"1.flac": (8, 0, 1)}, {"2.flac": (8, 0, 2)}
+    assert [drop.after(now, album=one | other) for now in (0.0, 10.0)] == [[], ["1.flac", "2.flac"]]
+    assert [drop.after(now, album=other) for now in (20.0, 30.0)] == [[], []]
+    assert [drop.after(now, album=one | other) for now in (40.0, 50.0)] == [[], ["1.flac"]]
+    assert drop.after(60.0) == []
+    assert [drop.after(now, album=one) for now in (70.0, 80.0)] == [[], ["1.flac"]]
 
 
-@pytest.mark.parametrize("lost", [Path("drop"), ALBUM])
-def test_what_cannot_be_seen_is_not_forgotten(lost: Path) -> None:
+@pytest.mark.parametrize("lost", [".", "album"])
+def test_what_cannot_be_seen_is_not_forgotten(drop: Drop, lost: str) -> None:
     """A share that was away for a while does not bring everything again."""
-    arrivals = _arrivals()
-    look = _look(album={"1.flac": (8, 0, 1)})
-    arrivals.after(look, 0.0)
-    assert _names(arrivals.after(look, 10.0)) == ["1.flac"]
-    assert arrivals.after(_look(blind=frozenset([lost])), 20.0) == []
-    assert [arrivals.after(look, now) for now in (30.0, 40.0)] == [[], []]
+    assert [drop.after(now, album={"1.flac": (8, 0, 1)}) for now in (0.0, 10.0)] == [[], ["1.flac"]]
+    assert drop.after(20.0, blind=frozenset([drop.folder / lost])) == []
+    assert [drop.after(now, album={"1.flac": (8, 0, 1)}) for now in (30.0, 40.0)] == [[], []]
+
+
+def test_more_files_take_no_more_memory(tmp_path: Path) -> None:
+    """Seen, arrived, and seen again; what an earlier look knew leaves nothing in memory."""
+
+    def most_bytes(files: int) -> int:
+        with Arrivals(settle_s=10.0, patience_s=600.0) as arrivals:
+            tracemalloc.start()
+            try:
+                for now in (0.0, 10.0, 20.0):
+                    arrivals.look(tmp_path, ((b"%09d.flac" % number, b"1-2-3", True) for number in range(files)), now)
+                    assert sum(1 for _ in arrivals) == len(arrivals) == (files if now else 0)
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
+    few, many = most_bytes(2_000), most_bytes(6_000)
+    assert many - few < 4_000 * BYTES_MAX
 
 
 @pytest.mark.parametrize("name", ["a.part", "A.PART", "b.flac.crdownload", "c.tmp", "d.flac~", ".e.flac", "._f.flac"])
