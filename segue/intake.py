@@ -11,14 +11,16 @@ from ingest.keep import keep
 from ingest.levels import levels
 from ingest.plan import Group
 from ingest.scan import Source, files_in
+from ingest.work import ledger_place, stamp_of
 from model.analysis import Analysis
-from model.errors import PipelineError
+from model.errors import PipelineError, SourceError
 from model.events import BatchStarted, Observer, Rested, Status, TrackOutcome
 from model.loudness import LoudnessMode
 from model.package import Package
-from model.track import ART_SIDES, Track
+from model.track import ART_SIDES, Track, derived_id
 from packager.pipeline import package
-from segue.batch import Drawn, outcome_of
+from segue.batch import outcome_of
+from segue.claims import Claims, Pace, Shared
 from segue.member import Member
 from segue.plan import Plan
 from segue.runs import package_runs, write_runs
@@ -28,6 +30,8 @@ from segue.wiring import Workshop
 
 LOWERED_TOLD_DB = 0.5
 LOWERED_APART_DB = 0.2  # less is inside the tolerance that every rendition has anyway
+
+Item = tuple[Group, State | None]  # what is worked on, and how it was before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,9 @@ class Intake:
 
     With a `settlement`, groups that were published whole and have not changed since are skipped, not looked into.
 
+    A group that another coordinator of the same store works on is looked at when that is done with it: see
+    `segue.claims`.
+
     `finished` is awaited for every source as it ends, before the observer is told: what was told was kept.
     """
 
@@ -57,6 +64,7 @@ class Intake:
     observer: Observer
     finished: Callable[[Finished], Awaitable[None]]
     settlement: Settlement | None = None
+    pace: Pace = field(default_factory=Pace)
     _hands: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,22 +76,34 @@ class Intake:
         self.observer.notify(BatchStarted(total=count, seconds=seconds))
         if self.settlement is not None:
             await self.settlement.compare()
-        groups = Drawn(self._left(plan))
+        claims = Claims(self.shop.store, settings=_settings(self.shop), pace=self.pace)
+        items = Shared(claims, self._left(plan), claim=_claim, again=self._again)
 
         async def worker() -> None:
-            async for group, state in groups:
-                ended = await self._group(group)
-                if self.settlement is not None and state is not None:
-                    await self.settlement.settle(state, ended)
+            async for (group, state), claim_id in items:
+                try:
+                    ended = await self._group(group)
+                    if self.settlement is not None and state is not None:
+                        await self.settlement.settle(state, ended)
+                finally:
+                    await claims.let_go(claim_id)
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with claims.renewed(), asyncio.TaskGroup() as tasks:
                 for _ in range(min(self.jobs, count)):
                     tasks.create_task(worker())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _left(self, plan: Plan) -> AsyncIterator[tuple[Group, State | None]]:
+    async def _again(self, item: Item) -> Item | None:
+        """What is left to do of a group that another coordinator worked on."""
+        group, _ = item
+        settled, state = await self.settlement.look([group]) if self.settlement else ([], None)
+        for outcomes in settled:
+            await self._skip(group, outcomes)
+        return None if settled else (group, state)
+
+    async def _left(self, plan: Plan) -> AsyncIterator[Item]:
         """What there is to work on, each group as it is when its turn has come; what is settled is told on the way."""
         async for taken in plan.taken(self.jobs):
             groups = taken
@@ -224,6 +244,25 @@ async def taken_beside(shop: Workshop, sources: Sequence[Source]) -> list[Source
     places = sorted({source.path.parent for source in sources})
     beside = [each for place in places for each in await asyncio.to_thread(files_in, place) if each.path not in named]
     return [each for each in beside if await taken_before(shop.ingest, each)]
+
+
+async def _claim(item: Item) -> tuple[str, str]:
+    """What a group is claimed as, from any machine that finds its files at the same paths; and its first source."""
+    members = item[0].members
+    words = await asyncio.to_thread(lambda: [_seen(each.source) for each in members])
+    return derived_id(*words), members[0].source.name
+
+
+def _seen(source: Source) -> str:
+    try:
+        stamp = stamp_of(source)
+    except SourceError:
+        return repr(ledger_place(source))
+    return f"{stamp.path!r} {stamp.size_bytes}"
+
+
+def _settings(shop: Workshop) -> str:
+    return derived_id(*shop.recipe, *shop.packaging.protector.recipe)
 
 
 def _without_duplicates(members: Sequence[Member]) -> list[Member]:
