@@ -91,9 +91,9 @@ class Claims:
     async def take(self, claim_id: str, *, subject: str) -> bool:
         """Whether to work on this now: it is ours, or cannot be anybody's. False: another coordinator works on it.
 
-        `subject` is what a warning names.
+        An empty id needs no claim. `subject` is what a warning names.
         """
-        if self._off:
+        if self._off or not claim_id:
             return True
         if self._refuses:
             return await self._take(claim_key(claim_id), subject)
@@ -119,7 +119,8 @@ class Claims:
 
     async def let_go(self, claim_id: str) -> None:
         """The work is over, for better or worse."""
-        await self._let_go(claim_key(claim_id))
+        if claim_id:
+            await self._let_go(claim_key(claim_id))
 
     async def free(self, claim_ids: Collection[str]) -> list[str]:
         """Those of these that nobody holds any more, as far as it is time to look."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.elsewhere import hear_by_engine
-from ingest.history import note_duplicate, note_failure, taken_before
+from ingest.history import judge, note_duplicate, note_failure, taken_before
 from ingest.keep import keep
 from ingest.levels import levels
 from ingest.plan import Group
 from ingest.scan import Source, files_in
-from ingest.work import ledger_place, stamp_of
+from ingest.work import Ingest, ledger_place, stamp_of
 from model.analysis import Analysis
 from model.errors import PipelineError, SourceError
 from model.events import BatchStarted, Observer, Rested, Status, TrackOutcome
@@ -77,16 +77,16 @@ class Intake:
         if self.settlement is not None:
             await self.settlement.compare()
         claims = Claims(self.shop.store, settings=_settings(self.shop), pace=self.pace)
-        items = Shared(claims, self._left(plan), claim=_claim, again=self._again)
+        items = Shared(claims, self._left(plan), claim=self._claim, again=self._again)
 
         async def worker() -> None:
             async for (group, state), claim_id in items:
                 try:
                     ended = await self._group(group)
-                    if self.settlement is not None and state is not None:
-                        await self.settlement.settle(state, ended)
                 finally:
                     await claims.let_go(claim_id)
+                if self.settlement is not None and state is not None:  # last: what is settled is not claimed again
+                    await self.settlement.settle(state, ended)
 
         try:
             async with claims.renewed(), asyncio.TaskGroup() as tasks:
@@ -94,6 +94,11 @@ class Intake:
                     tasks.create_task(worker())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
+
+    async def _claim(self, item: Item) -> tuple[str, str]:
+        """What a group is claimed as, and its first source."""
+        group, _ = item
+        return await asyncio.to_thread(_claimed, self.shop.ingest, group), group.members[0].source.name
 
     async def _again(self, item: Item) -> Item | None:
         """What is left to do of a group that another coordinator worked on."""
@@ -246,19 +251,20 @@ async def taken_beside(shop: Workshop, sources: Sequence[Source]) -> list[Source
     return [each for each in beside if await taken_before(shop.ingest, each)]
 
 
-async def _claim(item: Item) -> tuple[str, str]:
-    """What a group is claimed as, from any machine that finds its files at the same paths; and its first source."""
-    members = item[0].members
-    words = await asyncio.to_thread(lambda: [_seen(each.source) for each in members])
-    return derived_id(*words), members[0].source.name
-
-
-def _seen(source: Source) -> str:
-    try:
-        stamp = stamp_of(source)
-    except SourceError:
-        return repr(ledger_place(source))
-    return f"{stamp.path!r} {stamp.size_bytes}"
+def _claimed(work: Ingest, group: Group) -> str:
+    """What a group is claimed as, by every machine that finds its files at the same paths; empty if it is not worth a
+    claim, as all of it is gone, or was refused before. Blocking."""
+    words, worth, us = [], False, judge(work)
+    for each in group.members:
+        try:
+            stamp = stamp_of(each.source)
+        except SourceError:
+            words.append(repr(ledger_place(each.source)))
+            continue
+        words.append(f"{stamp.path!r} {stamp.size_bytes}")
+        row = work.ledger.recall(stamp)
+        worth = worth or row is None or row.refusal is None or row.refusal.judge != us or work.settings.again
+    return derived_id(*words) if worth else ""
 
 
 def _settings(shop: Workshop) -> str:
