@@ -8,20 +8,21 @@ from itertools import groupby
 from pathlib import Path
 
 from ingest.elsewhere import hear_by_engine
-from ingest.history import note_duplicate, note_failure, taken_before
+from ingest.history import judge, note_duplicate, note_failure, taken_before
 from ingest.keep import keep
 from ingest.levels import levels
 from ingest.plan import Group
 from ingest.scan import Source
-from ingest.work import Ingest
+from ingest.work import Ingest, ledger_place, stamp_of
 from model.analysis import Analysis
-from model.errors import PipelineError
+from model.errors import PipelineError, SourceError
 from model.events import BatchStarted, Observer, Rested, Status, TrackOutcome
 from model.loudness import LoudnessMode
 from model.package import Package
-from model.track import ART_SIDES, Track
+from model.track import ART_SIDES, Track, derived_id
 from packager.pipeline import package
-from segue.batch import Drawn, outcome_of
+from segue.batch import outcome_of
+from segue.claims import Claims, Pace, Shared
 from segue.member import Member
 from segue.plan import Plan
 from segue.runs import package_runs, write_runs
@@ -31,6 +32,8 @@ from segue.wiring import Workshop
 
 LOWERED_TOLD_DB = 0.5
 LOWERED_APART_DB = 0.2  # less is inside the tolerance that every rendition has anyway
+
+Item = tuple[Group, State | None]  # what is worked on, and how it was before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,9 @@ class Intake:
 
     With a `settlement`, groups that were published whole and have not changed since are skipped, not looked into.
 
+    A group that another coordinator of the same store works on is looked at when that is done with it: see
+    `segue.claims`.
+
     `finished` is awaited for every source as it ends, before the observer is told: what was told was kept.
     """
 
@@ -60,6 +66,7 @@ class Intake:
     observer: Observer
     finished: Callable[[Finished], Awaitable[None]]
     settlement: Settlement | None = None
+    pace: Pace = field(default_factory=Pace)
     _hands: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,22 +78,39 @@ class Intake:
         self.observer.notify(BatchStarted(total=count, seconds=seconds))
         if self.settlement is not None:
             await self.settlement.compare()
-        groups = Drawn(self._left(plan))
+        claims = Claims(self.shop.store, settings=_settings(self.shop), pace=self.pace)
+        items = Shared(claims, self._left(plan), claim=self._claim, again=self._again)
 
         async def worker() -> None:
-            async for group, state in groups:
-                ended = await self._group(group)
-                if self.settlement is not None and state is not None:
+            async for (group, state), claim_id in items:
+                try:
+                    ended = await self._group(group)
+                finally:
+                    await claims.let_go(claim_id)
+                if self.settlement is not None and state is not None:  # last: what is settled is not claimed again
                     await self.settlement.settle(state, ended)
 
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with claims.renewed(), asyncio.TaskGroup() as tasks:
                 for _ in range(min(self.jobs, count)):
                     tasks.create_task(worker())
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _left(self, plan: Plan) -> AsyncIterator[tuple[Group, State | None]]:
+    async def _claim(self, item: Item) -> tuple[str, str]:
+        """What a group is claimed as, and its first source."""
+        group, _ = item
+        return await asyncio.to_thread(_claimed, self.shop.ingest, group), group.members[0].source.name
+
+    async def _again(self, item: Item) -> Item | None:
+        """What is left to do of a group that another coordinator worked on."""
+        group, _ = item
+        settled, state = await self.settlement.look([group]) if self.settlement else ([], None)
+        for outcomes in settled:
+            await self._skip(group, outcomes)
+        return None if settled else (group, state)
+
+    async def _left(self, plan: Plan) -> AsyncIterator[Item]:
         """What there is to work on, each group as it is when its turn has come; what is settled is told on the way."""
         async for taken in plan.taken(self.jobs):
             groups = taken
@@ -226,6 +250,26 @@ def add_taken_beside(work: Ingest, plan: Plan, sources: Iterable[Source]) -> Non
     it. Those of one folder come together. Blocking."""
     for folder, _ in groupby(sources, key=lambda each: each.path.parent):
         plan.add_beside(folder, partial(taken_before, work))
+
+
+def _claimed(work: Ingest, group: Group) -> str:
+    """What a group is claimed as, by every machine that finds its files at the same paths; empty if it is not worth a
+    claim, as all of it is gone, or was refused before. Blocking."""
+    words, worth, us = [], False, judge(work)
+    for each in group.members:
+        try:
+            stamp = stamp_of(each.source)
+        except SourceError:
+            words.append(repr(ledger_place(each.source)))
+            continue
+        words.append(f"{stamp.path!r} {stamp.size_bytes}")
+        row = work.ledger.recall(stamp)
+        worth = worth or row is None or row.refusal is None or row.refusal.judge != us or work.settings.again
+    return derived_id(*words) if worth else ""
+
+
+def _settings(shop: Workshop) -> str:
+    return derived_id(*shop.recipe, *shop.packaging.protector.recipe)
 
 
 def _without_duplicates(members: Sequence[Member]) -> list[Member]:

@@ -16,7 +16,6 @@ from itertools import takewhile
 from catalog.settled import Settled, SettledRow
 from catalog.store import PointerVersions
 from ingest.hear import ART
-from ingest.history import judge
 from ingest.objects import object_at
 from ingest.plan import Group
 from ingest.work import stamp_of
@@ -45,20 +44,7 @@ class Settlement:
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
         self._settled = Settled(shop.ingest.ledger)
-        ingest, packaging = shop.ingest.settings, shop.packaging
-        ladder = (
-            packaging.settings.aac_bitrates_bps,
-            packaging.settings.opus_bitrates_bps,
-            packaging.settings.lossless,
-        )
-        self._recipe = (
-            FORMAT,
-            version("segue"),
-            ART,
-            judge(shop.ingest),
-            packaging.recipe,
-            repr((ingest.mode, ingest.target, ladder)),
-        )
+        self._recipe = (FORMAT, version("segue"), ART, *shop.recipe)
 
     async def compare(self) -> None:
         """Forget what is not in the store any more as it was. One listing of the tracks."""

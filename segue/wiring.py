@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from avtool.locate import Ffmpeg, locate
 from catalog.ledger import Ledger
 from catalog.turns import Turns
+from ingest.history import judge
 from ingest.metadata.reader import Reader
 from ingest.metadata.sidecar import Sidecar
 from ingest.objects import Buckets
@@ -38,6 +39,13 @@ class Workshop:
     ingest: Ingest
     packaging: Packaging
     jobs: int  # tracks worked on at the same time
+
+    @property
+    def recipe(self) -> tuple[str, ...]:
+        """What is made of a source: the versions and settings that it depends on, but for protection."""
+        mode, target, ladder = self.ingest.settings.mode, self.ingest.settings.target, self.packaging.settings
+        rungs = (ladder.aac_bitrates_bps, ladder.opus_bitrates_bps, ladder.lossless)
+        return (judge(self.ingest), self.packaging.recipe, repr((mode, target, rungs)))
 
 
 def source_credentials(config: Config) -> S3Credentials | None:

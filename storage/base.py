@@ -110,6 +110,11 @@ class ObjectStore(Protocol):
         """Write an object, all or nothing: readers see the old version or the new one, also after a crash."""
         ...
 
+    async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
+        """Write a small object unless there is one; whether it was written, as the store says. Some services replace
+        all the same, and say so; one whose answer was lost may have written it, and say no."""
+        ...
+
     def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """Every object whose key starts with `prefix` and is greater than `after`, sorted by key in code-point order.
         What comes before `after` in a folder costs next to nothing; name one only where keys have no further `/`."""

@@ -22,6 +22,17 @@ def sha256_of(descriptor: int) -> str:
     return digest.hexdigest()
 
 
+def read_at(descriptor: int, start: int, end: int) -> bytes:
+    """The bytes from `start` up to `end`; less if the file was cut meanwhile."""
+    data = os.pread(descriptor, end - start, start)
+    while len(data) < end - start:
+        more = os.pread(descriptor, end - start - len(data), start + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of it; the system may take it in pieces."""
     rest = memoryview(data)

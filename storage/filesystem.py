@@ -20,7 +20,7 @@ from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, Sto
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import absent, local_error, read_error, vanished, write_error
-from storage.file_io import CHUNK_BYTES, new_file, prune, sha256_of, sweep, sweep_file, sync_folder, write_all
+from storage.file_io import CHUNK_BYTES, new_file, prune, read_at, sha256_of, sweep, sweep_file, sync_folder, write_all
 from storage.file_records import FileIdentity, FileRecords, FileVersion
 from storage.file_walk import abandoned_files, is_bare, walk_files
 from storage.keys import checked, checked_prefix
@@ -76,7 +76,15 @@ class FilesystemStore:
         """Write an object, all or nothing, also when cancelled or killed; see ObjectStore."""
         checked(key)
         write = partial(self._put, key, body, media_type, cache_control)
-        return await self._workers.settle(write)
+        info = await self._workers.settle(write)
+        assert info is not None
+        return info
+
+    async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
+        """Write an object unless there is one; whether it was written."""
+        checked(key)
+        write = partial(self._put, key, body, media_type, cache_control, new=True)
+        return await self._workers.settle(write) is not None
 
     async def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """Every object under `prefix`, sorted by key; holds one folder's names per level of the tree."""
@@ -134,7 +142,7 @@ class FilesystemStore:
                     hint = "read a range, or fetch the object to a file"
                     raise StorageError(f"more than {self._read_bytes_max} bytes at once", subject=key, hint=hint)
                 with _mapped(read_error, key):
-                    data = _read_span(descriptor, start, end)
+                    data = read_at(descriptor, start, end)
                     if _identity(descriptor) == version.identity:
                         return ObjectBody(info=_info(key, version), data=data)
         raise _in_flux(key)
@@ -152,7 +160,9 @@ class FilesystemStore:
                     return _info(key, version)
         raise _in_flux(key)
 
-    def _put(self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag) -> ObjectInfo:
+    def _put(
+        self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag, *, new: bool = False
+    ) -> ObjectInfo | None:
         path = self._place(key, for_writing=True)
         with _mapped(write_error, key), new_file(path.parent) as (descriptor, temporary):
             sha256 = _write_body(descriptor, body, flag)
@@ -162,7 +172,10 @@ class FilesystemStore:
             )
             with self._records.locked(key):
                 flag.check()
-                self._records.add(key, version, replaces=_identity_at(path))
+                former = _identity_at(path)
+                if new and former is not None:
+                    return None
+                self._records.add(key, version, replaces=former)
                 temporary.replace(path)
             sync_folder(path.parent)
             sweep(path.parent)
@@ -295,7 +308,7 @@ def _resolved(key: str, byte_range: ByteRange | None, version: FileVersion) -> t
 def _chunk(span: _Span, at: int) -> bytes | None:
     """The bytes from `at` on, one chunk at most; None if the file is another version by now."""
     with _mapped(read_error, span.key):
-        data = _read_span(span.descriptor, at, min(at + STREAM_CHUNK_BYTES, span.end))
+        data = read_at(span.descriptor, at, min(at + STREAM_CHUNK_BYTES, span.end))
         return data if _identity(span.descriptor) == span.version.identity else None
 
 
@@ -337,16 +350,6 @@ def _info(key: str, version: FileVersion) -> ObjectInfo:
         cache_control=version.cache_control,
         modified_s=version.identity.mtime_ns // 1_000_000_000,
     )
-
-
-def _read_span(descriptor: int, start: int, end: int) -> bytes:
-    data = os.pread(descriptor, end - start, start)
-    while len(data) < end - start:
-        more = os.pread(descriptor, end - start - len(data), start + len(data))
-        if not more:
-            break  # cut while we read; the identity tells
-        data += more
-    return data
 
 
 def _copy(source: int, target: int, flag: CancelFlag) -> None:

@@ -4,6 +4,7 @@ tracks/<track_id>/track.json                                the ingest report: t
 tracks/<track_id>/current.json                              names the live package; the one pointer players follow
 tracks/features.json                                        written anew when features were made of known recordings
 changes/<ms>-<track_id>                                     says that a track changed at this moment; gone after an hour
+claims/<claim_id>.json                                      says who works on what; gone when that is done
 art/<art_id>/<side>.jpg                                     cover art in three sizes; this and all below never changes:
 recordings/<recording_id>/analysis.json                     what the meter heard
 recordings/<recording_id>/features.json                     what it sounds like, in a few numbers
@@ -27,6 +28,7 @@ TRACKS = "tracks/"
 RECORDINGS = "recordings/"
 ART = "art/"
 CHANGES = "changes/"
+CLAIMS = "claims/"
 FEATURES_MARK = TRACKS + "features.json"  # a listing of the tracks shows it
 KEY_BYTES_MAX = 1024  # S3's limit on a key
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -147,3 +149,8 @@ def change_in(key: str) -> Change | None:
     """What this key says; None for everything else."""
     found = _CHANGE.fullmatch(key)
     return Change(found[2], int(found[1])) if found and is_id(found[2]) else None
+
+
+def claim_key(claim_id: str) -> str:
+    """Where it is said who works on something."""
+    return checked(f"{CLAIMS}{claim_id}.json")

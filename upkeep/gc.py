@@ -20,7 +20,7 @@ from model.records import from_json
 from storage.base import ObjectEntry, ObjectStore
 from storage.changes import KEPT_MS, old_changes
 from storage.defaults import IMMUTABLE, default_media_type
-from storage.keys import ART, CHANGES, RECORDINGS
+from storage.keys import ART, CHANGES, CLAIMS, RECORDINGS
 from storage.leftovers import KeepsLeftovers
 from upkeep.groups import Group, group_named, group_of
 from upkeep.live import mark_live, of_recording, of_run
@@ -30,7 +30,7 @@ from upkeep.together import by_owner, together
 GRACE_LEAST_S = 3600  # a publish takes less from its first object to its pointer, and clocks differ by less
 SETTLE_S = 120.0  # a put, with all its tries, takes at most a minute
 GROUPS_AT_ONCE = 8
-CHANGES_MAX = 100_000  # looked at in one run
+NOTES_MAX = 100_000  # of each kind, in one run
 
 Reason = Literal["superseded", "unnamed", "orphan", "leftover", "outdated"]
 
@@ -107,6 +107,7 @@ async def collect(work: Collector) -> Collected:
             await _delete_all(work, marks, done)
     await _leftovers(work, done)
     await _changes(work, done)
+    await _claims(work, done)
     return done
 
 
@@ -245,15 +246,32 @@ async def _changes(work: Collector, done: Collected) -> None:
     """What was told of changes that every follower knows by now. Publishes clear them away, if there are any."""
     work.report.step("changes")
     before_ms = 1000 * work.now_s - KEPT_MS
-    keys = await old_changes(work.store, before_ms=before_ms, most=CHANGES_MAX)
+    keys = await old_changes(work.store, before_ms=before_ms, most=NOTES_MAX)
+    garbage = Garbage(kind="changes", name=CHANGES, reason="outdated", objects=len(keys), size_bytes=0)
+    await _notes(work, done, garbage, keys)
+
+
+async def _claims(work: Collector, done: Collected) -> None:
+    """Claims of coordinators that were killed, on sources that nobody published again."""
+    work.report.step("claims")
+    old = [each async for each in work.store.walk(CLAIMS) if each.modified_s < work.before_s][:NOTES_MAX]
+    size = sum(each.size_bytes for each in old)
+    garbage = Garbage(kind="claims", name=CLAIMS, reason="orphan", objects=len(old), size_bytes=size)
+    await _notes(work, done, garbage, [each.key for each in old])
+
+
+async def _notes(work: Collector, done: Collected, garbage: Garbage, keys: Sequence[str]) -> None:
+    """Objects that are told, and go, as one thing."""
     if not keys:
         return
-    work.found(Garbage(kind="changes", name=CHANGES, reason="outdated", objects=len(keys), size_bytes=0))
+    work.found(garbage)
     done.groups += 1
     done.objects += len(keys)
+    done.size_bytes += garbage.size_bytes
     if not work.delete:
         return
     for start in range(0, len(keys), GROUPS_AT_ONCE):
         await together([work.store.delete(key) for key in keys[start : start + GROUPS_AT_ONCE]])
     done.deleted_groups += 1
     done.deleted_objects += len(keys)
+    done.deleted_bytes += garbage.size_bytes

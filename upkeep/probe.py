@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import median
-from typing import Protocol, runtime_checkable
 
 from model.errors import ObjectNotFound, PipelineError, StorageDenied
 from storage.base import ByteRange, ObjectStore
@@ -26,15 +25,6 @@ class Ability:
     detail: str
     hint: str = ""
     needed: bool = True
-
-
-@runtime_checkable
-class PutsIfAbsent(Protocol):
-    """A store that can be asked not to replace."""
-
-    async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
-        """Write an object unless there is one; whether it was written, as the store says."""
-        ...
 
 
 async def probe(store: ObjectStore) -> AsyncGenerator[Ability, None]:
@@ -81,7 +71,7 @@ async def _tried(name: str, attempt: Callable[[], Awaitable[Ability]]) -> Abilit
     try:
         return await attempt()
     except PipelineError as error:
-        return Ability(name=name, good=False, detail=str(error), hint=error.hint)
+        return Ability(name=name, good=False, detail=str(error), hint=error.hint, needed=name != "conditional")
 
 
 def _found(name: str, good: bool, detail: str) -> Ability:
@@ -123,17 +113,16 @@ async def _clock(store: ObjectStore, key: str) -> Ability:
 async def _refuses(store: ObjectStore, key: str, other: str) -> Ability:
     """Some services answer that they wrote, and replace: so what lies there afterwards counts."""
     name = "conditional"
-    if not isinstance(store, PutsIfAbsent):
-        return Ability(name=name, good=True, detail="a folder has locks instead", needed=False)
     await store.put(key, _DATA, media_type=_TYPE, cache_control=_CACHE)
     said = await store.put_if_absent(key, b"second", media_type=_TYPE, cache_control=_CACHE)
     kept = (await store.read(key)).data == _DATA
     new = await store.put_if_absent(other, b"first", media_type=_TYPE, cache_control=_CACHE)
     good = kept and not said and new
     if good:
-        return Ability(name=name, good=True, detail="a write that must not replace is refused", needed=False)
+        detail = "a write that must not replace is refused: batches at the same time share their work"
+        return Ability(name=name, good=True, detail=detail, needed=False)
     detail = "a write that must not replace answers well, and replaces" if not kept else "is not kept as it should be"
-    hint = "run one batch on this store at a time: its two coordinators could not be kept apart"
+    hint = "batches that run over the same sources at the same time do all of their work twice: run one"
     return Ability(name=name, good=False, detail=detail, hint=hint, needed=False)
 
 

@@ -59,6 +59,23 @@ async def test_a_listing_tells_when_an_object_was_written(store: ObjectStore) ->
     assert second.modified_s == (await store.head(KEY)).modified_s > first.modified_s
 
 
+async def test_of_several_who_write_a_new_object_one_does(store: ObjectStore) -> None:
+    """Its bytes are there, whole and with all that belongs to them; after a delete there may be another."""
+
+    async def write(number: int) -> bool:
+        return await store.put_if_absent(KEY, b"%d" % number, media_type=TYPE, cache_control=CACHE)
+
+    written = await asyncio.gather(*(write(number) for number in range(8)))
+    assert written.count(True) == 1
+    body = await store.read(KEY)
+    assert body.data == b"%d" % written.index(True)
+    assert (body.info.media_type, body.info.cache_control) == (TYPE, CACHE)
+    assert not await write(8)
+    await store.delete(KEY)
+    assert await write(9)
+    assert (await store.read(KEY)).data == b"9"
+
+
 async def test_a_file_is_put_and_fetched(store: ObjectStore, tmp_path: Path) -> None:
     """Bodies from files and to files, of more than one part and more than `read` would hold."""
     source, target = tmp_path / "source", tmp_path / "new-folder" / "target"

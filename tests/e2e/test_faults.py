@@ -237,11 +237,13 @@ def test_the_disk_of_a_worker_is_full(
 
 
 def test_two_coordinators_work_on_the_same_batch(machines: Cluster, undisturbed: dict[str, bytes]) -> None:
-    """Each with a ledger of its own: both end well, and nothing is live twice."""
+    """Each with a ledger of its own: both end well, nothing is live twice, and what one makes the other does not."""
     machines.scheduler()
     machines.worker(slots=2)
     other = tuple(word.replace("catalog.", "another.") for word in PUBLISH)
     with polled(machines.folder / "store") as seen:
         batches = [machines.start(*words, *machines.engine) for words in (PUBLISH, other)]
         assert [end_of(batch) for batch in batches] == [0, 0]
+    done = [line for batch in batches for line in batch.lines if line["event"] == "track" and line["status"] == "done"]
+    assert len(done) == TRACKS
     check(machines, seen, undisturbed)

@@ -99,6 +99,13 @@ class FaultyStore:
         self._end(number)
         return info
 
+    async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
+        """As the store inside, but for the call that was chosen; it counts as a put."""
+        number = await self._begin("put", key)
+        written = await self._inner.put_if_absent(key, body, media_type=media_type, cache_control=cache_control)
+        self._end(number)
+        return written
+
     async def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """As the store inside, but for the call that was chosen."""
         number = await self._begin("walk", prefix)

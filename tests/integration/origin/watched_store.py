@@ -77,6 +77,10 @@ class WatchedStore:
         """As the real store."""
         return await self._store.put(key, body, media_type=media_type, cache_control=cache_control)
 
+    async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
+        """As the real store."""
+        return await self._store.put_if_absent(key, body, media_type=media_type, cache_control=cache_control)
+
     def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
         """As the real store."""
         return self._store.walk(prefix, after=after)

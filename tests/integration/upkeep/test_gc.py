@@ -27,7 +27,7 @@ from scripts.s3_server import S3Server
 from storage.base import ObjectStore
 from storage.changes import KEPT_MS, changes_since, now_ms, signal
 from storage.filesystem import FilesystemStore
-from storage.keys import art_key, current_key, mezzanine_key, package_key, track_file_key, track_key
+from storage.keys import art_key, claim_key, current_key, mezzanine_key, package_key, track_file_key, track_key
 from storage.s3 import S3Store
 from tests.integration.origin.published import Published, publish, put
 from tests.integration.packager.conftest import SMALL, Shelf, sound_package, work_on
@@ -102,6 +102,17 @@ async def test_old_changes_go_and_young_ones_stay(store: ObjectStore) -> None:
     assert found == told == [Garbage(kind="changes", name="changes/", reason="outdated", objects=20, size_bytes=0)]
     assert (dry.deleted_objects, done.deleted_objects, done.deleted_groups) == (0, 20, 1)
     assert len(await changes_since(store, 0)) == 1
+
+
+async def test_claims_of_who_was_killed_go(store: ObjectStore) -> None:
+    """Once they are as old as a publish never is; of who works now they stay."""
+    for claim_id in ("a" * 16, "b" * 16):
+        await store.put(claim_key(claim_id), b"{}", media_type="application/json", cache_control="no-cache")
+    assert (await gc(store, after_s=0))[1] == []
+    done, found = await gc(store)
+    assert found == [Garbage(kind="claims", name="claims/", reason="orphan", objects=2, size_bytes=4)]
+    assert (done.deleted_groups, done.deleted_objects, done.deleted_bytes) == (1, 2, 4)
+    assert await contents(store) == {}
 
 
 async def test_the_grace_period_begins_when_a_package_is_superseded(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_silent_overwriting_is_found_out(s3_server: S3Server) -> None:
     store = Overwriting(s3_server.address(f"upkeep/{uuid.uuid4().hex}"), s3_server.writer)
     found = (await abilities(store))["conditional"]
     assert (found.good, found.needed) == (False, False)
-    assert "replaces" in found.detail and "one batch" in found.hint
+    assert "replaces" in found.detail and "twice" in found.hint
     assert await contents(store) == {}
     await store.close()
 

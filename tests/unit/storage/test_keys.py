@@ -19,6 +19,7 @@ from storage.keys import (
     changes_at,
     checked,
     checked_prefix,
+    claim_key,
     current_key,
     is_key,
     mezzanine_key,
@@ -61,13 +62,14 @@ def test_no_maker_of_keys_can_be_talked_into_another_folder(track_id: str, other
         lambda: mezzanine_key(track_id, other),
         lambda: mezzanine_record_key(track_id, other),
         lambda: package_key(track_id, other, other),
+        lambda: claim_key(track_id),
     )
     for make in makers:
         try:
             key = make()
         except UsageError:
             continue
-        assert posixpath.normpath(key).startswith(("tracks/", "recordings/", "art/"))
+        assert posixpath.normpath(key).startswith(("tracks/", "recordings/", "art/", "claims/"))
         assert key.startswith(f"{posixpath.normpath(key).partition('/')[0]}/{track_id}")
 
 
