@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -66,7 +66,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
     serving = _serving(config)
     check_address(serving.discovery.search_index)
-    ListenerDatabase(serving.listeners).close()  # one that is damaged is told before any port is opened
+    open_listeners(serving.listeners).close()  # one that is damaged is told before any port is opened
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
@@ -149,7 +149,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
-        with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
+        with Catalog() as catalog, open_listeners(serving.listeners) as listeners:
             sounds = CatalogSounds(catalog)
             playlists = Library(catalog=catalog, playlists=Playlists(listeners), listening=KeptListening(listeners))
             await serve(

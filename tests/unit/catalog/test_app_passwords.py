@@ -6,6 +6,7 @@ import pytest
 
 from catalog.app_passwords import DEVICE_CHARS_MAX, OF_ONE_MAX, AppPasswords
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from model.errors import ListenerDataError, UsageError
 from model.track import is_id
 
@@ -15,7 +16,7 @@ ANN, BEN = "a" * 20, "b" * 20
 @pytest.fixture
 def database() -> Iterator[ListenerDatabase]:
     """Two listeners."""
-    with ListenerDatabase() as made:
+    with open_listeners() as made:
         with made.writing() as db:
             for each in (ANN, BEN):
                 db.execute("INSERT INTO listeners VALUES (?, ?, ?, 0)", (each, each.encode(), each))

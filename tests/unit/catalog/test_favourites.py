@@ -6,13 +6,14 @@ import pytest
 
 from catalog.favourites import Favourite, Favourites
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from tests.unit.catalog.test_plays import add_listener
 
 
 @pytest.fixture
 def database() -> Iterator[ListenerDatabase]:
     """A database with two listeners."""
-    with ListenerDatabase() as opened:
+    with open_listeners() as opened:
         add_listener(opened, "anna")
         add_listener(opened, "bert")
         yield opened

@@ -6,6 +6,7 @@ from pathlib import Path
 from catalog.favourites import Favourites
 from catalog.listener_data import export_listener, forget_listener, prune_listeners
 from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from catalog.playlists import Playlists
 from catalog.plays import Plays
@@ -23,7 +24,7 @@ SHELVES = Migrations(
 
 def _filled(path: Path | None) -> ListenerDatabase:
     """Two listeners with rows in every kind of table."""
-    database = ListenerDatabase(path)
+    database = open_listeners(path)
     plays, favourites = Plays(database), Favourites(database)
     database.migrate(SHELVES)
     for name in ("anna", "bert"):
@@ -65,7 +66,7 @@ def test_what_is_forgotten_is_gone_from_tables_and_files(tmp_path: Path) -> None
 def test_listeners_whom_nobody_uses_are_dropped() -> None:
     """Without a name and without playlists, after so long; whoever was used since stays, by the day."""
     now_s = int(time.time())
-    with ListenerDatabase() as database:
+    with open_listeners() as database:
         listeners, playlists = Listeners(database), Playlists(database)
         (used, key), (unused, _), (named, _), (keeps, _), (device, _) = [
             listeners.add(name) for name in ("", "", "kitchen", "", "")
@@ -82,5 +83,5 @@ def test_listeners_whom_nobody_uses_are_dropped() -> None:
         assert left == {used.listener_id, named.listener_id, keeps.listener_id, device.listener_id}
         assert unused.listener_id not in left
         assert prune_listeners(database, before_s=now_s + 1) == 2
-    with ListenerDatabase() as empty:  # whose playlists have no tables yet
+    with open_listeners() as empty:  # whose playlists have no tables yet
         assert prune_listeners(empty, before_s=now_s) == 0

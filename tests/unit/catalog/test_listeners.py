@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from model.track import TRACK_ID_LENGTH, is_id
 
@@ -13,7 +14,7 @@ from model.track import TRACK_ID_LENGTH, is_id
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[ListenerDatabase]:
     """An empty database in a file."""
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as opened:
+    with open_listeners(tmp_path / "listeners.sqlite3") as opened:
         yield opened
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.playlists import ENTRIES_MAX, PLAYLISTS_MAX, READERS_MAX, EntryRow, PlaylistChange, PlaylistRow, Playlists
 from model.errors import PlaylistChanged, PlaylistRefused, PlaylistUnknown
 from model.track import TRACK_ID_LENGTH, is_id
@@ -19,7 +20,7 @@ ANN, BOB, CARL = "ann".ljust(20, "a"), "bob".ljust(20, "b"), "carl".ljust(20, "c
 
 
 def _opened(path: Path | None = None) -> ListenerDatabase:
-    database = ListenerDatabase(path)
+    database = open_listeners(path)
     with database.writing() as db:
         for n, each in enumerate((ANN, BOB, CARL)):
             db.execute("INSERT OR IGNORE INTO listeners VALUES (?, ?, '', 0)", (each, bytes([n])))
@@ -186,7 +187,7 @@ def test_of_many_who_saw_one_version_one_changes_it(tmp_path: Path) -> None:
     ready, won = threading.Barrier(4), []
 
     def add(name: str) -> None:
-        with ListenerDatabase(path) as own:
+        with open_listeners(path) as own:
             kept = Playlists(own)
             ready.wait(60)
             try:
@@ -200,7 +201,7 @@ def test_of_many_who_saw_one_version_one_changes_it(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join(60)
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         assert _order(Playlists(database), made) == won
     assert len(won) == 1
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from catalog.listener_data import export_listener
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import DAY_MS, IMPORTED, PAGE, Heard, PlayRow, Plays
 from model.errors import CatalogError
 
@@ -40,7 +41,7 @@ def _made(database: ListenerDatabase, *listeners: str) -> Plays:
 @pytest.fixture(params=["memory", "file"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ListenerDatabase]:
     """An empty database of each kind."""
-    with ListenerDatabase(tmp_path / "listeners" if request.param == "file" else None) as opened:
+    with open_listeners(tmp_path / "listeners" if request.param == "file" else None) as opened:
         yield opened
 
 
@@ -92,7 +93,7 @@ def test_order_repetition_and_cutting_into_batches_do_not_matter(luck: random.Ra
     rows = _session(luck)
     kept = []
     for _ in range(2):
-        with ListenerDatabase() as database:
+        with open_listeners() as database:
             plays = _made(database, "anna")
             sent = [*rows, *luck.choices(rows, k=5)] if rows else []
             luck.shuffle(sent)
@@ -170,7 +171,7 @@ def test_with_the_listener_all_goes(database: ListenerDatabase) -> None:
 def test_what_was_withdrawn_is_not_in_the_files_any_more(tmp_path: Path) -> None:
     """Neither in the database nor in its log, not even as bytes that nothing points to."""
     path = tmp_path / "listeners"
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         plays = _made(database, "anna", "bert")
         plays.add([replace(_listen(n), source="station:hers") for n in range(500)])
         plays.add([_listen(1, listener_id="bert")])
