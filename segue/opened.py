@@ -64,7 +64,7 @@ async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
 @asynccontextmanager
 async def opened_listeners(config: Config) -> AsyncIterator[ListenerDatabase]:
     """The listeners' database, closed afterwards."""
-    with open_listeners(config.listeners_path) as listeners:
+    with open_listeners(config.listeners_address) as listeners:
         yield listeners
 
 
