@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Do it. A key is printed this once: what is kept of it is a hash."""
     if not (config["store"] or config["catalog"] or config["listeners"]):
-        raise UsageError(
-            "whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners"
-        )
+        raise UsageError("whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners")
     needs_one = arguments.action not in ("add", "list")
     if needs_one != bool(arguments.listener_id):
         hint = "`segue listener list` shows them" if needs_one else "add and list take none"

@@ -5,9 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 
 from catalog.favourites import Favourites
@@ -17,6 +15,7 @@ from catalog.listener_postgres import CONNECTIONS, PostgresListeners
 from catalog.listeners import Listeners
 from model.errors import CatalogError, ListenerDataError, ListenersUnavailable, UsageError
 from tests.contract.listeners.conftest import add_listener
+from tests.support.postgres import OwnDatabase, own_database
 
 NOTES = Migrations(
     name="notes",
@@ -25,46 +24,16 @@ NOTES = Migrations(
         "CREATE INDEX notes_by_listener ON notes (listener_id)",
     ),
 )
-DATABASE = "of_one_test"
-
-
-class Server:
-    """A database that can be taken away, and given back."""
-
-    def __init__(self, url: str) -> None:
-        self._elsewhere = url
-        self.url = urlsplit(url)._replace(path=f"/{DATABASE}").geturl()
-
-    def away(self) -> None:
-        """Nobody is let in, and whoever is in is thrown out."""
-        self._do(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS false")
-        self.cut()
-
-    def back(self) -> None:
-        """As it was."""
-        self._do(f"ALTER DATABASE {DATABASE} ALLOW_CONNECTIONS true")
-
-    def cut(self) -> None:
-        """End all connections, as a restart does."""
-        self._do(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{DATABASE}'")
-
-    def _do(self, statement: str) -> None:
-        with psycopg.connect(self._elsewhere, autocommit=True) as db:
-            db.execute(statement)
 
 
 @pytest.fixture
-def server(postgres: str) -> Iterator[Server]:
+def server(postgres: str) -> Iterator[OwnDatabase]:
     """An empty database of this test's."""
-    with psycopg.connect(postgres, autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {DATABASE} STRATEGY file_copy")
-        try:
-            yield Server(postgres)
-        finally:
-            db.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    with own_database(postgres, "of_one_test") as database:
+        yield database
 
 
-def test_whoever_comes_first_makes_the_tables(server: Server) -> None:
+def test_whoever_comes_first_makes_the_tables(server: OwnDatabase) -> None:
     """All at once; then they go forward only, and what is of a newer version is refused and left alone."""
     with ExitStack() as opened:
         made = list[PostgresListeners]()
@@ -95,7 +64,7 @@ def test_whoever_comes_first_makes_the_tables(server: Server) -> None:
         assert made[2].select("SELECT note, stars FROM notes") == [("kept", 3)]
 
 
-def test_a_server_that_restarts_is_not_noticed(server: Server) -> None:
+def test_a_server_that_restarts_is_not_noticed(server: OwnDatabase) -> None:
     """Reads and writes go on over other connections."""
     with open_listeners(server.url) as database:
         favourites = Favourites(database)
@@ -107,7 +76,7 @@ def test_a_server_that_restarts_is_not_noticed(server: Server) -> None:
             assert favourites.add("anna", f"track-{number}", at_ms=1)
 
 
-def test_a_change_that_is_cut_off_is_not_made_twice(server: Server) -> None:
+def test_a_change_that_is_cut_off_is_not_made_twice(server: OwnDatabase) -> None:
     """Whoever made it is told, and it is not there; what comes next is."""
     with open_listeners(server.url) as database:
         add_listener(database, "anna")
@@ -124,7 +93,7 @@ def test_a_change_that_is_cut_off_is_not_made_twice(server: Server) -> None:
         assert [each.name for each in Listeners(database).all()] == [""]
 
 
-def test_a_server_that_is_away_is_an_error_that_passes(server: Server) -> None:
+def test_a_server_that_is_away_is_an_error_that_passes(server: OwnDatabase) -> None:
     """Also for who is opened meanwhile: the tables are made when it is back. Nobody waits for it."""
     with open_listeners(server.url) as before:
         add_listener(before, "anna")
@@ -146,7 +115,7 @@ def test_a_server_that_is_away_is_an_error_that_passes(server: Server) -> None:
             assert Favourites(before).count("anna") == 1
 
 
-def test_connections_are_few_and_given_back(server: Server) -> None:
+def test_connections_are_few_and_given_back(server: OwnDatabase) -> None:
     """However many threads ask, and whatever went wrong."""
     with open_listeners(server.url) as database:
         add_listener(database, "anna")
@@ -168,7 +137,7 @@ def test_connections_are_few_and_given_back(server: Server) -> None:
         database.select("SELECT 1")
 
 
-def test_text_without_a_place_in_the_server_is_no_error(server: Server) -> None:
+def test_text_without_a_place_in_the_server_is_no_error(server: OwnDatabase) -> None:
     """A NUL comes back as the sign for what cannot be shown, and finds nothing."""
     with open_listeners(server.url) as database:
         Listeners(database).add("a\0b")
