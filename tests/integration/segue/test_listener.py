@@ -36,7 +36,7 @@ def test_listeners_come_and_go_and_get_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [("remove",), ("key",), ("add", "a" * 20), ("list", "a" * 20), ("remove", "a" * 20), ("key", "a" * 20),
-     ("list", "--name", "x")],
+     ("list", "--name", "x"), ("copy",), ("list", "--to", "postgresql://h/x"), ("copy", "--to", "file.sqlite3")],
 )  # fmt: skip
 def test_what_cannot_be_is_a_usage_error(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Nobody named, somebody named for nothing, nobody of that id."""
