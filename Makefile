@@ -156,7 +156,7 @@ shields: $(DEV)
 	@scripts/need.sh 'nginx varnish varnish-modules' $(BIN)/python -c \
 	    'from tests.cdn.shields import find_shields; find_shields()'
 
-# The server that search is tested with; tests start it in a folder of their own.
+# The server that search and listeners' data are tested with; tests start it in a folder of their own.
 postgres: $(DEV)
 	@scripts/need.sh postgresql $(BIN)/python -c 'from tests.support.postgres import find_postgres; find_postgres()'
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from statistics import median
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import PlayRow, Plays
 from discovery.listening.events import PlayEvent, read_batch
 from discovery.listening.service import play_row
@@ -76,7 +77,7 @@ def rows_of(events: list[tuple[str, dict[str, object]]]) -> list[PlayRow]:
 
 def keep(path: Path, rows: list[PlayRow], at_once: int) -> float:
     """The product: CPU in us of an event."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         plays = Plays(database)
         _agree(database)
         writes = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
@@ -85,7 +86,7 @@ def keep(path: Path, rows: list[PlayRow], at_once: int) -> float:
 
 def floor(path: Path, rows: list[PlayRow], at_once: int) -> float:
     """SQLite alone."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         Plays(database)  # for its tables
         _agree(database)
         values = [_VALUES(row) for row in rows]

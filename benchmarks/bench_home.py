@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.listening_data import made_up, made_up_sounds
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from catalog.plays import Plays as PlayTables
 from catalog.schema import TrackRow
@@ -145,7 +146,7 @@ def main() -> None:
     artist_of, scene_of, played = made_up(asked.tracks, asked.listeners)
     sounds = made_up_sounds(artist_of, scene_of) if asked.sounds else {}
     known = {track_id: Known(artist, sounds.get(track_id)) for track_id, artist in artist_of.items()}
-    with TemporaryDirectory() as folder, Catalog() as catalog, ListenerDatabase(None) as database:
+    with TemporaryDirectory() as folder, Catalog() as catalog, open_listeners(None) as database:
         catalog.apply(rows(artist_of), [])
         kept(database, played)
         started = time.process_time()

@@ -47,7 +47,7 @@ class AppPasswords:
         if not 0 < len(device) <= DEVICE_CHARS_MAX or not device.isprintable():
             raise UsageError(f"a device has a name of at most {DEVICE_CHARS_MAX} characters", subject="device")
         made = AppPassword(new_id(), device, key_set, int(time.time()))
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             count = db.execute("SELECT count(*) FROM app_passwords WHERE listener_id = ?", (listener_id,)).fetchone()[0]
             if count >= OF_ONE_MAX:
                 raise UsageError(f"a listener has at most {OF_ONE_MAX} app passwords", hint="remove one of them")
@@ -66,7 +66,7 @@ class AppPasswords:
 
     def remove(self, listener_id: str, password_id: str) -> bool:
         """Withdraw one; whether there was one."""
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             values = (listener_id, password_id)
             gone = db.execute("DELETE FROM app_passwords WHERE listener_id = ? AND password_id = ?", values)
             return gone.rowcount > 0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_database import ListenerDatabase, Migrations, marks
 
 FAVOURITES_MAX = 50_000  # of one listener
 FAVOURITES = Migrations(
@@ -37,17 +37,17 @@ class Favourites:
 
     def add(self, listener_id: str, track_id: str, *, at_ms: int) -> bool:
         """Mark a track; one that is marked stays as it was. False if the listener has FAVOURITES_MAX others."""
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             query = "SELECT count(*), count(*) FILTER (WHERE track_id = ?) FROM favourites WHERE listener_id = ?"
             count, known = db.execute(query, (track_id, listener_id)).fetchone()
             if count >= FAVOURITES_MAX and not known:
                 return False
-            db.execute("INSERT OR IGNORE INTO favourites VALUES (?, ?, ?)", (listener_id, track_id, at_ms))
+            db.execute("INSERT INTO favourites VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (listener_id, track_id, at_ms))
         return True
 
     def remove(self, listener_id: str, track_id: str) -> None:
         """Mark a track no more; no error if it was not."""
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             db.execute("DELETE FROM favourites WHERE listener_id = ? AND track_id = ?", (listener_id, track_id))
 
     def get(self, listener_id: str, track_id: str) -> Favourite | None:
@@ -58,8 +58,7 @@ class Favourites:
 
     def among(self, listener_id: str, track_ids: Sequence[str]) -> dict[str, int]:
         """Since when those of some tracks that are favourites are, in milliseconds since the epoch."""
-        marks = ", ".join("?" * len(track_ids))
-        query = f"SELECT track_id, at_ms FROM favourites WHERE listener_id = ? AND track_id IN ({marks})"
+        query = f"SELECT track_id, at_ms FROM favourites WHERE listener_id = ? AND track_id IN ({marks(track_ids)})"
         return dict(self._database.select(query, (listener_id, *track_ids)))
 
     def page(self, listener_id: str, *, offset: int, limit: int) -> list[Favourite]:

@@ -4,63 +4,73 @@ Which rows are a listener's is told by the tables themselves: a column `listener
 one. So a part that brings tables need not say so anywhere else.
 """
 
-from catalog.listener_database import ListenerDatabase
+from collections.abc import Mapping, Sequence
 
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+from catalog.listener_database import Column, ListenerDatabase, by_table, marks
+
 _OWNER = "listener_id"
+_AT_ONCE = 500  # listeners that are held from others while they are dropped
 PLAYLISTS = "playlists"
 
 
 def export_listener(database: ListenerDatabase, listener_id: str) -> dict[str, list[dict[str, object]]]:
     """Every row of a listener, by table and column; without what only proves who somebody is. Raises CatalogError."""
     kept: dict[str, list[dict[str, object]]] = {}
-    for (table,) in database.select(_TABLES):
-        where = _rows_of(database, table)
+    tables = by_table(database.columns())
+    for table, columns in tables.items():
+        where = _rows_of(tables, table)
         if where is None:
             continue
-        columns = [(row[1], row[2]) for row in database.select(f'PRAGMA table_info("{table}")')]
-        shown = [name for name, kind in columns if kind.upper() != "BLOB"]  # hashes of keys
+        shown = [column.name for column in columns if not column.is_bytes]  # hashes of keys
         names = ", ".join(f'"{name}"' for name in shown)
-        rows = database.select(f'SELECT {names} FROM "{table}" WHERE {where}', (listener_id,))
+        order = ", ".join(f'"{name}"' for name in key_of(columns) or shown)
+        rows = database.select(f'SELECT {names} FROM "{table}" WHERE {where} ORDER BY {order}', (listener_id,))
         kept[table] = [dict(zip(shown, row, strict=True)) for row in rows]
     return kept
 
 
 def forget_listener(database: ListenerDatabase, listener_id: str) -> bool:
     """Delete a listener with every row of its own, and overwrite them in the file; False if there is none."""
-    with database.writing() as db:
+    with database.writing(listener_id) as db:
         found = db.execute("DELETE FROM listeners WHERE listener_id = ?", (listener_id,)).rowcount > 0
-    overwrite(database)
+    database.overwrite()
     return found
 
 
 def prune_listeners(database: ListenerDatabase, *, before_s: int) -> int:
     """Delete, with all that is theirs, listeners without a name and without playlists whom nobody used since; how many.
     They are overwritten in the file."""
-    where = ["name = ''", "max(created_s, ifnull(used_s, 0)) < ?"]
-    if (PLAYLISTS,) in database.select(_TABLES):
-        where.append(f"listener_id NOT IN (SELECT listener_id FROM {PLAYLISTS})")
-    unused = f"SELECT listener_id FROM listeners LEFT JOIN last_used USING (listener_id) WHERE {' AND '.join(where)}"
-    with database.writing() as db:
-        gone = db.execute(f"DELETE FROM listeners WHERE listener_id IN ({unused})", (before_s,)).rowcount
+    where = "name = '' AND created_s < ? AND coalesce(used_s, 0) < ?"
+    if PLAYLISTS in by_table(database.columns()):
+        where += f" AND listener_id NOT IN (SELECT listener_id FROM {PLAYLISTS})"
+    unused = f"SELECT listener_id FROM listeners LEFT JOIN last_used USING (listener_id) WHERE {where}"
+    found = [listener_id for (listener_id,) in database.select(unused, (before_s, before_s))]
+    gone = 0
+    for at in range(0, len(found), _AT_ONCE):
+        some = found[at : at + _AT_ONCE]
+        still = f"{unused} AND listener_id IN ({marks(some)})"  # they may have come back meanwhile
+        with database.writing(*some) as db:
+            values = (before_s, before_s, *some)
+            gone += db.execute(f"DELETE FROM listeners WHERE listener_id IN ({still})", values).rowcount
     if gone:
-        overwrite(database)
+        database.overwrite()
     return gone
 
 
-def overwrite(database: ListenerDatabase) -> None:
-    """Bring what was deleted from the log into the file, so that nothing of it is left in either. If others are reading
-    this is left to them, and to whoever closes the file last."""
-    database.select("PRAGMA wal_checkpoint(TRUNCATE)")
+def key_of(columns: Sequence[Column]) -> list[str]:
+    """The primary key of a table with these columns; empty if it has none."""
+    return [each.name for each in sorted(columns, key=lambda each: each.key_place) if each.key_place]
 
 
-def _rows_of(database: ListenerDatabase, table: str) -> str | None:
+def _rows_of(tables: Mapping[str, Sequence[Column]], table: str) -> str | None:
     """What is true for the rows of one listener, whose id is the only value of it; None if there are none such."""
-    if _OWNER in [row[1] for row in database.select(f'PRAGMA table_info("{table}")')]:
+    columns = tables[table]
+    if _OWNER in [each.name for each in columns]:
         return f"{_OWNER} = ?"
-    for _, _, parent, own, theirs, *_ in database.select(f'PRAGMA foreign_key_list("{table}")'):
-        where = _rows_of(database, parent) if parent != table else None
-        if where is not None:
-            key = theirs or next(row[1] for row in database.select(f'PRAGMA table_info("{parent}")') if row[5] == 1)
-            return f'"{own}" IN (SELECT "{key}" FROM "{parent}" WHERE {where})'
+    for column in columns:
+        parent = column.parent
+        where = _rows_of(tables, parent) if parent and parent != table else None
+        if parent and where is not None:
+            theirs = column.parent_column or key_of(tables[parent])[0]
+            return f'"{column.name}" IN (SELECT "{theirs}" FROM "{parent}" WHERE {where})'
     return None

@@ -1,30 +1,29 @@
 """The listeners' database: what people made, so it cannot be made again from anything.
 
-One SQLite file (WAL, shareable between processes). It is never dropped, moved aside or replaced: tables change by
-migrations that only go forward, and a file that is damaged or another program's is an error. Each part of the product
-brings its own tables:
+It is a file (`listener_sqlite.py`) or a schema in a server (`listener_postgres.py`). It is never dropped, moved aside
+or replaced: tables change by migrations that only go forward, and what is damaged or another program's is an error.
+Each part of the product brings its own tables:
 
     PLAYLISTS = Migrations(name="playlists", steps=("CREATE TABLE playlists (…)",))
     database.migrate(PLAYLISTS)
 
 A table whose rows belong to a listener says `listener_id TEXT NOT NULL REFERENCES listeners ON DELETE CASCADE` (and
 has an index on it): the rows go with the listener.
+
+Statements are written once for both: values stand at `?`, yes and no are 1 and 0, what a conflict changes is named with
+its table and its key. Text is in the order of its bytes in both.
 """
 
-import os
 import secrets
-import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
-from catalog.sqlite_file import IN_MEMORY, SqliteFile, application_of, connected, hint_of, is_damage, transaction
-from model.errors import CatalogError, ListenerDataError
+from model.errors import ListenerDataError
 from model.track import TRACK_ID_LENGTH
-
-APPLICATION_ID = 0x5365674C  # "SegL": neither the catalog nor the database of another program
-_APPLIED = "CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied INTEGER NOT NULL) WITHOUT ROWID"
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -34,15 +33,21 @@ def new_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(TRACK_ID_LENGTH))
 
 
+def marks(values: Sequence[object]) -> str:
+    """What stands for these values in `IN (…)`, which may be none."""
+    return ", ".join("?" * len(values)) or "NULL"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migrations:
-    """The tables of one part, as SQL statements. Steps are added at the end, never changed: files out there have them
-    behind them."""
+    """The tables of one part, as SQL statements. Steps are added at the end, never changed: databases out there have
+    them behind them. They are SQLite's; a server translates them (`listener_postgres.py` says what it understands)."""
 
     name: str
     steps: tuple[str, ...]
 
 
+MIGRATIONS_TABLE = "migrations"  # which steps of which parts are done
 LISTENERS = Migrations(
     name="listeners",
     steps=(
@@ -58,36 +63,96 @@ LISTENERS = Migrations(
 )
 
 
-class ListenerDatabase(SqliteFile):
+class Rows(Protocol):
+    """What a statement found, or how much it changed."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Writer(Protocol):
+    """A transaction under way: whoever has it reads and writes."""
+
+    def execute(self, query: str, values: Sequence[object] = (), /) -> Rows: ...
+    def executemany(self, query: str, values: Iterable[Sequence[object]], /) -> Rows: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: whether it holds bytes, its place in the primary key (0: none), and the table and column
+    that it refers to. No `parent_column` is the primary key of the parent."""
+
+    table: str
+    name: str
+    is_bytes: bool
+    key_place: int
+    parent: str | None
+    parent_column: str | None
+
+
+class ListenerDatabase(ABC):
     """The database of listeners, with the table that all others refer to. A context manager.
 
-    A file that is made has rights for its owner only. Every commit is on the disk when it returns. Deleted rows are
-    overwritten. Raises ListenerDataError, a CatalogError.
+    Every commit is on the disk when it returns. Every call blocks for a moment: call it through asyncio.to_thread. Safe
+    to use from several threads and processes at once. Raises ListenerDataError, a CatalogError.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Open or create the database at `path`; None keeps it in memory."""
-        super().__init__(path)
-        try:
-            self.migrate(LISTENERS)
-        except BaseException:
-            self.close()
-            raise
+    @abstractmethod
+    def select(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+
+    @abstractmethod
+    def writing(self, *listener_ids: str) -> AbstractContextManager[Writer]:
+        """One transaction: all of it or nothing. Until it ends nobody else is in one of the same listeners, so what it
+        counts of theirs stays true. Of what is not theirs, single statements are all that is safe."""
+
+    @abstractmethod
+    def columns(self) -> list[Column]:
+        """Every column that there is, by table."""
+
+    @abstractmethod
+    def overwrite(self) -> None:
+        """See that nothing is left of what was deleted, as far as this is in our hands."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give it back. Idempotent."""
 
     def migrate(self, migrations: Migrations) -> None:
         """Do what steps of these were not done yet, all or none, whichever of several processes comes first."""
-        with self.writing() as db:
-            found = db.execute("SELECT applied FROM migrations WHERE name = ?", (migrations.name,)).fetchone()
-            applied = found[0] if found else 0
-            if applied > len(migrations.steps):
-                raise ListenerDataError(
-                    f"the listeners' database is of a newer Segue ({migrations.name} {applied})",
-                    subject=self._subject,
-                    hint="run the Segue that wrote it, or a newer one",
-                )
-            for step in migrations.steps[applied:]:
-                db.execute(step)
-            db.execute("INSERT OR REPLACE INTO migrations VALUES (?, ?)", (migrations.name, len(migrations.steps)))
+        with self._migrating() as db:
+            self._migrate(db, migrations)
+
+    def _migrate(self, db: Writer, migrations: Migrations) -> None:
+        found = db.execute("SELECT applied FROM migrations WHERE name = ?", (migrations.name,)).fetchone()
+        applied = found[0] if found else 0
+        if applied > len(migrations.steps):
+            raise ListenerDataError(
+                f"the listeners' database is of a newer Segue ({migrations.name} {applied})",
+                subject=self._subject,
+                hint="run the Segue that wrote it, or a newer one",
+            )
+        if applied == len(migrations.steps):
+            return
+        for step in migrations.steps[applied:]:
+            db.execute(self._translated(step))
+        query = "INSERT INTO migrations VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET applied = excluded.applied"
+        db.execute(query, (migrations.name, len(migrations.steps)))
+
+    @abstractmethod
+    def _migrating(self) -> AbstractContextManager[Writer]:
+        """A transaction in which nobody else migrates."""
+
+    def _translated(self, step: str) -> str:
+        """A step of a migration as this database understands it."""
+        return step
+
+    @property
+    @abstractmethod
+    def _subject(self) -> str:
+        """What errors are about."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,35 +162,10 @@ class ListenerDatabase(SqliteFile):
     ) -> None:
         self.close()
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._path is not None:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # what is beside it follows
-        db = connected(str(self._path or IN_MEMORY))
-        try:
-            _prepare(db)
-            db.execute("PRAGMA journal_mode = WAL").fetchone()
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA secure_delete = ON").fetchone()
-        except BaseException:
-            db.close()
-            raise
-        return db
 
-    def _error_of(self, error: Exception) -> CatalogError:
-        hint = hint_of(error) or "look at the message; the file is left as it is"
-        if is_damage(error):
-            hint = "it is left as it is: put a backup in its place, or name another file with --listeners"
-        return ListenerDataError(f"listeners' database failed ({error})", subject=self._subject, hint=hint)
-
-
-def _prepare(db: sqlite3.Connection) -> None:
-    if application_of(db) == APPLICATION_ID:
-        return
-    with transaction(db):
-        if application_of(db) == APPLICATION_ID:  # another process was first
-            return
-        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise sqlite3.DatabaseError("the file is the database of another program")
-        db.execute(_APPLIED)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+def by_table(columns: Iterable[Column]) -> dict[str, list[Column]]:
+    """The columns of each table, in their order."""
+    tables: dict[str, list[Column]] = {}
+    for column in columns:
+        tables.setdefault(column.table, []).append(column)
+    return tables

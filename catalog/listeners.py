@@ -45,13 +45,13 @@ class Listeners:
 
     def remove(self, listener_id: str) -> bool:
         """Forget a listener and all that belongs to it; False if there is none."""
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             return db.execute("DELETE FROM listeners WHERE listener_id = ?", (listener_id,)).rowcount > 0
 
     def new_key(self, listener_id: str) -> str | None:
         """Another key, told this once, in the place of the one before; None if there is no such listener."""
         key = _new_key()
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             changed = db.execute(
                 "UPDATE listeners SET key_sha256 = ? WHERE listener_id = ?", (_hash(key), listener_id)
             ).rowcount
@@ -76,8 +76,9 @@ class Listeners:
         """Note the day, not the moment, and once."""
         today_s = int(time.time()) // _DAY_S * _DAY_S
         if used_s is None or used_s < today_s:
-            query = "INSERT OR REPLACE INTO last_used SELECT listener_id, ? FROM listeners WHERE listener_id = ?"
-            with self._database.writing() as db:
+            query = """INSERT INTO last_used SELECT listener_id, ? FROM listeners WHERE listener_id = ?
+                ON CONFLICT (listener_id) DO UPDATE SET used_s = excluded.used_s"""
+            with self._database.writing(listener_id) as db:
                 db.execute(query, (today_s, listener_id))
 
     def get(self, listener_id: str) -> Listener | None:

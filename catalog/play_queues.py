@@ -40,7 +40,7 @@ class PlayQueues:
 
     def save(self, listener_id: str, queue: PlayQueue) -> None:
         """In the place of the one before; an empty one is none."""
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             db.execute("DELETE FROM play_queues WHERE listener_id = ?", (listener_id,))
             if queue.track_ids:
                 values = (queue.current, queue.position_ms, queue.changed_ms, queue.changed_by[:CHANGED_BY_CHARS_MAX])

@@ -12,10 +12,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from sqlite3 import Connection
 from typing import Any
 
-from catalog.listener_database import ListenerDatabase, Migrations, new_id
+from catalog.listener_database import ListenerDatabase, Migrations, Writer, marks, new_id
 from model.errors import PlaylistChanged, PlaylistRefused, PlaylistUnknown
 
 PLAYLISTS_MAX = 1_000  # of one listener
@@ -93,8 +92,8 @@ class PlaylistChange:
 
 _COLUMNS = "playlist_id, listener_id, name, comment, public, rules, version, entries, created_s, changed_s"
 _ENTRY = "entry_id, track_id, title, artist, album, track_number, duration_s, uris"
-_READABLE = "(p.public OR p.listener_id = ? OR EXISTS (SELECT 1 FROM playlist_readers AS r WHERE r.invited AND"
-_READABLE += " r.playlist_id = p.playlist_id AND r.listener_id = ?))"
+_READABLE = """(p.public = 1 OR p.listener_id = ? OR EXISTS (SELECT 1 FROM playlist_readers AS r
+    WHERE r.invited = 1 AND r.playlist_id = p.playlist_id AND r.listener_id = ?))"""
 _LISTED = f"""FROM playlists AS p WHERE p.listener_id = ? OR p.playlist_id IN
     (SELECT playlist_id FROM playlist_readers WHERE listener_id = ?) AND {_READABLE}"""
 
@@ -122,13 +121,13 @@ class Playlists:
     ) -> PlaylistRow:
         """A new playlist of a listener's."""
         playlist_id, now_s = new_id(), int(time.time())
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             _listener(db, listener_id)
             (owned,) = db.execute("SELECT count(*) FROM playlists WHERE listener_id = ?", (listener_id,)).fetchone()
             if owned >= PLAYLISTS_MAX:
                 raise PlaylistRefused(f"a listener has at most {PLAYLISTS_MAX} playlists", hint="delete some first")
-            values = (playlist_id, listener_id, name, comment, public, rules, 1, 0, 0, now_s, now_s)
-            db.execute("INSERT INTO playlists VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            values = (playlist_id, listener_id, name, comment, int(public), rules, 1, 0, 0, now_s, now_s)
+            db.execute(f"INSERT INTO playlists VALUES ({marks(values)})", values)
             _insert(db, playlist_id, entries, before=None)
             _count(db, playlist_id)
             return _owned(db, playlist_id, listener_id)
@@ -143,7 +142,7 @@ class Playlists:
 
     def listed(self, reader: str, *, offset: int = 0, limit: int = PLAYLISTS_MAX) -> list[PlaylistRow]:
         """The playlists of a listener, and those of others that they follow or were invited to, by name."""
-        query = f"SELECT {_COLUMNS} {_LISTED} ORDER BY p.name COLLATE NOCASE, p.playlist_id LIMIT ? OFFSET ?"
+        query = f"SELECT {_COLUMNS} {_LISTED} ORDER BY lower(p.name), p.playlist_id LIMIT ? OFFSET ?"
         return [_row(found) for found in self._database.select(query, (*(reader,) * 4, limit, offset))]
 
     def count(self, reader: str) -> int:
@@ -174,7 +173,7 @@ class Playlists:
             name = row.name if what.name is None else what.name
             comment = row.comment if what.comment is None else what.comment
             public = row.public if what.public is None else what.public
-            values = (name, comment, public, rules, playlist_id)
+            values = (name, comment, int(public), rules, playlist_id)
             db.execute(
                 "UPDATE playlists SET name = ?, comment = ?, public = ?, rules = ? WHERE playlist_id = ?", values
             )
@@ -226,26 +225,26 @@ class Playlists:
 
     def invite(self, playlist_id: str, owner: str, reader: str) -> None:
         """Let another listener read a playlist, public or not; it is in their list. Again is no error."""
-        with self._database.writing() as db:
+        with self._database.writing(owner, reader) as db:
             _owned(db, playlist_id, owner)
             _listener(db, reader)
-            _limit(db, "playlist_id = ? AND invited", playlist_id)
+            _limit(db, "playlist_id = ? AND invited = 1", playlist_id)
             _read_by(db, playlist_id, reader, invited=True)
 
     def follow(self, playlist_id: str, reader: str) -> None:
         """Have another's public playlist in one's own list. Again is no error."""
-        with self._database.writing() as db:
+        with self._database.writing(reader) as db:
             found = db.execute(
                 f"SELECT 1 FROM playlists AS p WHERE playlist_id = ? AND {_READABLE}", (playlist_id, reader, reader)
             ).fetchone()
             if not found:
                 raise _unknown(playlist_id)
-            _limit(db, "listener_id = ? AND NOT invited", reader)
+            _limit(db, "listener_id = ? AND invited = 0", reader)
             _read_by(db, playlist_id, reader, invited=False)
 
     def part(self, playlist_id: str, by: str, reader: str) -> None:
         """Take a reader away: the owner takes any, a reader themselves. Again is no error."""
-        with self._database.writing() as db:
+        with self._database.writing(by) as db:
             if by != reader:
                 _owned(db, playlist_id, by)
             where = "WHERE playlist_id = ? AND listener_id = ?"
@@ -254,9 +253,9 @@ class Playlists:
     @contextmanager
     def _changing(
         self, playlist_id: str, owner: str, version: int | None, *, ordered: bool = False
-    ) -> Iterator[tuple[Connection, PlaylistRow]]:
+    ) -> Iterator[tuple[Writer, PlaylistRow]]:
         """A change of the owner's to this version; of entries, if `ordered`."""
-        with self._database.writing() as db:
+        with self._database.writing(owner) as db:
             row = _owned(db, playlist_id, owner)
             if version is not None and version != row.version:
                 raise PlaylistChanged(f"it is at version {row.version} now", subject=playlist_id)
@@ -270,7 +269,7 @@ class Playlists:
             _count(db, playlist_id)
 
 
-def _owned(db: Connection, playlist_id: str, owner: str) -> PlaylistRow:
+def _owned(db: Writer, playlist_id: str, owner: str) -> PlaylistRow:
     """A playlist of this owner's; what is somebody else's is as unknown as what is not there."""
     query = f"SELECT {_COLUMNS} FROM playlists WHERE playlist_id = ? AND listener_id = ?"
     found = db.execute(query, (playlist_id, owner)).fetchone()
@@ -279,7 +278,7 @@ def _owned(db: Connection, playlist_id: str, owner: str) -> PlaylistRow:
     return _row(found)
 
 
-def _listener(db: Connection, listener_id: str) -> None:
+def _listener(db: Writer, listener_id: str) -> None:
     if not db.execute("SELECT 1 FROM listeners WHERE listener_id = ?", (listener_id,)).fetchone():
         raise PlaylistRefused("no such listener", subject=listener_id)
 
@@ -299,7 +298,7 @@ def _entry(found: Sequence[Any]) -> EntryRow:
     return EntryRow(**(known | {"uris": tuple(json.loads(known["uris"]))}))
 
 
-def _insert(db: Connection, playlist_id: str, entries: Sequence[EntryRow], *, before: int | None) -> list[int]:
+def _insert(db: Writer, playlist_id: str, entries: Sequence[EntryRow], *, before: int | None) -> list[int]:
     """Write entries with new ids: one that was taken out is never another one later."""
     query = "SELECT count(*) FROM playlist_entries WHERE playlist_id = ?"
     (already,) = db.execute(query, (playlist_id,)).fetchone()
@@ -322,7 +321,7 @@ def _insert(db: Connection, playlist_id: str, entries: Sequence[EntryRow], *, be
     return entry_ids
 
 
-def _places(db: Connection, playlist_id: str, before: int | None, count: int) -> list[int]:
+def _places(db: Writer, playlist_id: str, before: int | None, count: int) -> list[int]:
     """Free positions, one after the other, before an entry or at the end; entries are spread if there is no room."""
     for _ in range(2):
         after, end = _room(db, playlist_id, before, count)
@@ -333,16 +332,16 @@ def _places(db: Connection, playlist_id: str, before: int | None, count: int) ->
     raise AssertionError("entries that were just spread have room between them")
 
 
-def _room(db: Connection, playlist_id: str, before: int | None, count: int) -> tuple[int, int]:
+def _room(db: Writer, playlist_id: str, before: int | None, count: int) -> tuple[int, int]:
     """The positions that what is inserted comes after, and before."""
     end = None if before is None else _position(db, playlist_id, before)
-    query = "SELECT max(position) FROM playlist_entries WHERE playlist_id = ? AND (? IS NULL OR position < ?)"
-    (after,) = db.execute(query, (playlist_id, end, end)).fetchone()
+    query = "SELECT max(position) FROM playlist_entries WHERE playlist_id = ? AND position < ?"
+    (after,) = db.execute(query, (playlist_id, _POSITION_END if end is None else end)).fetchone()
     after = after or 0
     return after, after + GAP * (count + 1) if end is None else end
 
 
-def _spread(db: Connection, playlist_id: str) -> None:
+def _spread(db: Writer, playlist_id: str) -> None:
     query = "SELECT entry_id FROM playlist_entries WHERE playlist_id = ? ORDER BY position"
     entry_ids = [entry_id for (entry_id,) in db.execute(query, (playlist_id,))]
     # By way of negative ones: no two may stand at one position, not even for a moment.
@@ -351,7 +350,7 @@ def _spread(db: Connection, playlist_id: str) -> None:
     db.execute("UPDATE playlist_entries SET position = -position WHERE playlist_id = ?", (playlist_id,))
 
 
-def _position(db: Connection, playlist_id: str, entry_id: int) -> int:
+def _position(db: Writer, playlist_id: str, entry_id: int) -> int:
     query = "SELECT position FROM playlist_entries WHERE playlist_id = ? AND entry_id = ?"
     found = db.execute(query, (playlist_id, entry_id)).fetchone()
     if found is None:
@@ -360,20 +359,20 @@ def _position(db: Connection, playlist_id: str, entry_id: int) -> int:
     return position
 
 
-def _count(db: Connection, playlist_id: str) -> None:
+def _count(db: Writer, playlist_id: str) -> None:
     query = "(SELECT count(*) FROM playlist_entries WHERE playlist_id = ?)"
     db.execute(f"UPDATE playlists SET entries = {query} WHERE playlist_id = ?", (playlist_id, playlist_id))
 
 
-def _limit(db: Connection, where: str, subject: str) -> None:
+def _limit(db: Writer, where: str, subject: str) -> None:
     (readers,) = db.execute(f"SELECT count(*) FROM playlist_readers WHERE {where}", (subject,)).fetchone()
     if readers >= READERS_MAX:
         raise PlaylistRefused(f"there are {READERS_MAX} already", subject=subject)
 
 
-def _read_by(db: Connection, playlist_id: str, reader: str, *, invited: bool) -> None:
+def _read_by(db: Writer, playlist_id: str, reader: str, *, invited: bool) -> None:
     db.execute(
-        "INSERT INTO playlist_readers VALUES (?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET invited = max(invited, excluded.invited)",
-        (playlist_id, reader, invited),
+        """INSERT INTO playlist_readers VALUES (?, ?, ?) ON CONFLICT (playlist_id, listener_id) DO UPDATE SET
+            invited = CASE WHEN excluded.invited = 1 THEN 1 ELSE playlist_readers.invited END""",
+        (playlist_id, reader, int(invited)),
     )

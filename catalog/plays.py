@@ -5,15 +5,12 @@ only for listeners who agreed. An event that is there already changes nothing, s
 is not known whether it arrived.
 """
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from sqlite3 import Connection
 
-from catalog.listener_data import overwrite
-from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_database import ListenerDatabase, Migrations, Writer, marks
 
 PAGE = 5_000  # rows held at a time
 DAY_MS = 86_400_000
@@ -85,16 +82,17 @@ class Play:
 
 
 IMPORTED = "import"  # the kind of events that an operator brought from elsewhere: kept however old they are
-_AGREED = "SELECT listener_id FROM consents WHERE listener_id IN (SELECT value FROM json_each(?))"
-_EVENT = attrgetter(*(field.name for field in fields(PlayRow)))
-_ADD_EVENT = f"INSERT OR IGNORE INTO play_events VALUES ({', '.join('?' * len(fields(PlayRow)))})"
+_AGREED = "SELECT listener_id FROM consents WHERE listener_id IN ({})"
+_FIELDS = attrgetter(*(field.name for field in fields(PlayRow)))
+_ADD_EVENT = f"INSERT INTO play_events VALUES ({marks(fields(PlayRow))}) ON CONFLICT DO NOTHING"
 _OF_PLAY = """SELECT max(listened), max(skipped) FROM play_events
     WHERE listener_id = ? AND play_id = ? AND track_id = ?"""
-_ADD_HEARD = """INSERT INTO heard VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    listens = listens + excluded.listens, skips = skips + excluded.skips,
-    last_played_ms = max(last_played_ms, excluded.last_played_ms)"""
+_ADD_HEARD = """INSERT INTO heard VALUES (?, ?, ?, ?, ?) ON CONFLICT (listener_id, track_id) DO UPDATE SET
+    listens = heard.listens + excluded.listens, skips = heard.skips + excluded.skips,
+    last_played_ms = CASE WHEN excluded.last_played_ms > heard.last_played_ms THEN excluded.last_played_ms
+        ELSE heard.last_played_ms END"""
 _HISTORY = """SELECT play_id, track_id, min(at_ms), max(at_ms), max(played_ms), max(listened),
-    max(skipped) AND NOT max(listened), max(source) FROM play_events WHERE listener_id = ?
+    CASE WHEN max(listened) = 1 THEN 0 ELSE max(skipped) END, max(source) FROM play_events WHERE listener_id = ?
     GROUP BY play_id, track_id ORDER BY min(at_ms) DESC, play_id, track_id LIMIT ? OFFSET ?"""
 _PAGE_OF_EVENTS = """SELECT listener_id, play_id, event_id, at_ms, kind FROM play_events
     WHERE (listener_id, play_id, event_id) > (?, ?, ?) ORDER BY listener_id, play_id, event_id LIMIT ?"""
@@ -115,10 +113,10 @@ class Plays:
         """Keep events, all or none; they are on the disk when this returns. Those of listeners who did not agree are
         thrown away: whose that was."""
         asked = frozenset(row.listener_id for row in rows)
-        with self._database.writing() as db:
-            agreed = {found[0] for found in db.execute(_AGREED, (json.dumps(list(asked)),))}
+        with self._database.writing(*asked) as db:
+            agreed = {found[0] for found in db.execute(_AGREED.format(marks([*asked])), [*asked])}
             kept = [row for row in rows if row.listener_id in agreed]
-            db.executemany(_ADD_EVENT, [_EVENT(row) for row in kept if not (row.listened or row.skipped)])
+            db.executemany(_ADD_EVENT, [_event(row) for row in kept if not (row.listened or row.skipped)])
             heard = _add_heard(db, [row for row in kept if row.listened or row.skipped])
             db.executemany(_ADD_HEARD, heard)
         return asked - agreed
@@ -130,14 +128,14 @@ class Plays:
 
     def consent(self, listener_id: str, *, at_ms: int) -> None:
         """A listener agrees. Who agreed before did so then."""
-        with self._database.writing() as db:
-            db.execute("INSERT OR IGNORE INTO consents VALUES (?, ?)", (listener_id, at_ms))
+        with self._database.writing(listener_id) as db:
+            db.execute("INSERT INTO consents VALUES (?, ?) ON CONFLICT DO NOTHING", (listener_id, at_ms))
 
     def withdraw(self, listener_id: str) -> None:
         """A listener agrees no more: all that was kept of its plays goes, counts too, and is overwritten on disk."""
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             db.execute("DELETE FROM consents WHERE listener_id = ?", (listener_id,))
-        overwrite(self._database)
+        self._database.overwrite()
 
     def history(self, listener_id: str, *, limit: int, offset: int = 0) -> list[Play]:
         """The last plays of a listener, by when they began, the latest first."""
@@ -151,8 +149,7 @@ class Plays:
 
     def heard_among(self, listener_id: str, track_ids: Sequence[str]) -> list[Heard]:
         """Those of some tracks that a listener played."""
-        marks = ", ".join("?" * len(track_ids))
-        query = f"SELECT * FROM heard WHERE listener_id = ? AND track_id IN ({marks}) ORDER BY track_id"
+        query = f"SELECT * FROM heard WHERE listener_id = ? AND track_id IN ({marks(track_ids)}) ORDER BY track_id"
         return [Heard(*row) for row in self._database.select(query, (listener_id, *track_ids))]
 
     def all_plays(self) -> Iterator[tuple[str, str, int, int]]:
@@ -199,7 +196,12 @@ def _play(
     return Play(play_id, track_id, began_ms, last_ms, played_ms, bool(listened), bool(skipped), source)
 
 
-def _add_heard(db: Connection, rows: Sequence[PlayRow]) -> list[tuple[str, str, int, int, int]]:
+def _event(row: PlayRow) -> list[object]:
+    """A row of the table of events."""
+    return [int(each) if isinstance(each, bool) else each for each in _FIELDS(row)]
+
+
+def _add_heard(db: Writer, rows: Sequence[PlayRow]) -> list[tuple[str, str, int, int, int]]:
     """Add events that say how their play ends; what they change in the counts."""
     plays: dict[tuple[str, str, str], list[PlayRow]] = {}
     for row in rows:
@@ -207,7 +209,7 @@ def _add_heard(db: Connection, rows: Sequence[PlayRow]) -> list[tuple[str, str, 
     heard = []
     for key, told in plays.items():
         listened, skipped = db.execute(_OF_PLAY, key).fetchone()
-        new = [row for row in told if db.execute(_ADD_EVENT, _EVENT(row)).rowcount]
+        new = [row for row in told if db.execute(_ADD_EVENT, _event(row)).rowcount]
         if new:
             before = _counted(listened, skipped)
             after = _counted(listened or any(row.listened for row in new), skipped or any(row.skipped for row in new))

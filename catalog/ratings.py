@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_database import ListenerDatabase, Migrations, marks
 
 RATINGS_MAX = 50_000  # of one listener
 BEST = 5
@@ -29,7 +29,7 @@ class Ratings:
         """Give so many stars, 0 for none any more. False if the listener has rated RATINGS_MAX others."""
         if not 0 <= rating <= BEST:
             raise ValueError(f"a rating is from 0 to {BEST}, not {rating}")
-        with self._database.writing() as db:
+        with self._database.writing(listener_id) as db:
             db.execute("DELETE FROM ratings WHERE listener_id = ? AND item_id = ?", (listener_id, item_id))
             if rating:
                 count = db.execute("SELECT count(*) FROM ratings WHERE listener_id = ?", (listener_id,)).fetchone()[0]
@@ -40,8 +40,7 @@ class Ratings:
 
     def among(self, listener_id: str, item_ids: Sequence[str]) -> dict[str, int]:
         """The ratings of those of some that have one."""
-        marks = ", ".join("?" * len(item_ids))
-        query = f"SELECT item_id, rating FROM ratings WHERE listener_id = ? AND item_id IN ({marks})"
+        query = f"SELECT item_id, rating FROM ratings WHERE listener_id = ? AND item_id IN ({marks(item_ids)})"
         return dict(self._database.select(query, (listener_id, *item_ids)))
 
     def best(self, listener_id: str, limit: int) -> list[str]:

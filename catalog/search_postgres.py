@@ -14,18 +14,15 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
+from catalog.postgres import CONNECT_S, Connection, checked_url, said_of
 from catalog.search_fill import Filling
 from catalog.search_postings import NO_FILTERS, Filters, Found, Group, Lookup, Lookups, SearchRow, TextRules
-from model.errors import CatalogError, UsageError
+from model.errors import CatalogError
 
 log = logging.getLogger(__name__)
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
 SCHEMA = "segue_search"
-CONNECT_S = 5
 STATEMENT_S = 30
 FILL_STATEMENT_S = 3600  # indexes of millions of rows
 HEADS = (4_000, 20_000)  # rows that are gone through first, and if they have a part of what is wanted
@@ -239,7 +236,7 @@ class PostgresPostings:
             yield
         except (psycopg.Error, UnicodeError) as error:
             hint = "is the server up, and may this user create a schema in the database?"
-            said = str(error).strip().partition("\n")[0]
+            said = said_of(error) if isinstance(error, psycopg.Error) else str(error)
             raise CatalogError(f"search index failed ({said})", subject=self._url, hint=hint) from error
 
     def _connected(self) -> Connection:
@@ -273,20 +270,6 @@ class PostgresPostings:
 def _is_short(term: Lookup) -> bool:
     """Whether it is the beginning of very many terms."""
     return term.prefix and len(term.text) <= SHORT_CHARS
-
-
-def checked_url(url: str) -> str:
-    """The URL itself. Raises UsageError for what is none, and for one that has a password."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.Error as error:
-        raise UsageError(
-            f"not a URL of PostgreSQL ({str(error).strip()})", hint="postgresql://user@host/database"
-        ) from error
-    if parts.get("password"):
-        hint = "put it into ~/.pgpass or PGPASSWORD: a URL is shown by `segue config`, and by `ps`"
-        raise UsageError("the URL of the search index has a password", hint=hint)
-    return url
 
 
 def _asked(lookups: Lookups, rules: TextRules, filters: Filters) -> str:

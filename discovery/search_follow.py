@@ -8,7 +8,7 @@ from itertools import islice
 from catalog.schema import TrackRow
 from catalog.search_postings import Postings, SearchRow
 from catalog.store import Catalog
-from model.errors import PipelineError
+from model.errors import ListenersUnavailable, PipelineError
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +137,12 @@ class Follower:
         return True
 
     def _weights(self) -> Mapping[str, float]:
-        """How popular tracks are, for an index that is filled with that."""
-        popularity = self._popularity()
+        """How popular tracks are, for an index that is filled with that. Not known for now is no reason not to fill it:
+        it is ranked later."""
+        try:
+            popularity = self._popularity()
+        except ListenersUnavailable:
+            popularity = {}
         self._ranking = ranking_of(popularity)
         return popularity
 

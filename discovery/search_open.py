@@ -16,7 +16,7 @@ SCHEMES = ("postgresql://", "postgres://")
 def check_address(address: str) -> None:
     """Whether an address can be one, without connecting to anything. Raises UsageError."""
     if address.startswith(SCHEMES):
-        _postgres().checked_url(address)
+        _postgres("catalog.postgres").checked_url(address)
     elif address and not (address.startswith("file:") and address != "file:"):
         raise UsageError("not an address of a search index", subject=address, hint=_ADDRESSES)
 
@@ -29,15 +29,15 @@ def open_postings(address: str, file: Path | None = None) -> Postings:
     """
     check_address(address)
     if address.startswith(SCHEMES):
-        opened: Postings = _postgres().PostgresPostings(address, RULES)
+        opened: Postings = _postgres("catalog.search_postgres").PostgresPostings(address, RULES)
         return opened
     return SqlitePostings(Path(address.removeprefix("file:")) if address else file, RULES)
 
 
-def _postgres() -> ModuleType:
+def _postgres(module: str) -> ModuleType:
     """Loaded only when it is asked for: its driver is an extra that most do not have."""
     try:
-        return import_module("catalog.search_postgres")
+        return import_module(module)
     except ModuleNotFoundError as error:
         hint = "pip install 'segue[postgres]'"
         raise UsageError("the driver for PostgreSQL is not installed", hint=hint) from error

@@ -476,6 +476,13 @@ class ListenerDataError(CatalogError):
     code = "listener-data-error"
 
 
+class ListenersUnavailable(ListenerDataError):
+    """The server that has the listeners' database cannot be reached now."""
+
+    code = "listeners-unavailable"
+    retryable = True
+
+
 class InspectionError(PipelineError):
     """Something of another's stream could not be looked at; the inspection goes on with the rest."""
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from model.errors import (
+    ListenersUnavailable,
     ListeningUnavailable,
     ObjectNotFound,
     Overloaded,
@@ -32,6 +33,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (StorageUnavailable, 503),
     (SearchUnavailable, 503),
     (ListeningUnavailable, 503),
+    (ListenersUnavailable, 503),
     (StorageDenied, 502),
     (UsageError, 400),
     (TimeoutError, 504),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from catalog.listener_open import is_server
 from model.errors import UsageError
 from origin.tokens import TokenKey
 
@@ -141,8 +142,13 @@ def _folder(text: str) -> str:
 SETTINGS = (
     Setting("store", str, "", "where everything is kept: file:PATH or s3://bucket/prefix?endpoint=URL"),
     Setting("catalog", str, "", "the local index of the store, an SQLite file (default: in the user's state folder)"),
-    Setting("listeners", str, "", "the database of listeners, an SQLite file to back up (default: beside the catalog)"),
-    Setting("models", str, "", "the folder of models for recommendations (default: beside the listeners' database)"),
+    Setting(
+        "listeners",
+        str,
+        "",
+        "the database of listeners: an SQLite file (default: beside the catalog) or postgresql://user@host/database",
+    ),
+    Setting("models", str, "", "the folder of models for recommendations (default: beside the listeners' file)"),
     Setting("search_index", str, "", "where search is indexed: file:PATH or postgresql://user@host/database"),
     Setting("sync_interval", _seconds, 0.5, "seconds between looks at what changed in the store"),
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
@@ -247,18 +253,23 @@ class Config:
         return self.state_dir / f"{hashlib.sha256(store.encode()).hexdigest()[:16]}.sqlite3"
 
     @property
-    def listeners_path(self) -> Path:
-        """The file of the listeners' database: as configured, else one beside the catalog, named after it."""
-        if self["listeners"]:
-            return Path(self["listeners"])
-        return self.catalog_path.with_name(f"{self.catalog_path.stem}-listeners.sqlite3")
+    def listeners_address(self) -> str:
+        """Where the listeners' database is: as configured, else in a file beside the catalog, named after it."""
+        return self["listeners"] or str(self._listeners_path)
 
     @property
     def models_path(self) -> Path:
-        """The folder of models: as configured, else one beside the listeners' database, named after it."""
+        """The folder of models: as configured, else one beside the listeners' file, or where that would be by default,
+        named after it."""
         if self["models"]:
             return Path(self["models"])
-        return self.listeners_path.with_name(f"{self.listeners_path.stem}-models")
+        kept = self["listeners"]
+        path = Path(kept) if kept and not is_server(kept) else self._listeners_path
+        return path.with_name(f"{path.stem}-models")
+
+    @property
+    def _listeners_path(self) -> Path:
+        return self.catalog_path.with_name(f"{self.catalog_path.stem}-listeners.sqlite3")
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:

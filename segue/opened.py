@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.search_postings import Postings
 from catalog.store import Catalog
 from discovery.search_open import open_postings
@@ -63,7 +64,7 @@ async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
 @asynccontextmanager
 async def opened_listeners(config: Config) -> AsyncIterator[ListenerDatabase]:
     """The listeners' database, closed afterwards."""
-    with ListenerDatabase(config.listeners_path) as listeners:
+    with open_listeners(config.listeners_address) as listeners:
         yield listeners
 
 

@@ -26,7 +26,8 @@ backend origin {
     # No probe: with one origin, what it holds is better than nothing, whatever /readyz says.
 }
 
-# The one that has the listeners' database (docs/operations.md, Many origins, one bucket); with a single origin the same.
+# The one that has the listeners' file (docs/operations.md, Many origins, one bucket); with a single origin, or where
+# listeners' data is in PostgreSQL, any.
 backend home {
     .host = "127.0.0.1";
     .port = "8080";  # home

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Do it. A password is printed this once; what is kept is not enough to make it again without the key store."""
     if not (config["store"] or config["catalog"] or config["listeners"]):
-        raise UsageError("whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners FILE")
+        raise UsageError("whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners")
     if (arguments.action == "list") is bool(arguments.name):
         raise UsageError("add and remove need --name, list has none", hint=f"as in: {EXAMPLE}")
     if arguments.action == "add" and not config["key_store"]:

@@ -1,10 +1,14 @@
-"""`segue listener`: accounts of listeners: add one, list them, hand over or delete all it made, give it a new key."""
+"""`segue listener`: accounts of listeners: add one, list them, hand over or delete all it made, give it a new key; copy
+all of them into a server."""
 
 import argparse
 import json
 from collections.abc import Mapping
 
+from catalog.listener_copy import copy_listeners
 from catalog.listener_data import export_listener, forget_listener
+from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import is_server, open_listeners
 from catalog.listeners import Listeners
 from model.errors import UsageError
 from segue.config import Config
@@ -12,31 +16,38 @@ from segue.loop import run_loop
 from segue.opened import opened_listeners
 from segue.output import Output
 
-HELP = "accounts of listeners: add, list, export, forget, new key"
+HELP = "accounts of listeners: add, list, export, forget, new key; copy all to a server"
 SETTINGS = ("store", "catalog", "listeners")
-_ACTIONS_HELP = "export: all that is kept of one; forget (or remove): delete it; key: a new one in place of the old"
+_FOR_ONE = ("remove", "forget", "export", "key")
+_ACTIONS_HELP = (
+    "export: all that is kept of one; forget (or remove): delete it; key: a new one in place of the old; "
+    "copy: all that the file has into a database without listeners"
+)
 EXAMPLE = "segue listener add --name kitchen --store file:store"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do, and with whom."""
-    parser.add_argument("action", choices=("add", "list", "remove", "forget", "export", "key"), help=_ACTIONS_HELP)
+    parser.add_argument("action", choices=("add", "list", *_FOR_ONE, "copy"), help=_ACTIONS_HELP)
     parser.add_argument(
-        "listener_id", nargs="?", default="", metavar="LISTENER_ID", help="whom; add and list take none"
+        "listener_id", nargs="?", default="", metavar="LISTENER_ID", help="whom; add, list and copy take none"
     )
     parser.add_argument("--name", default="", help="for add: what you want to know it by")
+    parser.add_argument("--to", default="", metavar="URL", help="for copy: postgresql://user@host/database")
 
 
 def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Do it. A key is printed this once: what is kept of it is a hash."""
     if not (config["store"] or config["catalog"] or config["listeners"]):
-        raise UsageError("whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners FILE")
-    needs_one = arguments.action not in ("add", "list")
+        raise UsageError("whose listeners?", hint="say --store file:PATH as `segue serve` has it, or --listeners")
+    needs_one = arguments.action in _FOR_ONE
     if needs_one != bool(arguments.listener_id):
-        hint = "`segue listener list` shows them" if needs_one else "add and list take none"
+        hint = "`segue listener list` shows them" if needs_one else f"{arguments.action} takes none"
         raise UsageError("no listener was named" if needs_one else "this names no listener", hint=hint)
     if arguments.name and arguments.action != "add":
         raise UsageError("--name is for add", hint="a name cannot be changed")
+    if (arguments.action == "copy") != bool(arguments.to):
+        raise UsageError("copy takes --to, and nothing else does", hint="--to postgresql://user@host/database")
     return run_loop(_run(config, arguments, output))
 
 
@@ -63,7 +74,21 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
                 if new_key is None:
                     raise _unknown(arguments.listener_id)
                 _show_key(arguments.listener_id, new_key, output)
+            case "copy":
+                _copy(config, database, arguments.to, output)
     return 0
+
+
+def _copy(config: Config, database: ListenerDatabase, url: str, output: Output) -> None:
+    if is_server(config.listeners_address) or not is_server(url):
+        hint = "--listeners is the file, --to is the server; from server to server PostgreSQL's own pg_dump copies"
+        raise UsageError("copy goes from a file to a server", hint=hint)
+    with open_listeners(url) as target:
+        rows = copy_listeners(database, target)
+    for table, count in rows.items():
+        output.data({"event": "copied", "table": table, "rows": count})
+    output.data({"event": "summary", "listeners": rows["listeners"], "rows": sum(rows.values())})
+    output.say(f"{rows['listeners']} listeners copied, {sum(rows.values())} rows: from now on say --listeners {url}")
 
 
 def _show_key(listener_id: str, key: str, output: Output) -> None:

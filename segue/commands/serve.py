@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -18,7 +19,7 @@ from discovery.playlists.listening import KeptListening
 from discovery.search_open import check_address
 from discovery.sequence.sounds import CatalogSounds
 from discovery.web import DiscoverySettings, add_routes
-from model.errors import Interrupted, UsageError
+from model.errors import Interrupted, ListenersUnavailable, UsageError
 from origin.accept import allow_files, listen
 from origin.joined_handlers import add_joined_routes
 from origin.serve import base_url, expecting, serve
@@ -34,6 +35,8 @@ from segue.track_lists import CatalogLists
 from segue.worker_process import Ready, WorkerMain
 from segue.workers import WorkerPolicy, supervise
 from storage.open import S3Credentials, open_store
+
+log = logging.getLogger(__name__)
 
 HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
@@ -53,7 +56,7 @@ class Serving:
     settings: OriginSettings
     keys: KeyRing
     discovery: DiscoverySettings
-    listeners: Path
+    listeners: str
     log_level: str
     log_format: str
 
@@ -66,7 +69,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Serve until SIGTERM or SIGINT, then drain."""
     serving = _serving(config)
     check_address(serving.discovery.search_index)
-    ListenerDatabase(serving.listeners).close()  # one that is damaged is told before any port is opened
+    _look_at_listeners(serving.listeners)
     open_store(serving.store, s3_credentials=serving.s3)  # a wrong URL is told before any port is opened
     try:
         if config["workers"] == 1:
@@ -80,6 +83,15 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
         ) from error
     except KeyboardInterrupt as error:
         raise Interrupted("interrupted") from error
+
+
+def _look_at_listeners(address: str) -> None:
+    """What cannot be used is told before any port is opened; a server that is away is no reason not to serve music."""
+    with open_listeners(address) as listeners:
+        try:
+            listeners.select("SELECT 1")
+        except ListenersUnavailable as error:
+            log.warning("listeners' database away", extra={"error_code": error.code, "reason": str(error)})
 
 
 def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
@@ -113,7 +125,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             proxies=config["proxies"],
             models=config.models_path,
         ),
-        listeners=config.listeners_path,
+        listeners=config.listeners_address,
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
@@ -149,7 +161,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
-        with Catalog() as catalog, ListenerDatabase(serving.listeners) as listeners:
+        with Catalog() as catalog, open_listeners(serving.listeners) as listeners:
             sounds = CatalogSounds(catalog)
             playlists = Library(catalog=catalog, playlists=Playlists(listeners), listening=KeptListening(listeners))
             await serve(

@@ -1,4 +1,4 @@
-"""One S3 service for the session, and a store of each kind for every test."""
+"""One S3 service and one PostgreSQL server for the session, and a store of each kind for every test."""
 
 import asyncio
 import uuid
@@ -13,6 +13,7 @@ from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
+from tests.support.postgres import running_postgres
 from tests.support.s3_service import s3_service
 
 READ_BYTES_MAX = 1 << 20
@@ -30,6 +31,13 @@ def s3_server() -> Iterator[S3Server]:
     """A real S3 service on loopback, or the one that is named."""
     with s3_service() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a database on a real server on loopback."""
+    with running_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["filesystem", "s3"])

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from playwright.async_api import Browser, Page
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.playlists import EntryRow, Playlists
 from model.album import album_id_of
 from tests.support.box_reader import read_boxes
@@ -104,7 +104,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def made_playlist(path: Path, track_ids: list[str]) -> str:
     """A public playlist of these tracks, in a database of listeners."""
     owner = "o" * 20
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         with database.writing() as db:
             db.execute("INSERT INTO listeners VALUES (?, ?, '', 0)", (owner, b"key"))
         entries = [EntryRow(track_id=track_id) for track_id in track_ids]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -42,6 +43,46 @@ def running_postgres() -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGQUIT)  # at once; what it holds is thrown away anyway
             process.wait()
+
+
+class OwnDatabase:
+    """A database on a server, which can be taken away and given back."""
+
+    def __init__(self, server: str, name: str) -> None:
+        self._server = server
+        self._name = name
+        self.url = urlsplit(server)._replace(path=f"/{name}").geturl()
+
+    def away(self) -> None:
+        """Nobody is let in, and whoever is in is thrown out."""
+        _do(self._server, f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS false")
+        self.cut()
+
+    def back(self) -> None:
+        """As it was."""
+        _do(self._server, f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
+
+    def cut(self) -> None:
+        """End all connections, as a restart does."""
+        _do(
+            self._server,
+            f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{self._name}'",
+        )
+
+
+@contextmanager
+def own_database(server: str, name: str) -> Iterator[OwnDatabase]:
+    """An empty database on a server, gone at the end."""
+    _do(server, f"CREATE DATABASE {name} STRATEGY file_copy")
+    try:
+        yield OwnDatabase(server, name)
+    finally:
+        _do(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _do(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(statement)
 
 
 def find_postgres() -> Path:

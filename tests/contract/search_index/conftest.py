@@ -10,16 +10,8 @@ from catalog.search_postgres import PostgresPostings
 from catalog.search_postings import Postings
 from catalog.search_sqlite import SqlitePostings
 from discovery.search import RULES, SearchIndex
-from tests.support.postgres import running_postgres
 
 Open = Callable[[], Postings]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a database on a real server on loopback."""
-    with running_postgres() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

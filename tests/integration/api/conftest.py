@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from libopensonic import AsyncConnection
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from model.album import album_id_of
 from storage.filesystem import FilesystemStore
@@ -70,7 +70,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             stderr=errors,
         )
         assert process.stdout is not None
-        with process.stdout as said, ListenerDatabase(listeners) as database:
+        with process.stdout as said, open_listeners(listeners) as database:
             try:
                 url = json.loads(said.readline())["url"].rstrip("/")
                 with urllib.request.urlopen(f"{url}/api/v1/openapi.json", timeout=60) as answer:

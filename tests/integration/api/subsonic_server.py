@@ -12,7 +12,7 @@ from typing import Any
 from libopensonic import AsyncConnection
 
 from catalog.app_passwords import AppPasswords
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from catalog.plays import Plays
 from model.album import album_id_of, artist_id_of
@@ -58,7 +58,7 @@ def serving(folder: Path) -> Iterator[Served]:
     )  # fmt: skip
     secrets = {"SEGUE_TOKEN_KEY": "00" * 32}
     log = folder / "log"
-    with ListenerDatabase(folder / "listeners.sqlite3") as database, log.open("wb") as errors:
+    with open_listeners(folder / "listeners.sqlite3") as database, log.open("wb") as errors:
         listener, key = Listeners(database).add("ann")
         phone = AppPasswords(database).add(listener.listener_id, "phone", keys.current.key_set)
         process = subprocess.Popen(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from catalog.plays import PlayRow, Plays
 from model.track import recording_id_of
@@ -54,7 +54,7 @@ def test_workers_need_a_store(tmp_path: Path) -> None:
 
 def _played(path: Path) -> None:
     """Each listener played most tracks of one taste of four, in an order of its own."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         listeners, plays = Listeners(database), Plays(database)
         for number in range(LISTENERS):
             who, _ = listeners.add()

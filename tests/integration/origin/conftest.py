@@ -13,6 +13,7 @@ from aiohttp import web
 from blockbuster import BlockBuster, blockbuster_ctx
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.store import Catalog
 from origin.app import build_app
 from origin.serve import listening
@@ -98,7 +99,7 @@ def catalog() -> Iterator[Catalog]:
 @pytest.fixture
 def listeners() -> Iterator[ListenerDatabase]:
     """A database of listeners in memory, likewise."""
-    with ListenerDatabase() as opened:
+    with open_listeners() as opened:
         yield opened
 
 

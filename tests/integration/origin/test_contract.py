@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from model.protection import Protection, ProtectionMethod
@@ -90,7 +90,7 @@ async def whole(
     player, files = tmp_path_factory.mktemp("player"), FilesystemStore(shelf[0])
     (player / "index.html").write_text("<!doctype html>" + "<p>player</p>" * 100)
     store = WatchedStore(files)
-    with Catalog() as catalog, ListenerDatabase() as listeners:
+    with Catalog() as catalog, open_listeners() as listeners:
 
         def extend(app: web.Application) -> None:
             settings = DiscoverySettings(rate_factor=0.0)

@@ -12,6 +12,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from discovery.accounts import Accounts
 from discovery.frame import BODY_TIMEOUT_S, Frame
@@ -83,7 +84,7 @@ OPERATIONS = (
 @pytest.fixture
 def database() -> Iterator[ListenerDatabase]:
     """Listeners, in memory; opened outside the event loop."""
-    with ListenerDatabase() as opened:
+    with open_listeners() as opened:
         yield opened
 
 

@@ -16,6 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.store import Catalog
 from discovery.web import DiscoverySettings, add_routes
 from origin.hot_path import HOT
@@ -74,7 +75,7 @@ async def lasting_pair(shelf: tuple[Path, Published], locked: Published) -> Asyn
     """The same for many tests: those for which it does not matter what was asked before."""
     files = FilesystemStore(shelf[0])
     store = WatchedStore(files)
-    with Catalog() as catalog, ListenerDatabase() as listeners:
+    with Catalog() as catalog, open_listeners() as listeners:
 
         def extend(app: web.Application) -> None:
             add_routes(app, catalog=catalog, listeners=listeners, store=store, settings=DiscoverySettings())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import Plays
 from model.track import track_id_of
 from segue.main import main
@@ -33,7 +33,7 @@ async def tracks(tmp_path: Path) -> list[Published]:
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """A command, with all it keeps in the test's folder: exit status, JSON lines, words on stderr."""
     monkeypatch.chdir(tmp_path)
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database:
+    with open_listeners(tmp_path / "listeners.sqlite3") as database:
         add_listener(database, LISTENER)
 
     def running(*words: str) -> tuple[int, list[dict[str, Any]], str]:
@@ -63,7 +63,7 @@ def test_listens_are_taken_once(run: Run, tracks: list[Published], tmp_path: Pat
         assert lines[0] | {"file": ""} == {"event": "refused", "file": "", "line": 3, "code": "track-unknown"}
         assert lines[-1] == {"event": "summary", "taken": 3, "failed": 1}
         assert "line 3" in said
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database:
+    with open_listeners(tmp_path / "listeners.sqlite3") as database:
         heard = {each.track_id: each.listens for each in Plays(database).heard(LISTENER)}
     assert heard == {tracks[1].track_id: 2, tracks[0].track_id: 1}
 
@@ -83,7 +83,7 @@ def test_events_of_ours_are_taken(run: Run, tracks: list[Published], tmp_path: P
 
 def test_what_was_heard_comes_first(run: Run, tracks: list[Published], tmp_path: Path) -> None:
     """In an index that is filled anew."""
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database:
+    with open_listeners(tmp_path / "listeners.sqlite3") as database:
         Plays(database).consent(LISTENER, at_ms=0)
     for track in tracks:
         file = tmp_path / "recent.jsonl"
@@ -93,7 +93,7 @@ def test_what_was_heard_comes_first(run: Run, tracks: list[Published], tmp_path:
         }  # fmt: skip
         file.write_text(json.dumps(event) + "\n")
         assert run("events", "import", str(file), "--listener", LISTENER)[0] == 0
-        with ListenerDatabase(tmp_path / "listeners.sqlite3") as database, database.writing() as db:
+        with open_listeners(tmp_path / "listeners.sqlite3") as database, database.writing() as db:
             db.execute("DELETE FROM heard WHERE track_id <> ?", (track.track_id,))
         assert run("events", "rank")[1] == [{"event": "summary", "tracks": 3, "popular": 1}]
         _, lines, _ = run("search", "so", "--limit", "1")

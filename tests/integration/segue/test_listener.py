@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from tests.support.command import Ran, segue
 
@@ -25,7 +25,7 @@ def test_listeners_come_and_go_and_get_keys(tmp_path: Path) -> None:
     assert summary == {"event": "summary", "listeners": 1}
     assert made["key"] not in str(listed.lines)
     (renewed,) = _listener(tmp_path, "key", made["listener_id"]).lines
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database:
+    with open_listeners(tmp_path / "listeners.sqlite3") as database:
         listeners = Listeners(database)
         assert listeners.of_key(made["key"]) is None
         assert listeners.of_key(renewed["key"]) == made["listener_id"]
@@ -36,7 +36,7 @@ def test_listeners_come_and_go_and_get_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [("remove",), ("key",), ("add", "a" * 20), ("list", "a" * 20), ("remove", "a" * 20), ("key", "a" * 20),
-     ("list", "--name", "x")],
+     ("list", "--name", "x"), ("copy",), ("list", "--to", "postgresql://h/x"), ("copy", "--to", "file.sqlite3")],
 )  # fmt: skip
 def test_what_cannot_be_is_a_usage_error(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     """Nobody named, somebody named for nothing, nobody of that id."""

@@ -10,7 +10,7 @@ import pytest
 
 from catalog.favourites import Favourites
 from catalog.ledger import Ledger, SourceRow, place_of
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import PlayRow, Plays
 from catalog.store import Catalog
 from discovery.playlists.formats import read_playlist
@@ -37,7 +37,7 @@ def catalog(tmp_path: Path) -> Path:
     path = tmp_path / "catalog.sqlite3"
     with Catalog(path) as opened:
         opened.apply(TRACKS, [])
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database, database.writing() as db:
+    with open_listeners(tmp_path / "listeners.sqlite3") as database, database.writing() as db:
         db.executemany("INSERT INTO listeners VALUES (?, ?, '', 0)", [(ANN, b"a"), (BOB, b"b")])
     return path
 
@@ -112,7 +112,7 @@ def test_rules_choose_from_the_catalog(run: Run, tmp_path: Path) -> None:
 
 def test_rules_ask_what_a_listener_loves_and_hears(run: Run, tmp_path: Path) -> None:
     """From the tables of plays and favourites; another listener has a playlist of its own by the same rules."""
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as database:
+    with open_listeners(tmp_path / "listeners.sqlite3") as database:
         Favourites(database).add(ANN, HUNTER, at_ms=1_000)
         plays = Plays(database)
         plays.consent(ANN, at_ms=0)

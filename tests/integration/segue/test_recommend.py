@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.store import Catalog
 from discovery.recommend.files import current_id
 from segue.main import main
@@ -36,7 +36,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 @pytest.fixture
 def listened(tmp_path: Path) -> None:
     """Everybody's plays, and Ann's."""
-    with ListenerDatabase(tmp_path / "listeners") as database:
+    with open_listeners(tmp_path / "listeners") as database:
         add_plays(database, [*everybody(), *of_ann(2, 6)])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.playlists import Playlists
 from catalog.store import Catalog
 from discovery.playlists.library import Library
@@ -27,7 +27,7 @@ def catalog() -> Iterator[Catalog]:
 
 def _lists(catalog: Catalog) -> CatalogLists:
     """Of a catalog, and no playlists."""
-    return CatalogLists(catalog, Library(catalog=catalog, playlists=Playlists(ListenerDatabase())))
+    return CatalogLists(catalog, Library(catalog=catalog, playlists=Playlists(open_listeners())))
 
 
 async def test_a_mix_station_fills_every_slot(catalog: Catalog) -> None:

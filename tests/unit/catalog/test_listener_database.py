@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_open import open_listeners
 from catalog.store import Catalog
 from model.errors import CatalogError, ListenerDataError
 
@@ -32,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(params=["memory", "file"])
 def database(request: pytest.FixtureRequest, path: Path) -> Iterator[ListenerDatabase]:
     """An empty database of each kind, with a table of notes."""
-    with ListenerDatabase(path if request.param == "file" else None) as opened:
+    with open_listeners(path if request.param == "file" else None) as opened:
         opened.migrate(NOTES)
         yield opened
 
@@ -74,12 +75,12 @@ def test_a_transaction_is_all_or_nothing(database: ListenerDatabase) -> None:
 
 def test_migrations_go_forward_and_keep_what_is_there(path: Path) -> None:
     """Steps are done once; new ones are done to a file that has rows."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         database.migrate(NOTES)
         _add_listener(database, "one")
         _note(database, "one", "kept")
     longer = Migrations(name="notes", steps=(*NOTES.steps, "ALTER TABLE notes ADD COLUMN stars INTEGER DEFAULT 3"))
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         database.migrate(longer)
         database.migrate(longer)
         assert database.select("SELECT note, stars FROM notes") == [("kept", 3)]
@@ -88,7 +89,7 @@ def test_migrations_go_forward_and_keep_what_is_there(path: Path) -> None:
 def test_a_step_that_fails_leaves_none_done(path: Path) -> None:
     """Of several new steps all are done or none."""
     broken = Migrations(name="notes", steps=(*NOTES.steps, "CREATE TABLE notes (nonsense)"))
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         with pytest.raises(ListenerDataError):
             database.migrate(broken)
         database.migrate(NOTES)
@@ -97,10 +98,10 @@ def test_a_step_that_fails_leaves_none_done(path: Path) -> None:
 
 def test_the_file_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
     """An older Segue does not know what newer tables mean."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         database.migrate(NOTES)
         _add_listener(database, "one")
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         with pytest.raises(ListenerDataError, match="newer") as caught:
             database.migrate(Migrations(name="notes", steps=NOTES.steps[:1]))
         assert caught.value.hint
@@ -113,7 +114,7 @@ def test_a_damaged_file_is_an_error_and_stays_as_it_is(path: Path, damaged: byte
     path.parent.mkdir()
     path.write_bytes(damaged)
     with pytest.raises(ListenerDataError) as caught:
-        ListenerDatabase(path)
+        open_listeners(path)
     assert "backup" in caught.value.hint
     assert path.read_bytes() == damaged
     assert [each.name for each in path.parent.iterdir()] == [path.name]
@@ -121,7 +122,7 @@ def test_a_damaged_file_is_an_error_and_stays_as_it_is(path: Path, damaged: byte
 
 def test_damage_found_later_is_an_error_each_time(path: Path) -> None:
     """Whoever comes next does not find an empty table."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         database.migrate(NOTES)
         _add_listener(database, "one")
         for number in range(500):
@@ -131,7 +132,7 @@ def test_damage_found_later_is_an_error_each_time(path: Path) -> None:
         file.seek(10 * 4096)
         file.write(b"\xff" * (size - 10 * 4096))
     damaged = path.read_bytes()
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         for _ in range(2):
             with pytest.raises(ListenerDataError):
                 database.select("SELECT note FROM notes")
@@ -149,13 +150,13 @@ def test_the_files_of_other_programs_are_refused_and_left_alone(path: Path) -> N
     for file in (path, other):
         before = file.read_bytes()
         with pytest.raises(ListenerDataError, match="another program"):
-            ListenerDatabase(file)
+            open_listeners(file)
         assert file.read_bytes() == before
 
 
 def test_nobody_else_may_read_the_file(path: Path) -> None:
     """Nor what is beside it while it is open."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         _add_listener(database, "one")
         assert {each.stat().st_mode & 0o077 for each in path.parent.iterdir()} == {0}
 
@@ -164,13 +165,13 @@ def test_a_place_that_cannot_be_is_an_error_with_a_hint(tmp_path: Path) -> None:
     """A folder that is a file."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ListenerDataError) as caught:
-        ListenerDatabase(tmp_path / "file" / "listeners.sqlite3")
+        open_listeners(tmp_path / "file" / "listeners.sqlite3")
     assert "folder" in caught.value.hint
 
 
 def test_after_closing_nothing_works_and_closing_again_does(path: Path) -> None:
     """Idempotent."""
-    database = ListenerDatabase(path)
+    database = open_listeners(path)
     database.close()
     database.close()
     with pytest.raises(CatalogError, match="closed"):
@@ -179,7 +180,7 @@ def test_after_closing_nothing_works_and_closing_again_does(path: Path) -> None:
 
 def _take_part(path: Path, number: int) -> None:
     """What one of several processes does: open the same new file, migrate it, and write from several threads."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         database.migrate(NOTES)
         _add_listener(database, f"p{number}")
 
@@ -203,6 +204,6 @@ def test_processes_and_threads_share_one_file(path: Path) -> None:
     for each in processes:
         each.join()
     assert [each.exitcode for each in processes] == [0] * PROCESSES
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         expected = [f"{p}-{t}-{r}" for p in range(PROCESSES) for t in range(THREADS) for r in range(ROUNDS)]
         assert _notes(database) == sorted(expected)

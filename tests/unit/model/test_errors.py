@@ -35,7 +35,8 @@ def test_exit_statuses_are_the_contract_of_the_command_line() -> None:
 def test_only_what_may_pass_by_itself_is_retryable() -> None:
     """Asking again for what is denied or missing is a waste."""
     assert {kind.code for kind in _kinds() if kind.retryable} == {
-        "storage-unavailable", "overloaded", "search-unavailable", "listening-unavailable", "rate-limited",
+        "storage-unavailable", "overloaded", "search-unavailable", "listening-unavailable", "listeners-unavailable",
+        "rate-limited",
     }  # fmt: skip
 
 

@@ -206,5 +206,14 @@ def test_each_store_has_a_catalog_of_its_own(tmp_path: Path) -> None:
 def test_listeners_are_kept_beside_the_catalog() -> None:
     """Of its own name, so that stores do not share listeners; unless a file is named."""
     beside = _load(flags={"store": "file:one", "catalog": "there/x.sqlite3"})
-    assert beside.listeners_path == Path("there/x-listeners.sqlite3")
-    assert _load(flags={"store": "file:one", "listeners": "l.sqlite3"}).listeners_path == Path("l.sqlite3")
+    assert beside.listeners_address == "there/x-listeners.sqlite3"
+    assert beside.models_path == Path("there/x-listeners-models")
+    named = _load(flags={"store": "file:one", "listeners": "there/l.sqlite3"})
+    assert (named.listeners_address, named.models_path) == ("there/l.sqlite3", Path("there/l-models"))
+
+
+def test_models_are_where_they_were_when_listeners_move_into_a_server() -> None:
+    """There is nothing beside a server."""
+    url = "postgresql://segue@host/database"
+    moved = _load(flags={"store": "file:one", "catalog": "there/x.sqlite3", "listeners": url})
+    assert (moved.listeners_address, moved.models_path) == (url, Path("there/x-listeners-models"))

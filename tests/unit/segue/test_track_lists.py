@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from catalog.playlists import EntryRow, Playlists
 from catalog.schema import TrackRow
@@ -43,7 +44,7 @@ def catalog() -> Iterator[Catalog]:
 @pytest.fixture
 def database() -> Iterator[ListenerDatabase]:
     """With one listener."""
-    with ListenerDatabase() as opened:
+    with open_listeners() as opened:
         with opened.writing() as db:
             db.execute("INSERT INTO listeners VALUES (?, ?, '', 0)", (OWNER, b"key"))
         yield opened

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.store import Catalog
 from discovery.listening.operations import Events
 from discovery.listening.service import Listening
@@ -21,7 +21,7 @@ LINE_BYTES = 4096  # so that a pipe soon is full, and the process cannot get far
 
 async def main(path: Path) -> None:
     """One line is one batch; its number is printed when it is kept."""
-    with ListenerDatabase(path) as database, Catalog() as catalog:
+    with open_listeners(path) as database, Catalog() as catalog:
         catalog.apply([track_row(number) for number in range(10)], [])
         listening = Listening(database, catalog, clock=lambda: NOW)
         gate = asyncio.Semaphore(AT_ONCE)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from catalog.listener_data import export_listener
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import Plays
 from tests.integration.discovery.listening.played import NOW, add_listener, event, track_id
 from tests.support.command import CHECKOUT
@@ -18,7 +18,7 @@ KEPT_BEFORE_THE_KILL = 40
 
 def _made(path: Path) -> Path:
     """A database with one listener, who agreed."""
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         add_listener(database, "anna")
         Plays(database).consent("anna", at_ms=NOW)
     return path
@@ -66,13 +66,13 @@ def test_killed_in_the_middle_and_sent_again(tmp_path: Path) -> None:
     batches = _batches()
     path, unharmed = _made(tmp_path / "killed"), _made(tmp_path / "unharmed")
     kept = _taking(path, batches, kill_after=KEPT_BEFORE_THE_KILL)
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         there = {str(row["event_id"]) for row in export_listener(database, "anna")["play_events"]}
     promised = {each["event_id"] for number in kept for each in json.loads(batches[number])["events"]}
     assert promised <= there
     assert len(there) < BATCHES * EVENTS, "the process had ended before it was killed"
     for where in (path, unharmed):
         assert len(_taking(where, batches)) == BATCHES
-    with ListenerDatabase(path) as one, ListenerDatabase(unharmed) as other:
+    with open_listeners(path) as one, open_listeners(unharmed) as other:
         assert export_listener(one, "anna") == export_listener(other, "anna")
         assert len(export_listener(one, "anna")["play_events"]) == BATCHES * EVENTS

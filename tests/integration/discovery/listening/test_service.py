@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import DAY_MS, Heard, PlayRow
 from catalog.store import Catalog
 from discovery.listening.events import EventInvalid, read_batch
@@ -28,7 +29,7 @@ def catalog() -> Iterator[Catalog]:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[ListenerDatabase]:
     """Anna and Bert."""
-    with ListenerDatabase(tmp_path / "listeners") as opened:
+    with open_listeners(tmp_path / "listeners") as opened:
         add_listener(opened, "anna")
         add_listener(opened, "bert")
         yield opened
@@ -158,7 +159,7 @@ async def test_a_full_queue_says_so_and_takes_again_when_it_is_written(listening
 
 async def test_a_write_that_fails_is_told_to_all_who_wait(tmp_path: Path, catalog: Catalog) -> None:
     """And the next one is tried anew."""
-    database = ListenerDatabase(tmp_path / "closed")
+    database = open_listeners(tmp_path / "closed")
     add_listener(database, "anna")
     listening = Listening(database, catalog, clock=lambda: NOW)
     listening.migrate()

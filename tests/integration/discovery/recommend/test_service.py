@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.plays import Plays
 from catalog.store import Catalog
 from discovery.recommend.alike import ARTIST_MAX
@@ -40,7 +41,7 @@ def catalog() -> Iterator[Catalog]:
 @pytest.fixture
 def database() -> Iterator[ListenerDatabase]:
     """What everybody heard."""
-    with ListenerDatabase() as opened:
+    with open_listeners() as opened:
         add_plays(opened, everybody())
         yield opened
 
@@ -100,7 +101,7 @@ def test_without_a_model_the_popular_is_recommended(catalog: Catalog, database: 
 
 
 def test_a_service_without_plays_shows_what_is_new(catalog: Catalog) -> None:
-    with ListenerDatabase() as nobody:
+    with open_listeners() as nobody:
         made = recommender(catalog, nobody, None)
         assert {each.track.track_id for each in made.for_listener(ANN, 2)} == set(NEW)
         assert [shelf.kind for shelf in made.home("")] == [ShelfKind.NEW, ShelfKind.POPULAR]
@@ -109,7 +110,7 @@ def test_a_service_without_plays_shows_what_is_new(catalog: Catalog) -> None:
 
 
 def test_an_empty_service_answers_with_nothing() -> None:
-    with ListenerDatabase() as nobody, Catalog() as nothing:
+    with open_listeners() as nobody, Catalog() as nothing:
         made = recommender(nothing, nobody, None)
         assert (made.for_listener(ANN, 5), made.home(ANN), made.similar_artists("X", 5)) == ([], [], [])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.playlists import EntryRow, PlaylistChange, Playlists
 from catalog.schema import TrackRow
 from catalog.store import Catalog
@@ -47,7 +47,7 @@ class _Clock:
 @pytest.fixture
 def library() -> Iterator[Library]:
     """Six tracks, the last one not live, and two listeners."""
-    with ListenerDatabase() as database, Catalog() as catalog:
+    with open_listeners() as database, Catalog() as catalog:
         with database.writing() as db:
             db.executemany("INSERT INTO listeners VALUES (?, ?, '', 0)", [(ANN, b"a"), (BOB, b"b")])
         catalog.apply([*TRACKS[:-1], replace(TRACKS[-1], package_id=None)], [])

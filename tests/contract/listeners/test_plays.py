@@ -2,30 +2,26 @@
 
 import itertools
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.listener_data import export_listener
 from catalog.listener_database import ListenerDatabase
-from catalog.plays import DAY_MS, IMPORTED, PAGE, Heard, PlayRow, Plays
+from catalog.listener_open import open_listeners
+from catalog.plays import DAY_MS, IMPORTED, Heard, PlayRow, Plays
 from model.errors import CatalogError
+from tests.contract.listeners.conftest import Opened, add_listener
 
 NOW = 1_790_000_000_000
+PAGE = 30  # rows at a time
 ROW = PlayRow(
     listener_id="anna", play_id="play-0001", event_id="event-0001", track_id="one", kind="progress", at_ms=NOW,
     position_ms=0, played_ms=0, source="", reason="", listened=False, skipped=False,
 )  # fmt: skip
-
-
-def add_listener(database: ListenerDatabase, listener_id: str) -> None:
-    """A row that all tables of listeners refer to."""
-    with database.writing() as db:
-        db.execute("INSERT INTO listeners VALUES (?, ?, '', 0)", (listener_id, listener_id.encode()))
 
 
 def _made(database: ListenerDatabase, *listeners: str) -> Plays:
@@ -35,13 +31,6 @@ def _made(database: ListenerDatabase, *listeners: str) -> Plays:
         add_listener(database, each)
         plays.consent(each, at_ms=NOW)
     return plays
-
-
-@pytest.fixture(params=["memory", "file"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ListenerDatabase]:
-    """An empty database of each kind."""
-    with ListenerDatabase(tmp_path / "listeners" if request.param == "file" else None) as opened:
-        yield opened
 
 
 def _listen(number: int, *, listener_id: str = "anna", track_id: str = "one", at_ms: int = NOW) -> PlayRow:
@@ -86,13 +75,14 @@ def _session(luck: random.Random) -> list[PlayRow]:
     return rows
 
 
-@given(st.randoms(use_true_random=False))
-def test_order_repetition_and_cutting_into_batches_do_not_matter(luck: random.Random) -> None:
+@given(luck=st.randoms(use_true_random=False))
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_order_repetition_and_cutting_into_batches_do_not_matter(emptied: Opened, luck: random.Random) -> None:
     """All that is kept is the same."""
     rows = _session(luck)
     kept = []
     for _ in range(2):
-        with ListenerDatabase() as database:
+        with emptied() as database:
             plays = _made(database, "anna")
             sent = [*rows, *luck.choices(rows, k=5)] if rows else []
             luck.shuffle(sent)
@@ -170,7 +160,7 @@ def test_with_the_listener_all_goes(database: ListenerDatabase) -> None:
 def test_what_was_withdrawn_is_not_in_the_files_any_more(tmp_path: Path) -> None:
     """Neither in the database nor in its log, not even as bytes that nothing points to."""
     path = tmp_path / "listeners"
-    with ListenerDatabase(path) as database:
+    with open_listeners(path) as database:
         plays = _made(database, "anna", "bert")
         plays.add([replace(_listen(n), source="station:hers") for n in range(500)])
         plays.add([_listen(1, listener_id="bert")])
@@ -190,14 +180,20 @@ def test_history_is_the_latest_first_page_by_page(database: ListenerDatabase) ->
     assert [play.began_ms - NOW for play in (*first, *rest)] == list(range(9, -1, -1))
 
 
+@pytest.fixture
+def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("catalog.plays.PAGE", PAGE)
+
+
+@pytest.mark.usefixtures("_small_pages")
 def test_what_is_old_is_dropped_and_counts_stay(database: ListenerDatabase) -> None:
     """More than one page of events; the younger ones stay."""
     plays = _made(database, "anna")
-    plays.add([_listen(n, at_ms=NOW - DAY_MS * (n % 3)) for n in range(PAGE + 10)])
-    assert plays.prune(before_ms=NOW - DAY_MS) == (PAGE + 10) // 3
+    plays.add([_listen(n, at_ms=NOW - DAY_MS * (n % 3)) for n in range(PAGE + 6)])
+    assert plays.prune(before_ms=NOW - DAY_MS) == (PAGE + 6) // 3
     assert plays.prune(before_ms=NOW - DAY_MS) == 0
     assert min(play.began_ms for play in plays.history("anna", limit=2 * PAGE)) == NOW - DAY_MS
-    assert plays.heard("anna") == [Heard("anna", "one", PAGE + 10, 0, NOW)]
+    assert plays.heard("anna") == [Heard("anna", "one", PAGE + 6, 0, NOW)]
 
 
 def test_what_was_imported_is_kept_however_old(database: ListenerDatabase) -> None:
@@ -210,6 +206,7 @@ def test_what_was_imported_is_kept_however_old(database: ListenerDatabase) -> No
     assert plays.heard("anna") == [Heard("anna", "one", 1, 0, row.at_ms)]
 
 
+@pytest.mark.usefixtures("_small_pages")
 def test_all_listens_come_once_and_skips_do_not(database: ListenerDatabase) -> None:
     """Over more than a page, by listener and track."""
     plays = _made(database, "anna", "bert")

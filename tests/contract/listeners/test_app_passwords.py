@@ -1,25 +1,21 @@
 """App passwords: one for each device, each withdrawn alone, all gone with the listener."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from catalog.app_passwords import DEVICE_CHARS_MAX, OF_ONE_MAX, AppPasswords
 from catalog.listener_database import ListenerDatabase
 from model.errors import ListenerDataError, UsageError
 from model.track import is_id
+from tests.contract.listeners.conftest import add_listener
 
 ANN, BEN = "a" * 20, "b" * 20
 
 
 @pytest.fixture
-def database() -> Iterator[ListenerDatabase]:
+def database(database: ListenerDatabase) -> ListenerDatabase:
     """Two listeners."""
-    with ListenerDatabase() as made:
-        with made.writing() as db:
-            for each in (ANN, BEN):
-                db.execute("INSERT INTO listeners VALUES (?, ?, ?, 0)", (each, each.encode(), each))
-        yield made
+    add_listener(database, ANN, BEN)
+    return database
 
 
 def test_each_device_has_its_own(database: ListenerDatabase) -> None:

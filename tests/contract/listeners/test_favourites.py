@@ -1,21 +1,17 @@
 """Favourites: marked once, shown the latest first, gone with the listener."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from catalog.favourites import Favourite, Favourites
 from catalog.listener_database import ListenerDatabase
-from tests.unit.catalog.test_plays import add_listener
+from tests.contract.listeners.conftest import add_listener
 
 
 @pytest.fixture
-def database() -> Iterator[ListenerDatabase]:
+def database(database: ListenerDatabase) -> ListenerDatabase:
     """A database with two listeners."""
-    with ListenerDatabase() as opened:
-        add_listener(opened, "anna")
-        add_listener(opened, "bert")
-        yield opened
+    add_listener(database, "anna", "bert")
+    return database
 
 
 def test_a_mark_is_set_once_and_taken_off(database: ListenerDatabase) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from catalog.favourites import Favourites
 from catalog.listener_data import export_listener, forget_listener, prune_listeners
 from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from catalog.playlists import Playlists
 from catalog.plays import Plays
-from tests.unit.catalog.test_plays import NOW, ROW, add_listener
+from tests.contract.listeners.conftest import Opened, add_listener
+from tests.contract.listeners.test_plays import NOW, ROW
 
 SHELVES = Migrations(
     name="shelves",
@@ -21,9 +23,8 @@ SHELVES = Migrations(
 )
 
 
-def _filled(path: Path | None) -> ListenerDatabase:
+def _fill(database: ListenerDatabase) -> None:
     """Two listeners with rows in every kind of table."""
-    database = ListenerDatabase(path)
     plays, favourites = Plays(database), Favourites(database)
     database.migrate(SHELVES)
     for name in ("anna", "bert"):
@@ -35,25 +36,25 @@ def _filled(path: Path | None) -> ListenerDatabase:
             db.execute("INSERT INTO books VALUES (?, ?)", (f"shelf-{name}", f"book-{name}"))
             db.execute("INSERT INTO pages VALUES ('nobody', 1)")
     plays.add([ROW])
-    return database
 
 
-def test_an_export_has_every_row_of_a_listener_and_no_other() -> None:
+def test_an_export_has_every_row_of_a_listener_and_no_other(database: ListenerDatabase) -> None:
     """Also of tables that only refer to what is the listener's; and nothing that proves who it is."""
-    with _filled(None) as database:
-        kept = export_listener(database, "anna")
-        assert {table for table, rows in kept.items() if rows} == {
-            "listeners", "consents", "play_events", "favourites", "shelves", "books",
-        }  # fmt: skip
-        assert kept["books"] == [{"shelf_id": "shelf-anna", "title": "book-anna"}]
-        assert kept["listeners"] == [{"listener_id": "anna", "name": "", "created_s": 0}]
-        assert "bert" not in repr(kept)
-        assert not any(export_listener(database, "nobody").values())
+    _fill(database)
+    kept = export_listener(database, "anna")
+    assert {table for table, rows in kept.items() if rows} == {
+        "listeners", "consents", "play_events", "favourites", "shelves", "books",
+    }  # fmt: skip
+    assert kept["books"] == [{"shelf_id": "shelf-anna", "title": "book-anna"}]
+    assert kept["listeners"] == [{"listener_id": "anna", "name": "", "created_s": 0}]
+    assert "bert" not in repr(kept)
+    assert not any(export_listener(database, "nobody").values())
 
 
 def test_what_is_forgotten_is_gone_from_tables_and_files(tmp_path: Path) -> None:
     """All that an export had; others keep theirs."""
-    with _filled(tmp_path / "listeners") as database:
+    with open_listeners(tmp_path / "listeners") as database:
+        _fill(database)
         before = export_listener(database, "bert")
         assert forget_listener(database, "anna") and not forget_listener(database, "anna")
         assert not any(export_listener(database, "anna").values())
@@ -62,10 +63,10 @@ def test_what_is_forgotten_is_gone_from_tables_and_files(tmp_path: Path) -> None
         assert b"book-bert" in files and b"book-anna" not in files and b"loved-by-anna" not in files
 
 
-def test_listeners_whom_nobody_uses_are_dropped() -> None:
+def test_listeners_whom_nobody_uses_are_dropped(emptied: Opened) -> None:
     """Without a name and without playlists, after so long; whoever was used since stays, by the day."""
     now_s = int(time.time())
-    with ListenerDatabase() as database:
+    with emptied() as database:
         listeners, playlists = Listeners(database), Playlists(database)
         (used, key), (unused, _), (named, _), (keeps, _), (device, _) = [
             listeners.add(name) for name in ("", "", "kitchen", "", "")
@@ -82,5 +83,5 @@ def test_listeners_whom_nobody_uses_are_dropped() -> None:
         assert left == {used.listener_id, named.listener_id, keeps.listener_id, device.listener_id}
         assert unused.listener_id not in left
         assert prune_listeners(database, before_s=now_s + 1) == 2
-    with ListenerDatabase() as empty:  # whose playlists have no tables yet
+    with open_listeners() as empty:  # whose playlists have no tables yet
         assert prune_listeners(empty, before_s=now_s) == 0

@@ -1,20 +1,13 @@
 """Accounts of listeners and their keys."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from catalog.listener_database import ListenerDatabase
+from catalog.listener_open import open_listeners
 from catalog.listeners import Listeners
 from model.track import TRACK_ID_LENGTH, is_id
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[ListenerDatabase]:
-    """An empty database in a file."""
-    with ListenerDatabase(tmp_path / "listeners.sqlite3") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -71,9 +64,9 @@ def test_a_listener_who_is_removed_is_gone(listeners: Listeners) -> None:
     assert [each.listener_id for each in listeners.all()] == [other.listener_id]
 
 
-def test_no_key_is_in_the_file(database: ListenerDatabase, listeners: Listeners, tmp_path: Path) -> None:
+def test_no_key_is_in_the_file(tmp_path: Path) -> None:
     """What is kept of it is a hash."""
-    _, key = listeners.add()
-    database.close()
+    with open_listeners(tmp_path / "listeners.sqlite3") as database:
+        _, key = Listeners(database).add()
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert kept and key.encode() not in kept and key.removeprefix("sk_").encode() not in kept

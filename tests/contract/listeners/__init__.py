@@ -1,0 +1,1 @@
+"""One suite for what listeners make, in SQLite and in PostgreSQL."""
