@@ -27,6 +27,8 @@ _COPIED_FLOATS = {"format": "f32le", "acodec": "copy"}
 # Frames go to encoders one by one: a queue holds two, so whoever got many at once would let all others wait for it.
 _FRAME_SAMPLES = {Codec.AAC: 1_024, Codec.OPUS: 960, Codec.FLAC: 15_360}
 _SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
+# Of a plain file the table of frames is kept to the end: nine of them would grow by 40 kB for every second.
+_FRAGMENTS = {"movflags": "+delay_moov+default_base_moof+skip_trailer", "frag_duration": 5_000_000}
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
 
@@ -91,18 +93,21 @@ def decode(
     return _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
 
 
-def play_back(tool: str, encoding: str) -> list[str]:
-    """Decode a file that `encode` made to interleaved 32-bit floats on standard output, its trims honoured.
+def play_back(tool: str, encoding: str, *, samples: int | None = None) -> list[str]:
+    """Decode a file that `encode` made to interleaved 32-bit floats on standard output, after its priming.
+
+    With `samples` no more than these: the file does not tell what its encoder padded at the end.
 
     A filter opens it: demultiplexer and decoder run in that filter's thread, and what goes from thread to thread is
     tens of thousands of samples and not a codec's frame. That is half the CPU of `decode`, and the same samples. With
     more than one decoder thread the filter corrupts memory (FLAC, ffmpeg 9.0.2).
     """
     opened = _in_graph("protocol_whitelist=file:format_whitelist=mov")
+    end = "" if samples is None else f"atrim=end_sample={samples},"
     words = _compiled(tool, ffmpeg.input(_file(encoding), format="lavfi").output("pipe:1", **_COPIED_FLOATS), "error")
     at = words.index("-i") + 1
     words[at] = (
-        f"amovie=filename={_in_graph(words[at])}:dec_threads=1:format_opts={opened},asetnsamples=n={_WRITE_SAMPLES}:p=0,"
+        f"amovie=filename={_in_graph(words[at])}:dec_threads=1:format_opts={opened},{end}asetnsamples=n={_WRITE_SAMPLES}:p=0,"
         f"aformat=sample_fmts=flt:sample_rates={SAMPLE_RATE_HZ}:channel_layouts=stereo"
     )
     return words
@@ -206,6 +211,8 @@ def _split(stream: Any, parts: int) -> list[Any]:
 def _encoder(rendition: Rendition) -> dict[str, Any]:
     codec = rendition.codec
     options: dict[str, Any] = {"acodec": _ENCODER[codec], **_container()}
+    if codec is not Codec.FLAC:  # whose checksum of all samples would be missing: it is known at the end only
+        options |= _FRAGMENTS
     if rendition.bitrate_bps:
         options["audio_bitrate"] = rendition.bitrate_bps
     if codec is Codec.AAC:
@@ -233,7 +240,7 @@ def _rounded(stream: Any, *, dither: bool) -> Any:
 
 
 def _container() -> dict[str, Any]:
-    """Plain MP4 with nothing of the source's metadata and nothing of the clock in it."""
+    """MP4 with nothing of the source's metadata and nothing of the clock in it."""
     return {
         "format": "mp4",
         "map_metadata": -1,

@@ -57,14 +57,20 @@ async def decode(
 
 
 async def play_back(
-    tool: Ffmpeg, encoding: str, take: Callable[[bytes], None], *, timeout_s: float, subject: str
+    tool: Ffmpeg,
+    encoding: str,
+    take: Callable[[bytes], None],
+    *,
+    timeout_s: float,
+    subject: str,
+    samples: int | None = None,
 ) -> None:
     """Hand over the samples of a file that we encoded, interleaved 32-bit floats of two channels at 48 kHz.
 
-    They are those of `decode`, the file's trims honoured, at half the cost. `take` is called as by `decode`. Raises
-    ToolError.
+    They are those of `decode`, at half the cost: from the end of the priming on, at most so many `samples`. `take` is
+    called as by `decode`. Raises ToolError.
     """
-    words = argv.play_back(tool.path, encoding)
+    words = argv.play_back(tool.path, encoding, samples=samples)
     await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=take)
 
 

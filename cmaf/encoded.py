@@ -1,17 +1,19 @@
-"""Reading what an encoder wrote: the frames of one audio track in a plain (not fragmented) MP4 file.
+"""Reading what an encoder wrote: the frames of one audio track in an MP4 file.
 
 ffmpeg writes every codec we use into this one container, with the decoder's configuration beside it, so one reader
-serves AAC, Opus and FLAC.
+serves AAC, Opus and FLAC. AAC and Opus come in fragments: nine tables of plain files would grow in the memory of the
+program that writes them. FLAC comes plain, for its checksum of all samples is known at the end only.
 """
 
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import BinaryIO
 
 from cmaf.boxes import Box, load, top_boxes
+from cmaf.fragments import fragments
 from model.errors import MediaError
 from model.rendition import Codec
 
@@ -26,8 +28,8 @@ class EncodedTrack:
     """The frames of one encoding, in order, and what a decoder must know.
 
     `config` is the AudioSpecificConfig (AAC), the payload of `dOps` (Opus) or the blocks of `dfLa` (FLAC).
-    `priming_ticks` is the encoder's delay, in ticks of `timescale`. Offsets are positions in the file. The frames of
-    hours are counted in arrays of machine numbers: half a million a rendition would be 40 MB as objects.
+    `priming_ticks` is the encoder's delay, in ticks of `timescale`. All frames last `frame_ticks`, but the last one
+    `last_ticks`. Offsets are positions in the file; with the sizes they take 12 bytes a frame.
     """
 
     codec: Codec
@@ -37,20 +39,24 @@ class EncodedTrack:
     bit_depth: int
     priming_ticks: int
     frame_ticks: int
+    last_ticks: int
     offsets: Sequence[int]
     sizes: Sequence[int]
-    durations: Sequence[int]
+
+    @property
+    def total_ticks(self) -> int:
+        """What the frames hold, priming and padding included."""
+        return (len(self.sizes) - 1) * self.frame_ticks + self.last_ticks
 
     @property
     def media_ticks(self) -> int:
         """What the frames hold after the priming, the encoder's padding at the end included."""
-        return sum(self.durations) - self.priming_ticks
+        return self.total_ticks - self.priming_ticks
 
 
 def read_encoded(file: BinaryIO) -> EncodedTrack:
     """The one audio track of a file. Raises MediaError if it is not such a file."""
     moov = next((load(file, box) for box in top_boxes(file) if box.type == "moov"), None)
-    file_bytes = file.seek(0, 2)
     if moov is None:
         raise MediaError("no moov box", hint="the encoder did not finish the file")
     mdia = moov.at("trak", "mdia")
@@ -60,11 +66,7 @@ def read_encoded(file: BinaryIO) -> EncodedTrack:
         raise MediaError(f"no sample entry of a codec that we package: {entry.type if entry else 'none'}")
     codec = _CODEC_OF_ENTRY[entry.type]
     config = _config(codec, entry)
-    sizes = _sizes(stbl.child("stsz"))
-    durations = _durations(stbl.child("stts"), len(sizes))
-    offsets = _offsets(stbl, sizes)
-    if any(offset + size > file_bytes for offset, size in zip(offsets, sizes, strict=True)):
-        raise MediaError("frames lie past the end of the file", hint="the file is cut off")
+    frames = _in_fragments(file) if moov.find("mvex") else _in_tables(stbl, file.seek(0, 2))
     return EncodedTrack(
         codec=codec,
         config=config,
@@ -72,11 +74,56 @@ def read_encoded(file: BinaryIO) -> EncodedTrack:
         channels=entry.uint(16, 2),
         bit_depth=entry.uint(18, 2),
         priming_ticks=_priming(codec, config, moov.child("trak")),
-        frame_ticks=durations[0],
-        offsets=offsets,
-        sizes=sizes,
-        durations=durations,
+        frame_ticks=frames.frame_ticks,
+        last_ticks=frames.last_ticks,
+        offsets=frames.offsets,
+        sizes=frames.sizes,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frames:
+    frame_ticks: int
+    last_ticks: int
+    offsets: Sequence[int]
+    sizes: Sequence[int]
+
+
+def _in_fragments(file: BinaryIO) -> _Frames:
+    offsets, sizes = array("Q"), array("I")
+    durations: list[tuple[int, int]] = []
+    for each in fragments(file):
+        if len(sizes) + len(each.sizes) > FRAMES_MAX:
+            raise MediaError(f"a track of more than {FRAMES_MAX} frames")
+        sizes.extend(each.sizes)
+        offsets.extend(accumulate(each.sizes[:-1], initial=each.mdat.offset + each.mdat.header))
+        durations = _joined([*durations, *((1, ticks) for ticks in each.durations)])
+        frame_ticks, last_ticks = _ticks(durations)
+    if not sizes:
+        raise MediaError("a track of 0 frames")
+    return _Frames(frame_ticks=frame_ticks, last_ticks=last_ticks, offsets=offsets, sizes=sizes)
+
+
+def _in_tables(stbl: Box, file_bytes: int) -> _Frames:
+    sizes = _sizes(stbl.child("stsz"))
+    frame_ticks, last_ticks = _ticks(_joined(_durations(stbl.child("stts"), len(sizes))))
+    offsets = _offsets(stbl, sizes)
+    if any(offset + size > file_bytes for offset, size in zip(offsets, sizes, strict=True)):
+        raise MediaError("frames lie past the end of the file", hint="the file is cut off")
+    return _Frames(frame_ticks=frame_ticks, last_ticks=last_ticks, offsets=offsets, sizes=sizes)
+
+
+def _joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Runs of one duration: how many frames, and how many ticks each; neighbours of one duration are one run."""
+    return [(sum(count for count, _ in alike), ticks) for ticks, alike in groupby(runs, key=lambda each: each[1])]
+
+
+def _ticks(durations: list[tuple[int, int]]) -> tuple[int, int]:
+    """The duration of every frame, and that of the last. Raises MediaError where others differ too, or one is 0."""
+    (_, frame_ticks), *others = durations
+    if len(others) > 1 or any(count != 1 for count, _ in others) or not all(ticks for _, ticks in durations):
+        raise MediaError("frames of different durations cannot be cut on one grid")
+    return frame_ticks, others[0][1] if others else frame_ticks
 
 
 def _config(codec: Codec, entry: Box) -> bytes:
@@ -124,15 +171,12 @@ def _priming(codec: Codec, config: bytes, trak: Box) -> int:
     return elst.uint(16, 8) if elst.uint(0, 1) == 1 else elst.uint(12, 4)
 
 
-def _durations(stts: Box, frames: int) -> Sequence[int]:
-    durations = array("I")
-    for count, ticks in struct.iter_unpack(">II", _table(stts, 8, 8)):
-        if not ticks or len(durations) + count > frames:
-            raise MediaError(f"durations of other frames than the {frames} that there are, or of 0")
-        durations.extend(array("I", [ticks]) * count)
-    if len(durations) != frames:
-        raise MediaError(f"{frames} frame sizes but {len(durations)} durations")
-    return durations
+def _durations(stts: Box, frames: int) -> list[tuple[int, int]]:
+    """How many frames have which duration, in their order."""
+    runs = [(count, ticks) for count, ticks in struct.iter_unpack(">II", _table(stts, 8, 8)) if count]
+    if sum(count for count, _ in runs) != frames:
+        raise MediaError(f"{frames} frame sizes but {sum(count for count, _ in runs)} durations")
+    return runs
 
 
 def _sizes(stsz: Box) -> Sequence[int]:

@@ -34,7 +34,6 @@ def piece_from(encoded: EncodedTrack, start: int) -> EncodedTrack:
         priming_ticks=priming,
         offsets=encoded.offsets[first:],
         sizes=encoded.sizes[first:],
-        durations=encoded.durations[first:],
     )
 
 

@@ -4,14 +4,15 @@ A frame overlaps its neighbours by half, and what they alias there cancels only 
 encodings can be joined between two frames where the first of the two has the same windows in both.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
-from cmaf.boxes import Box, TopBox, load, top_boxes
-from cmaf.encoded import EncodedTrack, read_encoded
+from cmaf.boxes import HEADER_BYTES
+from cmaf.encoded import EncodedTrack
+from cmaf.fragments import EncodedFragment, fragments
 from model.errors import MediaError
 
+COPY_BYTES = 1 << 20
 _PAIR = 1  # ISO/IEC 14496-3 table 4.85: ID_CPE
 Windows = tuple[int, int]
 
@@ -40,54 +41,43 @@ def frames_of(encoded: EncodedTrack, file: BinaryIO, first: int, end: int) -> li
 def replaced(source: BinaryIO, target: BinaryIO, frames: Mapping[int, bytes]) -> None:
     """Write to `target` what an encoder wrote, with these frames (by number) in the place of its own.
 
-    Raises MediaError if it is not one `mdat` with all frames in their order, and `moov` behind it.
+    Raises MediaError if it is not such a file, or a frame of a fragment is replaced in which all have one size.
     """
-    encoded = read_encoded(source)
-    boxes = list(top_boxes(source))
-    mdat = next(each for each in boxes if each.type == "mdat")
-    starts = accumulate(encoded.sizes[:-1], initial=mdat.offset + mdat.header)
-    if (
-        boxes[-1].type != "moov"
-        or list(starts) != list(encoded.offsets)
-        or mdat.header + sum(encoded.sizes) != mdat.size
-    ):
-        raise MediaError("not the file of one encoder that wrote from the start to the end")
-    sizes = [len(frames[at]) if at in frames else size for at, size in enumerate(encoded.sizes)]
-    for each in boxes[:-1]:
-        target.write(_head(source, each, sum(sizes)) if each is mdat else _all(source, each))
-        if each is mdat:
-            for at, offset in enumerate(encoded.offsets):
-                source.seek(offset)
-                target.write(frames[at] if at in frames else source.read(encoded.sizes[at]))
-    target.write(_moov(load(source, boxes[-1]), encoded.offsets, sizes, mdat.offset + mdat.header))
+    first, copied = 0, 0
+    for each in fragments(source):
+        numbers = range(first, first + len(each.sizes))
+        first = numbers.stop
+        if not any(number in frames for number in numbers):
+            continue
+        begin = each.mdat.offset - len(each.moof.data)
+        _copy(source, target, copied, begin)
+        copied = each.mdat.offset + each.mdat.size
+        own = _own_frames(source, each)
+        _write(target, each, [frames.get(number, mine) for number, mine in zip(numbers, own, strict=True)])
+    _copy(source, target, copied, source.seek(0, 2))
 
 
-def _all(source: BinaryIO, box: TopBox) -> bytes:
-    source.seek(box.offset)
-    return source.read(box.size)
+def _own_frames(file: BinaryIO, fragment: EncodedFragment) -> Iterator[bytes]:
+    file.seek(fragment.mdat.offset + fragment.mdat.header)
+    for size in fragment.sizes:
+        yield file.read(size)
 
 
-def _head(source: BinaryIO, box: TopBox, payload: int) -> bytes:
-    source.seek(box.offset)
-    head = source.read(box.header)
-    size = box.header + payload
-    return size.to_bytes(4, "big") + head[4:] if box.header == 8 else head[:8] + size.to_bytes(8, "big")
-
-
-def _moov(moov: Box, offsets: Sequence[int], sizes: Sequence[int], start: int) -> bytes:
-    """The header for frames of other sizes: as long as it was, for it counts as many."""
-    stbl = moov.at("trak", "mdia", "minf", "stbl")
-    stsz, data = stbl.child("stsz"), bytearray(moov.data)
-    if stsz.uint(4, 4):
+def _write(target: BinaryIO, fragment: EncodedFragment, frames: Sequence[bytes]) -> None:
+    """A fragment of other frames: its header is as long as it was, for it counts as many."""
+    if fragment.size_fields is None or fragment.mdat.header != HEADER_BYTES:
         raise MediaError("frames that all have one size")
-    for at, size in enumerate(sizes):
-        data[stsz.start + 12 + 4 * at : stsz.start + 16 + 4 * at] = size.to_bytes(4, "big")
-    moved = dict(zip(offsets, accumulate(sizes[:-1], initial=start), strict=True))
-    chunks = stbl.find("stco")
-    width = 4 if chunks is not None else 8
-    chunks = chunks or stbl.child("co64")
-    for number in range(chunks.uint(4, 4)):
-        at = 8 + width * number
-        offset = moved[chunks.uint(at, width)]
-        data[chunks.start + at : chunks.start + at + width] = offset.to_bytes(width, "big")
-    return bytes(data)
+    moof = bytearray(fragment.moof.data)
+    for at, frame in zip(fragment.size_fields, frames, strict=True):
+        moof[at : at + 4] = len(frame).to_bytes(4, "big")
+    target.write(moof)
+    target.write((HEADER_BYTES + sum(map(len, frames))).to_bytes(4, "big") + b"mdat")
+    target.writelines(frames)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, begin: int, end: int) -> None:
+    source.seek(begin)
+    while begin < end:
+        piece = source.read(min(COPY_BYTES, end - begin))
+        target.write(piece)
+        begin += len(piece)

@@ -17,7 +17,7 @@ from ingest.listen import trimmed_twice
 from ingest.scan import Source
 from meter.meter import Meter
 from model.errors import MediaError, SourceTooShort, ToolFailed
-from model.loudness import LoudnessReport, as_told
+from model.loudness import LoudnessReport, as_told, covering
 from model.track import SourceInfo
 
 TRIES_MAX = 3
@@ -105,7 +105,7 @@ async def _write(work: Writing, gain_db: float) -> Written:
     except ToolFailed as error:
         raise refusal(error, subject=work.source.name) from error
     loudness = meter.result().loudness
-    album = as_told(work.album, gain_db) if work.album else None
+    album = covering(as_told(work.album, gain_db), loudness) if work.album else None
     file, samples = await asyncio.to_thread(_assembled, work.source, encoded, path, loudness, album)
     return Written(
         path=path, file=file, gain_db=gain_db, media_samples=samples, loudness=loudness, album_loudness=album

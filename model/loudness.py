@@ -5,7 +5,7 @@ allows; what was withheld is reported. Silence has no loudness, so it is a case 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -50,8 +50,23 @@ def as_told(album: LoudnessReport, gain_db: float) -> LoudnessReport | None:
     """
     if album.integrated_lufs is None:
         return None
-    peak = None if album.true_peak_dbtp is None else round(32 * (album.true_peak_dbtp + gain_db)) / 32
+    peak = None if album.true_peak_dbtp is None else _peak_as_told(album.true_peak_dbtp + gain_db)
     return LoudnessReport(integrated_lufs=round(4 * (album.integrated_lufs + gain_db)) / 4, true_peak_dbtp=peak)
+
+
+def _peak_as_told(true_peak_dbtp: float) -> float:
+    return round(32 * true_peak_dbtp) / 32
+
+
+def covering(album: LoudnessReport | None, track: LoudnessReport) -> LoudnessReport | None:
+    """What is told `as_told` of an album beside one of its tracks: a peak that is no lower than the track's own.
+
+    The album was measured before it was resampled and encoded; both can add to a peak.
+    """
+    if album is None or track.true_peak_dbtp is None:
+        return album
+    peak = _peak_as_told(track.true_peak_dbtp)
+    return replace(album, true_peak_dbtp=peak if album.true_peak_dbtp is None else max(peak, album.true_peak_dbtp))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,14 @@ class Encoder:
         job = self.job
         async with job.slots:
             meters = _Meters(job.lengths, job.ceiling_dbtp)  # not before: nine of them would hold 30 MB
-            await play_back(job.tool, str(path), meters.take_bytes, timeout_s=job.timeout_s, subject=job.subject)
+            await play_back(
+                job.tool,
+                str(path),
+                meters.take_bytes,
+                samples=sum(job.lengths),
+                timeout_s=job.timeout_s,
+                subject=job.subject,
+            )
         meters.end()
         return meters
 
@@ -132,7 +139,7 @@ class _Meters:
         self._meter, self._taken_bytes = self._next(), 0  # of the recording that is heard now
 
     def take_bytes(self, data: bytes) -> None:
-        """The next of the stream; what an encoder pads at the end counts to the last recording."""
+        """The next of the stream."""
         while len(self.reports) < len(self._borders_bytes):
             left = self._borders_bytes[len(self.reports)] - self._taken_bytes
             if len(data) < left:

@@ -28,6 +28,10 @@ class Window:
         """How long it is."""
         return self.end - self.first
 
+    def samples(self, of: int) -> int:
+        """How long it is in samples, in a mezzanine of so many: the last unit may be a part of one."""
+        return min(UNIT_TICKS * self.end, of) - UNIT_TICKS * self.first
+
 
 def windows_around(places: Iterable[int], samples: int, *, file: int = 0) -> list[Window]:
     """The units in which these places are, and one before and after each; what touches is one window."""

@@ -75,18 +75,21 @@ async def draw(job: EncodeJob, draws: Draws, folder: Path) -> dict[Rendition, li
             on_line=lambda _: None,
         )
     every = [path for of_rendition in paths.values() for path in of_rendition]
-    places = await _heard(job, every, draws.above_dbtp)
+    samples = sum(each.samples(job.lengths[each.file]) for each in draws.windows)
+    places = await _heard(job, every, samples, draws.above_dbtp)
     return {
         each: [Draw(path=path, places=places[path]) for path in of_rendition] for each, of_rendition in paths.items()
     }
 
 
-async def _heard(job: EncodeJob, paths: Sequence[Path], above_dbtp: float) -> dict[Path, dict[int, float]]:
+async def _heard(
+    job: EncodeJob, paths: Sequence[Path], samples: int, above_dbtp: float
+) -> dict[Path, dict[int, float]]:
     """`places_of` several files, on all slots that are free."""
 
     async def hear(path: Path) -> dict[int, float]:
         async with job.slots:
-            return await places_of(job, path, above_dbtp)
+            return await places_of(job, path, samples, above_dbtp)
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -96,8 +99,10 @@ async def _heard(job: EncodeJob, paths: Sequence[Path], above_dbtp: float) -> di
     return {each: task.result() for each, task in tasks.items()}
 
 
-async def places_of(job: EncodeJob, path: Path, above_dbtp: float) -> dict[int, float]:
-    """Where the true peaks of a file that we encoded are above a limit. Raises ToolError."""
+async def places_of(job: EncodeJob, path: Path, samples: int, above_dbtp: float) -> dict[int, float]:
+    """Where the true peaks of a file that we encoded, of so many samples, are above a limit. Raises ToolError."""
     meter = PeakMeter(sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=above_dbtp)
-    await play_back(job.tool, str(path), meter.take_bytes, timeout_s=job.timeout_s, subject=job.subject)
+    await play_back(
+        job.tool, str(path), meter.take_bytes, samples=samples, timeout_s=job.timeout_s, subject=job.subject
+    )
     return meter.places()

@@ -61,9 +61,9 @@ def _report(peaks: _Peaks) -> LoudnessReport:
 async def _loudest(job: EncodeJob, mezzanines: Sequence[Path], above_dbtp: float) -> list[Window]:
     """The surroundings of the highest peaks, each in a unit of its own; in the order of the mezzanines."""
     found: list[tuple[float, int, int]] = []
-    for number, each in enumerate(mezzanines):
+    for number, (each, samples) in enumerate(zip(mezzanines, job.lengths, strict=True)):
         async with job.slots:
-            places = await places_of(job, each, above_dbtp)
+            places = await places_of(job, each, samples, above_dbtp)
         highest: dict[int, tuple[float, int, int]] = {}
         for place, peak_dbtp in places.items():
             unit = place // PLACES_PER_UNIT

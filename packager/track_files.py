@@ -11,7 +11,7 @@ from cmaf.assemble import TrackFile, assemble
 from cmaf.encoded import read_encoded
 from cmaf.pieces import piece_from
 from model.errors import ObjectNotFound
-from model.loudness import LoudnessReport
+from model.loudness import LoudnessReport, covering
 from model.package import Package
 from model.rendition import Rendition
 from model.segment import SegmentedRendition
@@ -32,7 +32,8 @@ def sha256_of(path: Path) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encoding:
-    """An encoding of one recording or several, the loudness of each as measured on it, and their album's."""
+    """An encoding of one recording or several, the loudness of each as measured on it, and their album's, as it is told
+    of the mezzanines."""
 
     rendition: Rendition
     trim_db: float
@@ -53,14 +54,16 @@ def assembled(encoding: Encoding, targets: Sequence[Path], *, lengths: Sequence[
         for start, samples, loudness, target in zip(starts, lengths, encoding.reports, targets, strict=True):
             with target.open("wb") as out:
                 piece = piece_from(encoded, start)
-                album = encoding.album_loudness
+                album = covering(encoding.album_loudness, loudness)
                 file = assemble(piece, frames, out, media_samples=samples, loudness=loudness, album_loudness=album)
-            made.append(_segmented(encoding, file, loudness))
+            made.append(_segmented(encoding, file, loudness, album))
     encoding.path.unlink()
     return tuple(made)
 
 
-def _segmented(encoding: Encoding, file: TrackFile, loudness: LoudnessReport) -> SegmentedRendition:
+def _segmented(
+    encoding: Encoding, file: TrackFile, loudness: LoudnessReport, album: LoudnessReport | None
+) -> SegmentedRendition:
     return SegmentedRendition(
         rendition=encoding.rendition,
         timescale=file.timescale,
@@ -71,7 +74,7 @@ def _segmented(encoding: Encoding, file: TrackFile, loudness: LoudnessReport) ->
         sha256=file.sha256,
         loudness=loudness,
         trim_db=encoding.trim_db,
-        album_loudness=encoding.album_loudness,
+        album_loudness=album,
     )
 
 
@@ -81,14 +84,16 @@ async def taken_over(
     wanted: tuple[Rendition, float, LoudnessReport | None],
     target: Path,
 ) -> SegmentedRendition | None:
-    """Fetch the track file of a rendition with this trim, that tells this of the album, from the first package that has
-    it whole; None if none does.
+    """Fetch the track file of a rendition with this trim, that tells this of the album (or what covers its own peak),
+    from the first package that has it whole; None if none does.
 
     Raises StorageError.
     """
     for package in past:
         found = package.rendition(wanted[0].rendition_id)
-        if found is None or (found.rendition, found.trim_db, found.album_loudness) != wanted:
+        if found is None or (found.rendition, found.trim_db) != wanted[:2]:
+            continue
+        if found.album_loudness != covering(wanted[2], found.loudness):
             continue
         key = track_file_key(package.recording_id, package.package_id, found.track_file_path)
         try:

@@ -33,7 +33,7 @@ def lists() -> dict[str, list[str]]:
         "decode-hashed.txt": argv.decode(
             "ffmpeg", SOURCE, sample_rate_hz=22_050, channels=1, packet_hash=True, containers="mp3"
         ),
-        "play-back.txt": argv.play_back("ffmpeg", "scratch/a:b [c], 'd'.mp4"),
+        "play-back.txt": argv.play_back("ffmpeg", "scratch/a:b [c], 'd'.mp4", samples=480_123),
         "normalise.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True),
         "normalise-mono.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=1.0, dither=True, mono=True),
         "normalise-untouched.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=0.0, dither=False),

@@ -46,8 +46,8 @@ def encoding(codec: Codec, samples: int, seed: str) -> tuple[EncodedTrack, bytes
     sizes = [chance.randrange(20, 60) for _ in range(frames)]
     encoded = EncodedTrack(
         codec=codec, config=_CONFIGS[codec], timescale=48_000, channels=2, bit_depth=24 if codec is Codec.FLAC else 16,
-        priming_ticks=PRIMING_TICKS[codec], frame_ticks=frame, offsets=list(accumulate(sizes[:-1], initial=0)),
-        sizes=sizes, durations=[frame] * frames,
+        priming_ticks=PRIMING_TICKS[codec], frame_ticks=frame, last_ticks=frame,
+        offsets=list(accumulate(sizes[:-1], initial=0)), sizes=sizes,
     )  # fmt: skip
     return encoded, chance.randbytes(sum(sizes))
 

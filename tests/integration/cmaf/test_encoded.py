@@ -110,12 +110,12 @@ def _lag(decoded: NDArray[np.int32], source: NDArray[np.int32]) -> int:
 async def test_damaged_encodings_are_refused(encodings: Encodings) -> None:
     """Cut, changed in a byte or in a number of the header: an encoding, or MediaError, and soon."""
     for data in encodings.files.values():
-        moov = data.rindex(b"moov") - 4
-        _try_damages(data, moov)
+        moov = data.index(b"moov") - 4
+        frames = data.find(b"mdat", moov)
+        _try_damages(data, st.integers(moov, (frames if frames > 0 else len(data)) - 4))
 
 
-def _try_damages(data: bytes, moov: int) -> None:
-    places = st.integers(moov, len(data) - 4)
+def _try_damages(data: bytes, places: st.SearchStrategy[int]) -> None:
 
     @given(cut=st.integers(0, len(data)))
     def cut_off(cut: int) -> None:
@@ -141,7 +141,7 @@ def _bounded(data: bytes) -> None:
     began = time.monotonic()
     with suppress(MediaError):
         encoded = read_encoded(BytesIO(data))
-        assert len(encoded.sizes) == len(encoded.durations) == len(encoded.offsets) > 0
+        assert len(encoded.sizes) == len(encoded.offsets) > 0
         assert all(offset + size <= len(data) for offset, size in zip(encoded.offsets, encoded.sizes, strict=True))
     assert time.monotonic() - began < SECONDS_MAX
 
@@ -159,8 +159,8 @@ def _renumber(box: bytes, field: int, value: int) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_renumber(b"stts", 8, 0xFFFF_FFFF), "durations of other frames"),
-        (_renumber(b"stts", 12, 0), "durations of other frames"),
+        (_renumber(b"stts", 8, 0xFFFF_FFFF), "42949672.. durations"),
+        (_renumber(b"stts", 12, 0), "different durations"),
         (_renumber(b"stts", 4, 0), "0 durations"),
         (_renumber(b"stsz", 8, 0), "a track of 0 frames"),
         (_renumber(b"stsz", 8, 1 << 24), "a track of 16777216 frames"),
@@ -170,7 +170,7 @@ def _renumber(box: bytes, field: int, value: int) -> Callable[[bytes], bytes]:
         (_renumber(b"stco", 8, 0xFFFF_FFFF), "past the end"),
         (_renumber(b"stco", 4, 1 << 20), "cut off"),
         (lambda data: data.replace(b"moov", b"free"), "no moov"),
-        (lambda data: data.replace(b"mp4a", b"ac-4"), "no sample entry"),
+        (lambda data: data.replace(b"fLaC", b"ac-4"), "no sample entry"),
         (lambda data: data[: len(data) // 2], "passes the end"),
     ],
 )
@@ -179,7 +179,7 @@ async def test_tables_that_lie_are_refused(
 ) -> None:
     """Each lie by name, before anything is allocated for it."""
     with pytest.raises(MediaError, match=message):
-        read_encoded(BytesIO(change(encodings.files[Codec.AAC])))
+        read_encoded(BytesIO(change(encodings.files[Codec.FLAC])))
 
 
 @ALL

@@ -1,11 +1,16 @@
 """Published track files and the mezzanine, as ffmpeg's encoders give them, against the specifications, rule by rule."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from model.loudness import LoudnessReport
+from model.rendition import Codec, Rendition
+from packager.track_files import Encoding, assembled
 from tests.integration.packager.conftest import Shelf
 from tests.support.cmaf_rules import RULES, CmafFile
+from tests.support.fragmented import FRAME, file_of, fragment
 
 CODECS = {"aac-64": "mp4a", "opus-64": "Opus", "mezzanine": "fLaC"}
 
@@ -30,3 +35,24 @@ def test_a_published_file_keeps_every_rule(
 ) -> None:
     """The clause is in the rule's own words."""
     rule(files[name])
+
+
+@pytest.mark.parametrize(("peak_dbtp", "told_dbtp"), [(-1.2, -1.1875), (-1.6, -1.5)])
+def test_no_rendition_peaks_above_what_it_tells_of_its_album(
+    tmp_path: Path, peak_dbtp: float, told_dbtp: float
+) -> None:
+    """An encoder adds to the peaks that the album was measured with; where it does not, the album is told as measured.
+    The record says what the file says."""
+    path, target = tmp_path / "encoded.mp4", tmp_path / "aac-64.mp4"
+    path.write_bytes(file_of(fragment([5] * 60)).getvalue())
+    encoding = Encoding(
+        rendition=Rendition(rendition_id="aac-64", codec=Codec.AAC, bitrate_bps=64_000),
+        trim_db=0.0,
+        path=path,
+        reports=[LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=peak_dbtp)],
+        album_loudness=LoudnessReport(integrated_lufs=-13.0, true_peak_dbtp=-1.5),
+    )
+    (made,) = assembled(encoding, [target], lengths=[50 * FRAME])
+    track, album = CmafFile(target.read_bytes()).trak.one("udta/ludt").boxes
+    assert (track["true_peak"], album["true_peak"]) == (round(32 * (20 - peak_dbtp)), 32 * (20 - told_dbtp))
+    assert made.album_loudness == LoudnessReport(integrated_lufs=-13.0, true_peak_dbtp=told_dbtp)

@@ -66,11 +66,11 @@ def _frames(path: Path) -> list[bytes]:
 
 
 async def _high(job: EncodeJob, path: Path) -> Mapping[int, float]:
-    return await places_of(job, path, job.ceiling_dbtp)
+    return await places_of(job, path, job.lengths[0], job.ceiling_dbtp)
 
 
 async def _ceiling_under_its_peak(tool: Ffmpeg, mezzanine: Path, path: Path, below_db: float) -> float:
-    everything = await places_of(_job(tool, mezzanine, path.parent, 0.0), path, -60.0)
+    everything = await places_of(_job(tool, mezzanine, path.parent, 0.0), path, 48_000 * SECONDS, -60.0)
     return max(everything.values()) - below_db
 
 
@@ -107,7 +107,9 @@ async def test_of_the_loudest_places_it_is_known_how_high_they_will_be(
     encodings. Asked twice it is the same, and nothing is left behind."""
     path = await _encoded(tool, mezzanine, OPUS, tmp_path / "whole.mp4")
     below = _job(tool, mezzanine, tmp_path, 0.0)
-    peak, of_mezzanine = [max((await places_of(below, each, -60.0)).values()) for each in (path, mezzanine)]
+    peak, of_mezzanine = [
+        max((await places_of(below, each, 48_000 * SECONDS, -60.0)).values()) for each in (path, mezzanine)
+    ]
     job = _job(tool, mezzanine, tmp_path, of_mezzanine - 0.5)
     trims = {AAC: 0.0, OPUS: 0.0}
     heard = await scout(job, [mezzanine], trims, peak_dbtp=of_mezzanine)

@@ -48,9 +48,9 @@ def encoding(codec: Codec, media_samples: int, *, seed: int = 1, padding_frames:
         bit_depth=BIT_DEPTHS[codec],
         priming_ticks=priming,
         frame_ticks=frame,
+        last_ticks=frame,
         offsets=tuple(accumulate(sizes[:-1], initial=gap)),
         sizes=sizes,
-        durations=(frame,) * count,
     )
     return encoded, bytes(gap) + chance.randbytes(sum(sizes))
 

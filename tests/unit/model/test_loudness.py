@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.loudness import Gain, LoudnessReport, LoudnessTarget, gain_to
+from model.loudness import Gain, LoudnessReport, LoudnessTarget, covering, gain_to
 
 LEVELS = st.floats(-69.9, 0)
 PEAKS = st.floats(-69.9, 6)
@@ -66,3 +66,16 @@ def test_a_target_is_sane(lufs: float, dbtp: float) -> None:
     """A typing mistake (14 for −14) must not deafen anybody."""
     with pytest.raises(ValueError, match="must be"):
         LoudnessTarget(integrated_lufs=lufs, true_peak_dbtp=dbtp)
+
+
+def test_an_album_is_told_no_lower_than_its_track() -> None:
+    """In steps of 1/32 dB, as files tell it; its loudness stays, and where nothing is known nothing is told."""
+    album = LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-1.5)
+    for track_dbtp, told_dbtp in ((-1.27, -1.28125), (-3.0, -1.5)):
+        track = LoudnessReport(integrated_lufs=-12.0, true_peak_dbtp=track_dbtp)
+        assert covering(album, track) == LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=told_dbtp)
+        assert covering(None, track) is None
+    silence = LoudnessReport(integrated_lufs=None)
+    assert covering(album, silence) == album
+    peakless = LoudnessReport(integrated_lufs=-14.0)
+    assert covering(peakless, album) == album
