@@ -15,7 +15,7 @@ machine much the same, and on a busy one the figure to trust. Ratios are to ngin
 Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
 from it; medians, lower quartiles (p25) and least times (min). Of the first segment of a track whose playlist was asked
 for before, as every player does (`start`); of those that a listener jumps to (`later`), and of those that follow them
-(`next`), asked for at once, with which the origin begins to read ahead; and of a first segment that nothing was asked
+(`next`), asked for at once, which the origin reads with them; and of a first segment that nothing was asked
 for before (`unprepared`), beside two GETs, of the package's record and of the segment.
 
 Held: memory of an origin with idle connections and slow readers, all of one segment, or each in a place of its own

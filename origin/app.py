@@ -14,7 +14,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from model.errors import ObjectNotFound, Overloaded, RateLimited
+from model.errors import ObjectNotFound, Overloaded, RateLimited, StorageUnavailable
 from origin import handlers
 from origin.access import Gate, path_of
 from origin.admission import Admission
@@ -64,6 +64,7 @@ log = logging.getLogger(__name__)
 _ALLOWED = "GET, HEAD, OPTIONS"
 _ALLOWED_OF_THE_API = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _ASKED_KEY = current_key("a" * 20)  # no track has this id; whether the store answers is all that is asked
+_OF_LISTS = (ResourceClass.MULTIVARIANT, ResourceClass.PLAYLIST, ResourceClass.LIVE, ResourceClass.PERSONAL)
 _CMCD = "CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status"
 _EVERYWHERE = {
     "Access-Control-Allow-Origin": "*",
@@ -232,6 +233,8 @@ def _failed(request: web.Request, error: Exception) -> web.Response:
         keyed = request[KIND] in (ResourceClass.API, ResourceClass.PERSONAL)
         preflight = _PREFLIGHT_OF_THE_API if keyed else _PREFLIGHT
         return web.Response(status=204, headers={"Allow": allowed, **preflight})
+    if isinstance(error, ObjectNotFound) and request[KIND] in _OF_LISTS and request.app[HEALTH].starting:
+        error = StorageUnavailable("the store's tracks were not listed yet", subject=request.path)
     status = status_of(error)
     if isinstance(error, Overloaded):
         request.app[ADMISSION].refused(error)

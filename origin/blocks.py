@@ -1,7 +1,7 @@
 """A track file as the origin reads it: pieces (init section, index, each segment), and which of them in one read.
 
-Who comes without having played what lies before waits for one piece, and many of them leave: that piece alone is read,
-for stores answer sooner when they are asked for less. Who plays on is read ahead for, in blocks of neighbours, so that
+Who comes without having played what lies before waits for one piece, and many of them leave: that piece is read, and
+the one that he asks for next if he stays. Who plays on is read ahead for, in blocks of neighbours, so that
 a cold play of a rendition costs a few reads, not one a segment. The split into blocks depends on the file and the
 settings alone. Pure.
 """
@@ -49,9 +49,12 @@ def piece_after(rendition: SegmentedRendition, piece: ByteRange) -> ByteRange | 
 
 
 def first_pieces(rendition: SegmentedRendition, piece: ByteRange) -> list[ByteRange]:
-    """A piece, and those that begin soon after it."""
+    """A piece, the one after it, and those that begin soon after."""
     pieces = [piece]
-    while pieces[-1].end < piece.start + FIRST_READ_BYTES and (following := piece_after(rendition, pieces[-1])):
+    while len(pieces) < 2 or pieces[-1].end < piece.start + FIRST_READ_BYTES:
+        following = piece_after(rendition, pieces[-1])
+        if following is None:
+            break
         pieces.append(following)
     return pieces
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -70,6 +70,7 @@ class StoredPackage:
     package: Package
     body: bytes
     modified_s: int
+    _files: dict[str, TrackFile] = field(default_factory=dict, repr=False, compare=False)  # that were asked for
 
     @property
     def uri(self) -> str:
@@ -78,8 +79,11 @@ class StoredPackage:
 
     def track_file(self, rendition: SegmentedRendition) -> TrackFile:
         """A rendition's track file: in this package, or the mezzanine that it was made of."""
-        key = track_file_key(self.package.recording_id, self.package.package_id, rendition.track_file_path)
-        return TrackFile(key, rendition)
+        file = self._files.get(rendition.rendition.rendition_id)
+        if file is None:
+            key = track_file_key(self.package.recording_id, self.package.package_id, rendition.track_file_path)
+            file = self._files[rendition.rendition.rendition_id] = TrackFile(key, rendition)
+        return file
 
 
 class Library:

@@ -34,10 +34,10 @@ class TrackFile:
 class MediaTiers:
     """Pieces of track files, kept by weight in memory and, where there is one, on disk.
 
-    Who waits for a piece has it read alone, or nearly; to who plays on the rest of its block is brought, and the next
-    block when he gets to the last piece before it. A read goes on when its first reader leaves; readers of any of its
-    pieces follow it, each from the first byte that has come. Raises what the store raises, TimeoutError when the store
-    gives nothing for `store_deadline_s` or a block takes longer than `store_block_s`, and Overloaded beyond
+    Who waits for a piece has it read with the one after it; to who plays on the rest of its block is brought, and the
+    next block when he gets to the last piece before it. A read goes on when its first reader leaves; readers of any
+    of its pieces follow it, each from the first byte that has come. Raises what the store raises, TimeoutError when
+    the store gives nothing for `store_deadline_s` or a block takes longer than `store_block_s`, and Overloaded beyond
     `fetches_max` reads or `waiters_max` who wait for a first byte.
     """
 

@@ -20,9 +20,9 @@ def absent(key: str) -> ObjectNotFound:
 
 
 def vanished(subject: str) -> StorageUnavailable:
-    """The folder of the store is not there any more."""
-    hint = "mount the disk again; if the store was emptied on purpose, restart what reads it"
-    return StorageUnavailable("the store's folder held objects, and is missing or empty", subject=subject, hint=hint)
+    """The folder of a store that holds something is not there."""
+    hint = "mount its disk, or publish something; for an empty store make the folder .segue in it"
+    return StorageUnavailable("the store's folder is missing or bare", subject=subject, hint=hint)
 
 
 def read_error(error: OSError, key: str) -> StorageError:

@@ -38,14 +38,18 @@ Result = TypeVar("Result")
 
 
 class FilesystemStore:
-    """An ObjectStore in the folder `root`, which the first `put` makes. Several processes may share it."""
+    """An ObjectStore in the folder `root`, which the first `put` makes. Several processes may share it.
 
-    def __init__(self, root: Path, *, read_bytes_max: int = READ_BYTES_MAX) -> None:
+    A folder that is missing or bare is an empty store as long as nothing was seen in it; with `filled`, which says that
+    there is something, it is one whose disk is away: StorageUnavailable.
+    """
+
+    def __init__(self, root: Path, *, filled: bool = False, read_bytes_max: int = READ_BYTES_MAX) -> None:
         self._root = Path(os.path.realpath(root))
         self._read_bytes_max = read_bytes_max
         self._records = FileRecords(self._root)
         self._unrecorded: OrderedDict[str, FileVersion] = OrderedDict()
-        self._held_something = False  # since it was opened
+        self._filled = filled
         self._workers = Workers(THREADS, name="filesystem-store")
 
     async def head(self, key: str) -> ObjectInfo:
@@ -199,9 +203,9 @@ class FilesystemStore:
     def _batch(self, entries: Iterator[ObjectEntry], prefix: str) -> list[ObjectEntry]:
         with _mapped(read_error, prefix):
             batch = list(islice(entries, WALK_BATCH))
-            if not batch and self._held_something and is_bare(self._root):
+            if not batch and self._filled and is_bare(self._root):
                 raise vanished(prefix)
-        self._held_something |= bool(batch)
+        self._filled |= bool(batch)
         return batch
 
     def _place(self, key: str, *, for_writing: bool = False) -> Path:
@@ -221,10 +225,10 @@ class FilesystemStore:
         try:
             descriptor, version = self._open(key)
         except ObjectNotFound as error:
-            if self._held_something and is_bare(self._root):
+            if self._filled and is_bare(self._root):
                 raise vanished(key) from error
             raise
-        self._held_something = True
+        self._filled = True
         try:
             yield descriptor, version
         finally:

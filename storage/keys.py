@@ -20,6 +20,7 @@ own: it is the mezzanine then.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from model.errors import UsageError
 from model.track import is_id
@@ -38,6 +39,7 @@ _CHANGE = re.compile(r"changes/([0-9]{13})-([^/]+)")
 _TRACK = re.compile(r"tracks/([^/]+)/track\.json")
 
 
+@lru_cache(4096)  # a read passes here several times with one key, and a listener waits
 def checked(key: str) -> str:
     """The key itself, if it is one. Refuses empty parts, `..`, hidden names, control characters and backslashes."""
     if not is_key(key):

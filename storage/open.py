@@ -10,17 +10,22 @@ __all__ = ["S3Credentials", "describe", "open_store"]
 
 
 def open_store(
-    url: str, *, s3_credentials: S3Credentials | None = None, s3_limits: S3Limits | None = None
+    url: str,
+    *,
+    s3_credentials: S3Credentials | None = None,
+    s3_limits: S3Limits | None = None,
+    filled: bool = False,
 ) -> ObjectStore:
     """The store at `file:PATH` or `s3://bucket/prefix?endpoint=...`; connects to nothing yet.
 
-    Without `s3_limits` they are those of a batch job, which had rather wait a minute than fail.
+    Without `s3_limits` they are those of a batch job, which had rather wait a minute than fail. `filled` says that
+    there is something in it: a bare folder is then a disk that is not mounted, not an empty store.
 
     Raises UsageError, with a hint, for any other URL and for an S3 store without credentials.
     """
     address = parse_address(url)
     if isinstance(address, FileAddress):
-        return FilesystemStore(address.path)
+        return FilesystemStore(address.path, filled=filled)
     if s3_credentials is None:
         hint = "set the access key and the secret key in the environment or in the configuration file"
         raise UsageError("no credentials for the S3 store", subject=str(address), hint=hint)

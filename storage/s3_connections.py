@@ -153,14 +153,14 @@ class Connections:
         return connection
 
     def _send(self, connection: ResponseHandler, request: bytes) -> None:
-        connection.set_response_params(
+        assert connection.transport is not None
+        connection.transport.write(request)
+        connection.set_response_params(  # in time, for nothing is read before the loop's next turn
             read_until_eof=True,
             auto_decompress=False,  # the bytes are what was stored, whatever is said about them
             read_timeout=self._limits.read_timeout_s,
             read_bufsize=_BUFFER_BYTES,
         )
-        assert connection.transport is not None
-        connection.transport.write(request)
         connection.start_timeout()
 
     async def _answer(self, connection: ResponseHandler) -> Response:

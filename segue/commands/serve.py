@@ -158,7 +158,7 @@ def _announce(output: Output, url: str) -> None:
 async def _serve(serving: Serving, ready: Callable[[str], None], listener: socket.socket | None = None) -> None:
     allow_files(serving.settings)
     limits = serving_limits(serving.settings.store_deadline_s)
-    store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits)
+    store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits, filled=True)
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
         with Catalog() as catalog, open_listeners(serving.listeners) as listeners:

@@ -399,6 +399,23 @@ async def test_a_store_whose_disk_has_gone_is_not_empty(store: FilesystemStore, 
     assert [entry async for entry in store.walk("")] == []
 
 
+async def test_a_store_that_holds_something_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """Opened while its disk is away, it is out of reach; its own folder or one object says that it is there."""
+    root = tmp_path / "store"
+    store = FilesystemStore(root, filled=True)
+    for _ in ("no folder", "a mount point without its disk"):
+        with pytest.raises(StorageUnavailable):
+            await store.head(KEY)
+        with pytest.raises(StorageUnavailable):
+            [entry async for entry in store.walk("")]
+        root.mkdir(exist_ok=True)
+    (root / ".segue").mkdir()
+    with pytest.raises(ObjectNotFound):
+        await store.head(KEY)
+    assert [entry async for entry in store.walk("")] == []
+    await store.close()
+
+
 @pytest.mark.parametrize("names_max", [1, 2, 3, 100])
 async def test_a_folder_of_any_size_is_listed_in_order(store: FilesystemStore, tmp_path: Path, names_max: int) -> None:
     """However few of its names fit the memory, each is listed once."""

@@ -65,3 +65,18 @@ def test_who_signs_up_too_often_is_told_to_wait(address: str) -> None:
     assert {status for status, _ in answers} == {201, 429}
     first = Counter(process for status, process in answers[:burst] if status == 201)
     assert sum(first.values()) == burst
+
+
+def test_a_store_whose_disk_is_not_mounted_is_no_empty_one(address: str, tmp_path: Path) -> None:
+    """Started on a bare folder: 503 for nobody's cache, and not ready; once it is seen to be the store, 404."""
+    segment = f"/recordings/{'a' * 20}/{'b' * 16}/aac-64/0.mp4"
+    connection = http.client.HTTPConnection(address, timeout=60)
+    for path, told in ((segment, {"error": "storage-unavailable"}), ("/readyz", {"store_failing": True})):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Cache-Control"]) == (503, "no-store")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert told.items() <= json.loads(answer.read()).items()
+    connection.close()
+    (tmp_path / "store" / ".segue").mkdir()
+    assert _ask(address, "GET", segment)[0] == 404

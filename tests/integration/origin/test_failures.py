@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from aiohttp import web
 
-from model.errors import StorageDenied, StorageUnavailable
+from model.errors import ObjectNotFound, StorageDenied, StorageUnavailable
 from origin.serve import expecting
 from origin.state import HEALTH
 from storage.keys import current_key, package_key, track_key
@@ -130,13 +130,22 @@ async def test_an_origin_is_not_ready_before_what_it_expects(start: Start, track
     async def listed(_: web.Request) -> web.Response:
         return web.json_response([])
 
-    async with start(lambda app: app.router.add_get("/api/list", listed)) as origin:
+    async def album(_: web.Request) -> web.Response:
+        raise ObjectNotFound("no such album")
+
+    def extend(app: web.Application) -> None:
+        app.router.add_get("/api/list", listed)
+        app.router.add_get("/albums/any/index.m3u8", album)
+
+    async with start(extend) as origin:
         arrived = expecting(origin.app, "tracks")
         assert await _ready(origin) == (503, {"status": "starting", "store_failing": False})
         assert await _alive(origin)
         assert await _kept(origin, "/api/list", "/api/none") == {200: ("no-store",) * 2, 404: ("no-store",) * 2}
+        assert await _kept(origin, "/albums/any/index.m3u8") == {503: ("no-store",) * 2}
         arrived()
         assert (await _ready(origin))[0] == 200
+        assert await _kept(origin, "/albums/any/index.m3u8") == {404: ("public, max-age=5", "max-age=5")}
         assert {browser for browser, _ in (await _kept(origin, "/api/list", "/api/none")).values()} == {
             "public, max-age=5"
         }

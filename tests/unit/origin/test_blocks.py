@@ -72,17 +72,17 @@ def test_pieces_tile_the_file(sizes: list[int], index: int, data: st.DataObject)
 
 @given(sizes=st.lists(st.integers(1, 90_000), min_size=1, max_size=30), data=st.data())
 def test_the_first_read_is_short(sizes: list[int], data: st.DataObject) -> None:
-    """The piece that was asked for, and those after it that begin soon; each the neighbour of the one before."""
+    """The piece that was asked for, the one after it, and those that begin soon; each next to the one before."""
     rendition = _rendition(sizes)
     at = data.draw(st.integers(0, rendition.size_bytes - 1))
     pieces = first_pieces(rendition, piece_at(rendition, at))
     assert pieces[0] == piece_at(rendition, at)
     assert [piece_after(rendition, piece) for piece in pieces[:-1]] == pieces[1:]
     assert [piece_before(rendition, piece) for piece in pieces[1:]] == pieces[:-1]
-    assert pieces[-1].start < pieces[0].start + FIRST_READ_BYTES
+    assert len(pieces) == 2 or pieces[-1].start < pieces[0].start + FIRST_READ_BYTES
     following = piece_after(rendition, pieces[-1])
     assert (pieces[-1].end == rendition.size_bytes) if following is None else following.start == pieces[-1].end
-    assert following is None or following.start >= pieces[0].start + FIRST_READ_BYTES
+    assert following is None or (len(pieces) > 1 and following.start >= pieces[0].start + FIRST_READ_BYTES)
 
 
 @given(
