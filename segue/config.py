@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import UsageError
+from model.features import FeatureSet
 from origin.tokens import TokenKey
 
 # Read by BLAS when NumPy is first imported: threads that nobody will use cost 0.1 s of every command to start.
@@ -144,6 +145,12 @@ SETTINGS = (
     Setting("listeners", str, "", "the database of listeners, an SQLite file to back up (default: beside the catalog)"),
     Setting("models", str, "", "the folder of models for recommendations (default: beside the listeners' database)"),
     Setting("search_index", str, "", "where search is indexed: file:PATH or postgresql://user@host/database"),
+    Setting(
+        "features",
+        _one_of(*FeatureSet),
+        FeatureSet.OWN,
+        "whose features of recordings count; librosa: pip install 'segue[librosa]', another set of numbers",
+    ),
     Setting("sync_interval", _seconds, 0.5, "seconds between looks at what changed in the store"),
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
     Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
@@ -252,6 +259,11 @@ class Config:
         if self["listeners"]:
             return Path(self["listeners"])
         return self.catalog_path.with_name(f"{self.catalog_path.stem}-listeners.sqlite3")
+
+    @property
+    def features(self) -> FeatureSet:
+        """Whose features count."""
+        return FeatureSet(self["features"])
 
     @property
     def models_path(self) -> Path:
