@@ -25,10 +25,11 @@ DASH := tests/players/node_modules/.fetched
 NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 STUDY := .cache/study-venv
 SCALE := .cache/scale-venv
+LIBROSA := .cache/librosa-venv
 SCALE_TRACKS ?= 100000
 SCALE_SIMULATED ?= 1000000
 
-.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres network
+.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres network librosa
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,7 +45,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) $(DASH) browser shields postgres network unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
+test: $(DEV) $(HLS) $(DASH) browser shields postgres network librosa unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/unit $(addprefix --ignore=,$(PLAYING)) tests
 	$(PYTEST) $(PLAYING)
 
@@ -121,6 +122,18 @@ $(STUDY)/.run: requirements/study.txt | $(BIN)/python
 	    --no-build-isolation --use-pep517 -r requirements/study.txt
 	@touch $@
 
+# The extra, on top of .venv: what is locked there already is not installed twice. Tests have both, with it and without.
+# At last it is loaded once: Numba compiles what it has, and keeps that.
+$(LIBROSA)/.run: requirements/librosa.txt $(DEV)
+	rm -rf $(LIBROSA)
+	$(BIN)/python -m venv --without-pip $(LIBROSA)
+	site=$$($(LIBROSA)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
+	    $(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' > $$site/dev.pth
+	$(BIN)/python -m pip --disable-pip-version-check --no-input --python $(LIBROSA)/bin/python install --quiet --no-deps \
+	    --require-hashes --only-binary :all: -r requirements/librosa.txt
+	NUMBA_OPT=0 $(LIBROSA)/bin/python -c 'import librosa; librosa.stft, librosa.onset.onset_strength, librosa.feature.chroma_cqt'
+	@touch $@
+
 # Another one: the simulator of caches.
 $(SCALE)/.run: requirements/scale.txt | $(BIN)/python
 	$(BIN)/python -m venv $(SCALE)
@@ -159,6 +172,9 @@ shields: $(DEV)
 # The server that search and listeners' data are tested with; tests start it in a folder of their own.
 postgres: $(DEV)
 	@scripts/need.sh postgresql $(BIN)/python -c 'from tests.support.postgres import find_postgres; find_postgres()'
+
+# librosa, for the test that has it hear.
+librosa: $(LIBROSA)/.run
 
 # What lays the link that is cut between a worker and its scheduler; without it a wire is cut in a proxy.
 network: $(DEV)

@@ -7,7 +7,7 @@ import resource
 import shlex
 import signal
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 STDERR_TAIL_BYTES = 64 << 10
 LINE_BYTES_MAX = 64 << 10
 TERMINATE_GRACE_S = 3.0
+CLEAN: Mapping[str, str] = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 REAP_S = 10.0  # a killed process ends at once, unless its disk does not answer
 _Reader = Callable[[asyncio.subprocess.Process], Coroutine[None, None, bytes]]
 
@@ -47,6 +48,7 @@ async def run(
     *,
     limits: Limits,
     subject: str,
+    environment: Mapping[str, str] = CLEAN,
     on_line: Callable[[str], None] | None = None,
     on_bytes: Callable[[bytes], None] | None = None,
 ) -> Completed:
@@ -55,21 +57,23 @@ async def run(
     `on_line` is called with each line; `on_bytes` with pieces of up to 1 MiB, in order, in a thread of its own. What
     they raise ends the program and comes through.
 
-    The program gets its own process group, no standard input and a clean environment. Raises ToolMissing if it
+    The program gets its own process group, no standard input and the `environment` alone. Raises ToolMissing if it
     cannot be started, ToolTimeout, or ToolFailed with the tail of its messages. Whatever happens, also on
     cancellation, nothing of its group is left running, and nothing more is handed over.
     """
     if on_bytes is None:
         read = partial(_lines, on_line=on_line) if on_line else partial(_collect, bytes_max=limits.stdout_bytes)
-        return await _supervised(argv, asyncio.subprocess.PIPE, read, limits=limits, subject=subject)
+        return await _supervised(argv, asyncio.subprocess.PIPE, read, limits, subject, environment)
     pump = Pump(on_bytes)
     try:
-        return await _supervised(argv, pump.inlet, lambda _: pump.finished(), limits=limits, subject=subject)
+        return await _supervised(argv, pump.inlet, lambda _: pump.finished(), limits, subject, environment)
     finally:
         await asyncio.shield(pump.close())
 
 
-async def _supervised(argv: Sequence[str], stdout: int, read: _Reader, *, limits: Limits, subject: str) -> Completed:
+async def _supervised(
+    argv: Sequence[str], stdout: int, read: _Reader, limits: Limits, subject: str, environment: Mapping[str, str]
+) -> Completed:
     log.debug("process started", extra={"argv": shlex.join(argv)})
     try:
         process = await asyncio.create_subprocess_exec(
@@ -78,7 +82,7 @@ async def _supervised(argv: Sequence[str], stdout: int, read: _Reader, *, limits
             stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            env=environment,
             limit=LINE_BYTES_MAX,
         )
     except OSError as error:

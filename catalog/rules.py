@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from model.features import FeatureSet
+
 DAY_MS = 86_400_000
 RANDOM = "random"  # only to sort by
 
@@ -151,13 +153,15 @@ class Rules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What rules are held against besides the catalog: the time, a seed for what is random, the listener's plays
-    (track, listens, last played in ms) and favourites (track, since when in ms), and the tracks of playlists."""
+    (track, listens, last played in ms) and favourites (track, since when in ms), the tracks of playlists, and whose
+    features count."""
 
     now_ms: int
     seed: str = ""
     heard: Sequence[tuple[str, int, int]] = ()
     loved: Sequence[tuple[str, int]] = ()
     playlists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    features: FeatureSet = FeatureSet.OWN
 
 
 class OneOf(list[str]):
@@ -181,6 +185,7 @@ class RuleQuery:
         sorts = ["t.track_id" if each.field == RANDOM else FIELDS[each.field].sql for each in rules.sort]
         joined = "".join(
             f" LEFT JOIN {'temp' if name in HANDED else 'main'}.{name} AS {name} ON {name}.track_id = t.track_id"
+            + (f" AND features.format = '{self._known.features.version}'" if name == "features" else "")
             for name in sorted(rules.tables())
         )
         return f"SELECT t.track_id, t.sort_key, {', '.join(sorts)} FROM main.tracks AS t{joined}"

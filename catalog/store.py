@@ -18,7 +18,7 @@ from catalog.journal import Journal
 from catalog.schema import COLUMNS, TrackRow, album_artist_of, sort_key
 from catalog.shelf_rows import GENRES_SEPARATOR, Shelved
 from model.album import album_id_of, artist_id_of
-from model.features import FEATURES, Features
+from model.features import Features, FeatureSet
 
 ITERATE_ROWS = 500  # rows held at a time while iterating
 
@@ -50,11 +50,13 @@ class Catalog(Opened):
 
     Every call blocks for a moment: call it through asyncio.to_thread. Safe to use from several threads at once.
     Raises CatalogError. `journal` tells what this object wrote, and nothing that others did in the same file.
+    Of `features` it knows one set, and tells of no other.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, features: FeatureSet = FeatureSet.OWN) -> None:
         """Open or create the database at `path`; None keeps it in memory."""
         super().__init__(path)
+        self.features = features
         self.journal = Journal()
 
     def upsert(self, row: TrackRow) -> None:
@@ -129,9 +131,11 @@ class Catalog(Opened):
         return {track_id: PointerVersions(ingest, current) for track_id, ingest, current in found}
 
     def features_of(self, track_ids: Collection[str]) -> dict[str, Features]:
-        """The features of those of some tracks that have them, live or not; none of another version than ours."""
+        """The features of those of some tracks that have them, live or not; none of another set or version."""
         marks = ", ".join("?" * len(track_ids))
-        return dict(self._features(f"WHERE f.track_id IN ({marks}) AND f.format = ?", (*track_ids, FEATURES)))
+        return dict(
+            self._features(f"WHERE f.track_id IN ({marks}) AND f.format = ?", (*track_ids, self.features.version))
+        )
 
     def live_features(self) -> Iterator[tuple[str, Features]]:
         """Every live track that has features, by track id, a few at a time; a writer may go on meanwhile."""
@@ -140,15 +144,15 @@ class Catalog(Opened):
             "JOIN tracks t USING (track_id) WHERE f.track_id > ? AND f.format = ? AND t.package_id IS NOT NULL "
             "ORDER BY f.track_id LIMIT ?"
         )
-        while found := self._features(where, (after, FEATURES, ITERATE_ROWS)):
+        while found := self._features(where, (after, self.features.version, ITERATE_ROWS)):
             yield from found
             after = found[-1][0]
 
     def live_sounds(self) -> Iterator[SoundRow]:
-        """What every live track that has features of our version sounds like, by track id, a few at a time."""
+        """What every live track that has features sounds like, by track id, a few at a time."""
         after = ""
         query = f"{_SOUNDS} f.track_id > ? ORDER BY f.track_id LIMIT ?"
-        while found := self._database.select(query, (FEATURES, after, ITERATE_ROWS)):
+        while found := self._database.select(query, (self.features.version, after, ITERATE_ROWS)):
             yield from (SoundRow(*each) for each in found)
             after = found[-1][0]
 
@@ -158,26 +162,30 @@ class Catalog(Opened):
         for at in range(0, len(ids), ITERATE_ROWS):
             some = ids[at : at + ITERATE_ROWS]
             query = f"{_SOUNDS} f.track_id IN ({', '.join('?' * len(some))})"
-            yield from (SoundRow(*each) for each in self._database.select(query, (FEATURES, *some)))
+            yield from (SoundRow(*each) for each in self._database.select(query, (self.features.version, *some)))
 
     def without_features(self, after: str, limit: int) -> list[tuple[str, str]]:
-        """Live tracks whose id is greater than `after` that have no features of our version, and their recordings."""
+        """Live tracks whose id is greater than `after` that have no features, and their recordings."""
         query = (
             "SELECT t.track_id, t.recording_id FROM tracks t LEFT JOIN features f "
             "ON f.track_id = t.track_id AND f.format = ? "
             "WHERE t.track_id > ? AND t.package_id IS NOT NULL AND f.track_id IS NULL ORDER BY t.track_id LIMIT ?"
         )
-        return [(track_id, recording) for track_id, recording in self._database.select(query, (FEATURES, after, limit))]
+        found = self._database.select(query, (self.features.version, after, limit))
+        return [(track_id, recording) for track_id, recording in found]
 
     def features_noted(self) -> str | None:
-        """Of which mark of new features we took note last."""
+        """Of which mark of new features we took note last; None if that was for another set."""
         found = self._database.select("SELECT value FROM noted WHERE name = ?", (_FEATURES_NOTED,))
-        return str(found[0][0]) if found else None
+        version, _, mark = str(found[0][0]).partition("/") if found else ("", "", "")
+        return mark if version == self.features.version else None
 
     def note_features(self, mark: str) -> None:
         """All features that were there when this mark was written are known now."""
         with self._database.writing() as db:
-            db.execute("INSERT OR REPLACE INTO noted VALUES (?, ?)", (_FEATURES_NOTED, mark))
+            db.execute(
+                "INSERT OR REPLACE INTO noted VALUES (?, ?)", (_FEATURES_NOTED, f"{self.features.version}/{mark}")
+            )
 
     def _features(self, where: str, values: Sequence[object]) -> list[tuple[str, Features]]:
         found = self._database.select(f"{_FEATURES} {where}", values)

@@ -28,7 +28,7 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog, PointerVersions
 from discovery.sync_features import catch_up, read_features
 from model.errors import PipelineError, RecordMalformed, StorageUnavailable
-from model.features import Features
+from model.features import Features, FeatureSet
 from model.package import Current, Package
 from model.records import from_json
 from model.track import Track
@@ -168,7 +168,11 @@ async def _compare(
     found = {track_id: versions for track_id, versions in found.items() if versions.ingest}
     changed = {track_id: versions for track_id, versions in found.items() if known.get(track_id) != versions}
     gate = asyncio.Semaphore(READS)
-    read = [each for each in await _together([_row(store, *each, gate, logged) for each in changed.items()]) if each]
+    read = [
+        each
+        for each in await _together([_row(store, *each, catalog.features, gate, logged) for each in changed.items()])
+        if each
+    ]
     rows = [row for row, _ in read if row.track_id not in newer]
     features = {row.track_id: heard for row, heard in read if heard and row.track_id not in newer}
     vanished = {track_id for track_id in known.keys() - found.keys() if track_id not in newer}
@@ -188,13 +192,18 @@ async def _together(calls: Iterable[Coroutine[Any, Any, Result]]) -> list[Result
 
 
 async def _row(
-    store: ObjectStore, track_id: str, versions: PointerVersions, gate: asyncio.Semaphore, logged: set[object]
+    store: ObjectStore,
+    track_id: str,
+    versions: PointerVersions,
+    wanted: FeatureSet,
+    gate: asyncio.Semaphore,
+    logged: set[object],
 ) -> tuple[TrackRow, Features | None] | None:
     try:
         async with gate:
             track = await _track(store, track_id)
             live = await _live(store, track) if versions.current else None
-            features = await read_features(store, track.recording_id) if live else None
+            features = await read_features(store, track.recording_id, wanted) if live else None
         return _row_of(track, versions, live), features
     except StorageUnavailable:
         raise  # not this track's fault, and the next ones would fare no better

@@ -8,7 +8,7 @@ import asyncio
 
 from catalog.store import Catalog
 from model.errors import ObjectNotFound, RecordMalformed
-from model.features import FEATURES, Features
+from model.features import Features, FeatureSet
 from model.records import from_json
 from storage.base import ObjectStore
 from storage.keys import features_key
@@ -16,14 +16,14 @@ from storage.keys import features_key
 _LOOKS = 16  # at the same time
 
 
-async def read_features(store: ObjectStore, recording_id: str) -> Features | None:
+async def read_features(store: ObjectStore, recording_id: str, wanted: FeatureSet) -> Features | None:
     """The features of a recording; None if there are none of our version that can be read."""
-    key = features_key(recording_id)
+    key = features_key(recording_id, wanted)
     try:
         features = from_json(Features, (await store.read(key)).data, subject=key)
     except (ObjectNotFound, RecordMalformed):
         return None
-    return features if (features.format, features.recording_id) == (FEATURES, recording_id) else None
+    return features if (features.format, features.recording_id) == (wanted.version, recording_id) else None
 
 
 async def catch_up(store: ObjectStore, catalog: Catalog, mark: str) -> None:
@@ -32,7 +32,8 @@ async def catch_up(store: ObjectStore, catalog: Catalog, mark: str) -> None:
         return
     after = ""
     while lacking := await asyncio.to_thread(catalog.without_features, after, _LOOKS):
-        found = await asyncio.gather(*(read_features(store, recording_id) for _, recording_id in lacking))
+        reads = (read_features(store, recording_id, catalog.features) for _, recording_id in lacking)
+        found = await asyncio.gather(*reads)
         made = {track_id: each for (track_id, _), each in zip(lacking, found, strict=True) if each}
         await asyncio.to_thread(catalog.apply, [], [], made)
         after = lacking[-1][0]

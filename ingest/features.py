@@ -3,16 +3,21 @@
 import asyncio
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 from avtool.argv import CHANNELS, SAMPLE_RATE_HZ
 from avtool.decode import play_back
+from avtool.output import Probe
 from avtool.scratch import scratch_folder
+from ingest.librosa_features import heard_by_librosa
+from ingest.listen import trimmed_twice
+from ingest.scan import Source
 from ingest.work import Ingest, record_in, time_limit
 from meter.sound import Sound, SoundMeter, features_of
 from model.analysis import Analysis
 from model.errors import PipelineError
 from model.events import Stage, StageStarted
-from model.features import FEATURES, Features
+from model.features import Features, FeatureSet
 from model.loudness import LoudnessReport
 from model.records import to_json
 from model.track import Track
@@ -30,7 +35,23 @@ async def keep_features(store: ObjectStore, recording_id: str, sound: Sound | No
             raise ValueError("nobody made sense of the sound")
         await _put(store, features_of(recording_id, sound, loudness))
     except (ValueError, PipelineError) as error:
-        log.warning("features left out", extra={"recording_id": recording_id, "reason": str(error)})
+        _warn(recording_id, error)
+
+
+async def keep_librosa_features(work: Ingest, source: Source, probe: Probe, analysis: Analysis) -> None:
+    """Write what librosa hears of a source, if its features were chosen; else as `keep_features`."""
+    if work.settings.features is not FeatureSet.LIBROSA:
+        return
+    trimmed = trimmed_twice(probe.container, probe.codec)
+    try:
+        async with scratch_folder(work.settings.scratch_dir) as scratch:
+            sound = await _by_librosa(work, source.path, scratch, analysis.duration_s, source.name, trimmed=trimmed)
+        heard_by = FeatureSet.LIBROSA
+        await _put(
+            work.store, features_of(analysis.recording_id, sound, analysis.loudness, heard_by=heard_by), heard_by
+        )
+    except (ValueError, PipelineError) as error:
+        _warn(analysis.recording_id, error)
 
 
 async def make_features(work: Ingest, track: Track) -> bool:
@@ -39,27 +60,45 @@ async def make_features(work: Ingest, track: Track) -> bool:
     They are what the source would have given, to within what its resampling and rounding took. Raises StorageError,
     ToolError.
     """
-    recording_id = track.recording_id
+    recording_id, heard_by = track.recording_id, work.settings.features
     async with work.turns.hold(recording_id):
-        known = await record_in(work.store, Features, features_key(recording_id))
-        if known is not None and known.format == FEATURES:
+        known = await record_in(work.store, Features, features_key(recording_id, heard_by))
+        if known is not None and known.format == heard_by.version:
             return False
         work.observer.notify(StageStarted(subject=track.track_id, stage=Stage.MEASURE))
         sound = await _heard(work, track)
         analysis = await record_in(work.store, Analysis, analysis_key(recording_id))
-        await _put(work.store, features_of(recording_id, sound, analysis.loudness if analysis else _before_gain(track)))
+        loudness = analysis.loudness if analysis else _before_gain(track)
+        await _put(work.store, features_of(recording_id, sound, loudness, heard_by=heard_by), heard_by)
     return True
 
 
 async def _heard(work: Ingest, track: Track) -> Sound:
     made = track.mezzanine
-    meter = SoundMeter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+    duration_s = made.media_samples / SAMPLE_RATE_HZ
     async with scratch_folder(work.settings.scratch_dir) as scratch:
         file = scratch / "mezzanine.mp4"
         await work.store.fetch(mezzanine_key(made.recording_id, made.mezzanine_id), file)
-        timeout_s = time_limit(work, made.media_samples / SAMPLE_RATE_HZ)
+        if work.settings.features is FeatureSet.LIBROSA:
+            return await _by_librosa(work, file, scratch, duration_s, track.track_id)
+        meter = SoundMeter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+        timeout_s = time_limit(work, duration_s)
         await play_back(work.tool, str(file), meter.take_bytes, timeout_s=timeout_s, subject=track.track_id)
     return await asyncio.to_thread(meter.result)
+
+
+async def _by_librosa(
+    work: Ingest, file: Path, scratch: Path, duration_s: float, subject: str, *, trimmed: bool = False
+) -> Sound:
+    return await heard_by_librosa(
+        work.tool,
+        file,
+        scratch,
+        duration_s=duration_s,
+        timeout_s=time_limit(work, duration_s),
+        subject=subject,
+        ignore_trims=trimmed,
+    )
 
 
 def _before_gain(track: Track) -> LoudnessReport:
@@ -68,6 +107,10 @@ def _before_gain(track: Track) -> LoudnessReport:
     return replace(loudness, integrated_lufs=None if level is None else level - track.mezzanine.gain_db)
 
 
-async def _put(store: ObjectStore, features: Features) -> None:
-    key = features_key(features.recording_id)
+async def _put(store: ObjectStore, features: Features, heard_by: FeatureSet = FeatureSet.OWN) -> None:
+    key = features_key(features.recording_id, heard_by)
     await store.put(key, to_json(features), media_type="application/json", cache_control=REVALIDATE)
+
+
+def _warn(recording_id: str, error: Exception) -> None:
+    log.warning("features left out", extra={"recording_id": recording_id, "reason": str(error)})

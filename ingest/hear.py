@@ -6,7 +6,7 @@ from avtool.output import Probe
 from catalog.ledger import CoverRow, Refusal, SourceRow, SourceStamp
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import probe_source
-from ingest.features import keep_features
+from ingest.features import keep_features, keep_librosa_features
 from ingest.history import judge, refused_before
 from ingest.listen import Limits, listen
 from ingest.metadata.art import Art
@@ -122,6 +122,7 @@ async def _listened(work: Ingest, source: Source, probe: Probe) -> Analysis:
     )
     analysis = listened.analysis
     await keep_features(work.store, analysis.recording_id, listened.sound, analysis.loudness)
+    await keep_librosa_features(work, source, probe, analysis)
     key = analysis_key(analysis.recording_id)
     await work.store.put(key, to_json(analysis), media_type="application/json", cache_control=IMMUTABLE)
     return analysis

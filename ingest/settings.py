@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from model.features import FeatureSet
 from model.loudness import LoudnessMode, LoudnessTarget
 
 
@@ -16,6 +17,7 @@ class IngestSettings:
     target: LoudnessTarget | None = field(default_factory=LoudnessTarget)
     again: bool = False
     scratch_dir: str | None = None
+    features: FeatureSet = FeatureSet.OWN  # in either case our own are kept of what is heard: they cost next to nothing
     source_bytes_max: int = 8 << 30
     duration_s_max: float = 24 * 3600.0
     tool_seconds_floor: float = 60.0  # time limit of one ffmpeg run: this, plus the track's length …

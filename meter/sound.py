@@ -11,15 +11,18 @@ from meter.frames import Frames
 from meter.key import Pitches
 from meter.tempo import Beats
 from meter.timbre import Timbre, frame_and_hop
-from model.features import CONTRASTS, FEATURES, MFCCS, Features, KeyMode
+from model.features import CONTRASTS, MFCCS, Features, FeatureSet, KeyMode
 from model.loudness import LoudnessReport
 
 _PLACES = 3
 _RATE_MIN_HZ = 40_000  # what has twice as many samples goes by means of neighbours: nothing is heard above 10 kHz
 _CENTROID, _ONSET = 2 * MFCCS + CONTRASTS, 2 * MFCCS + CONTRASTS + 3  # places in a timbre
 _LEVELS_LUFS = (-30.0, -6.0)
-_CENTROIDS = (-3.0, 0.5)  # octaves above 1 kHz
-_ONSETS_DB = (0.0, 1.2)
+# From where to where centroids (octaves above 1 kHz) and onsets (dB) go, in the numbers of each set
+_SCALES = {
+    FeatureSet.OWN: ((-3.0, 0.5), (0.0, 1.2)),
+    FeatureSet.LIBROSA: ((-1.0, 2.0), (0.5, 2.5)),
+}
 _SHARES = (0.35, 0.25, 0.4)  # of level, brightness and onsets in energy
 
 
@@ -99,15 +102,17 @@ class SoundMeter:
         return self._hearing.end()
 
 
-def features_of(recording_id: str, sound: Sound, loudness: LoudnessReport) -> Features:
+def features_of(
+    recording_id: str, sound: Sound, loudness: LoudnessReport, *, heard_by: FeatureSet = FeatureSet.OWN
+) -> Features:
     """The features of a recording that sounds so and is so loud, before any gain. Raises ValueError for nonsense."""
     level = loudness.integrated_lufs
     return Features(
         recording_id=recording_id,
-        format=FEATURES,
+        format=heard_by.version,
         level_lufs=level,
         range_lu=loudness.range_lu,
-        energy=0.0 if level is None else _energy(level, sound.timbre),
+        energy=0.0 if level is None else _energy(level, sound.timbre, heard_by),
         tempo_bpm=sound.tempo_bpm,
         tempo_confidence=sound.tempo_confidence,
         key=sound.key,
@@ -124,11 +129,12 @@ def _mean(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(total / np.float32(len(rows)))
 
 
-def _energy(level_lufs: float, timbre: tuple[float, ...]) -> float:
+def _energy(level_lufs: float, timbre: tuple[float, ...], heard_by: FeatureSet) -> float:
+    centroids, onsets = _SCALES[heard_by]
     parts = (
         _within(level_lufs, _LEVELS_LUFS),
-        _within(timbre[_CENTROID], _CENTROIDS),
-        _within(timbre[_ONSET], _ONSETS_DB),
+        _within(timbre[_CENTROID], centroids),
+        _within(timbre[_ONSET], onsets),
     )
     return _told(sum(share * part for share, part in zip(_SHARES, parts, strict=True)))
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from model.track import is_id
 
 FEATURES = "features 1"  # changes whenever the same sound would give other numbers
+LIBROSA_FEATURES = "librosa 1"  # likewise
 MFCCS = 20
 CONTRASTS = 7
 TIMBRE = 2 * MFCCS + CONTRASTS + 4
@@ -20,9 +21,21 @@ class KeyMode(StrEnum):
     MINOR = "minor"
 
 
+class FeatureSet(StrEnum):
+    """Who heard: Segue itself, or librosa. The numbers of the one are not to be compared with those of the other."""
+
+    OWN = "own"
+    LIBROSA = "librosa"
+
+    @property
+    def version(self) -> str:
+        """The version of its numbers."""
+        return FEATURES if self is FeatureSet.OWN else LIBROSA_FEATURES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """A recording's features. The object `recordings/<recording_id>/features.json`.
+    """A recording's features. The object `recordings/<recording_id>/features.json`, or `features-librosa.json`.
 
     `format` is the version of the numbers: those of two versions are not to be compared. `level_lufs` and `range_lu`
     are those of the source, None for silence. `energy` goes from 0 (a pad, far away) to 1 (dense, bright, loud).
@@ -59,5 +72,5 @@ class Features:
             raise ValueError(f"a tempo is positive: {self.tempo_bpm}")
         if (self.key is None) != (self.mode is None) or not 0 <= (self.key or 0) < PITCH_CLASSES:
             raise ValueError(f"a key is from 0 to 11 and has a mode: {self.key} {self.mode}")
-        if self.format == FEATURES and len(self.timbre) != TIMBRE:
+        if self.format in (FEATURES, LIBROSA_FEATURES) and len(self.timbre) != TIMBRE:
             raise ValueError(f"a timbre has {TIMBRE} numbers, not {len(self.timbre)}")

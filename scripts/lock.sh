@@ -14,6 +14,7 @@ lock() {
 lock run pyproject.toml
 lock build --group build
 lock dask pyproject.toml --extra dask --constraint requirements/run.txt
+lock librosa pyproject.toml --extra librosa --constraint requirements/run.txt
 lock dev pyproject.toml --group dev --constraint requirements/run.txt --constraint requirements/build.txt
 lock node --group node
 lock study pyproject.toml --group study --constraint requirements/run.txt --constraint requirements/build.txt

@@ -16,6 +16,7 @@ from typing import Any
 
 from catalog.listener_open import is_server
 from model.errors import UsageError
+from model.features import FeatureSet
 from origin.tokens import TokenKey
 
 # Read by BLAS when NumPy is first imported: threads that nobody will use cost 0.1 s of every command to start.
@@ -150,6 +151,12 @@ SETTINGS = (
     ),
     Setting("models", str, "", "the folder of models for recommendations (default: beside the listeners' file)"),
     Setting("search_index", str, "", "where search is indexed: file:PATH or postgresql://user@host/database"),
+    Setting(
+        "features",
+        _one_of(*FeatureSet),
+        FeatureSet.OWN,
+        "whose features of recordings count; librosa: pip install 'segue[librosa]', another set of numbers",
+    ),
     Setting("sync_interval", _seconds, 0.5, "seconds between looks at what changed in the store"),
     Setting("scratch", _folder, "", "folder for temporary files (default: the system's)"),
     Setting("ffmpeg", str, "", "another ffmpeg than the one that comes with Segue"),
@@ -256,6 +263,11 @@ class Config:
     def listeners_address(self) -> str:
         """Where the listeners' database is: as configured, else in a file beside the catalog, named after it."""
         return self["listeners"] or str(self._listeners_path)
+
+    @property
+    def features(self) -> FeatureSet:
+        """Whose features count."""
+        return FeatureSet(self["features"])
 
     @property
     def models_path(self) -> Path:

@@ -14,7 +14,8 @@ from segue.config import Config
 
 # What decides what is made. Scratch, ffmpeg, jobs and all secrets are each machine's own.
 SETTINGS = (
-    "store", "loudness", "target", "true_peak", "aac", "opus", "lossless", "protect", "key_store", "key_rotation",
+    "store", "features", "loudness", "target", "true_peak", "aac", "opus", "lossless", "protect", "key_store",
+    "key_rotation",
 )  # fmt: skip
 _LIBRARIES = ("segue", "numpy", "pillow", "mutagen")
 _HINT = "install the same Segue on every machine (requirements/dask.txt), and name the same ffmpeg"

@@ -57,7 +57,7 @@ async def opened_store(config: Config) -> AsyncIterator[ObjectStore]:
 @asynccontextmanager
 async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
     """The catalog of the store, closed afterwards."""
-    with Catalog(catalog_path(config)) as catalog:
+    with Catalog(catalog_path(config), features=config.features) as catalog:
         yield catalog
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from avtool.locate import Ffmpeg, locate
 from catalog.ledger import Ledger
@@ -16,6 +17,7 @@ from ingest.settings import IngestSettings
 from ingest.work import Ingest
 from model.errors import UsageError
 from model.events import Observer
+from model.features import FeatureSet
 from model.loudness import LoudnessMode, LoudnessTarget
 from model.protection import ProtectionMethod
 from packager.order import Packaging
@@ -120,7 +122,11 @@ def ingest_settings_of(config: Config, *, again: bool = False) -> IngestSettings
             target = LoudnessTarget(integrated_lufs=config["target"], true_peak_dbtp=config["true_peak"])
         except ValueError as error:
             raise UsageError(str(error), hint="-14 LUFS and -1 dBTP suit music") from error
-    return IngestSettings(mode=mode, target=target, again=again, scratch_dir=config["scratch"] or None)
+    if config.features is FeatureSet.LIBROSA and find_spec("librosa") is None:
+        raise UsageError("librosa is not installed", hint="pip install 'segue[librosa]', or leave `features` at own")
+    return IngestSettings(
+        mode=mode, target=target, again=again, scratch_dir=config["scratch"] or None, features=config.features
+    )
 
 
 def package_settings_of(config: Config) -> PackageSettings:

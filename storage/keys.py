@@ -8,6 +8,7 @@ claims/<claim_id>.json                                      says who works on wh
 art/<art_id>/<side>.jpg                                     cover art in three sizes; this and all below never changes:
 recordings/<recording_id>/analysis.json                     what the meter heard
 recordings/<recording_id>/features.json                     what it sounds like, in a few numbers
+recordings/<recording_id>/features-librosa.json             the same as librosa hears it, where that was chosen
 recordings/<recording_id>/mezzanine/<mezzanine_id>.mp4      the lossless mezzanine
 recordings/<recording_id>/mezzanine/<mezzanine_id>.json     how it was made; written after it
 recordings/<recording_id>/<package_id>/<rendition_id>.mp4   a CMAF track file
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from model.errors import UsageError
+from model.features import FeatureSet
 from model.track import is_id
 
 TRACKS = "tracks/"
@@ -79,9 +81,10 @@ def analysis_key(recording_id: str) -> str:
     return checked(f"{RECORDINGS}{recording_id}/analysis.json")
 
 
-def features_key(recording_id: str) -> str:
-    """Where the features of a recording lie."""
-    return checked(f"{RECORDINGS}{recording_id}/features.json")
+def features_key(recording_id: str, features: FeatureSet = FeatureSet.OWN) -> str:
+    """Where the features of a recording lie, as this one heard it."""
+    name = "features" if features is FeatureSet.OWN else f"features-{features}"
+    return checked(f"{RECORDINGS}{recording_id}/{name}.json")
 
 
 def mezzanine_key(recording_id: str, mezzanine_id: str) -> str:

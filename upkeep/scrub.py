@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from model.errors import ObjectNotFound, RecordMalformed, StorageUnavailable
-from model.features import Features
+from model.features import Features, FeatureSet
 from model.package import Current, Package
 from model.records import from_json
 from model.track import Mezzanine, Track
@@ -135,7 +135,7 @@ def _trouble(key: str, data: bytes) -> str:
         kind = Current if pointer.live else Track
     elif group and key == group.record:
         kind = Mezzanine if group.kind == "mezzanine" else Package
-    elif key == features_key(key.split("/")[1]):
+    elif _is_features(key):
         kind = Features
     else:
         return ""
@@ -148,5 +148,9 @@ def _trouble(key: str, data: bytes) -> str:
 
 def _damage(key: str, message: str) -> Damage:
     group = group_of(key)
-    kind = group.kind if group else "features" if key.endswith("/features.json") else ""
+    kind = group.kind if group else "features" if _is_features(key) else ""
     return Damage(key=key, message=message, how_to_fix=_HINTS[kind])
+
+
+def _is_features(key: str) -> bool:
+    return key.startswith(RECORDINGS) and key in [features_key(key.split("/")[1], each) for each in FeatureSet]

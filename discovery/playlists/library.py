@@ -171,6 +171,7 @@ class Library:
             heard=self.listening.heard(row.listener_id) if "heard" in tables else (),
             loved=self.listening.loved(row.listener_id) if "loved" in tables else (),
             playlists={each: self._of_other(each, row, now_s, within) for each in sorted(rules.playlists())},
+            features=self.catalog.features,
         )
         return tracks_by_rules(self.catalog.database, rules, known, most=ENTRIES_MAX)
 

@@ -19,7 +19,7 @@ from storage.defaults import REVALIDATE
 from storage.keys import FEATURES_MARK
 
 HELP = "make tempo, key, energy and timbre of recordings that have none yet"
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs")
+SETTINGS = ("store", "catalog", "features", "scratch", "ffmpeg", "jobs")
 EXAMPLE = "segue features --store file:store --jobs 2"
 
 

@@ -8,7 +8,7 @@ from segue.engine import SETTINGS as ENGINE
 from segue.output import Output
 
 HELP = "read, measure, normalise; keep the lossless mezzanine and a report"
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", *ENGINE, "loudness", "target", "true_peak")
+SETTINGS = ("store", "catalog", "features", "scratch", "ffmpeg", "jobs", *ENGINE, "loudness", "target", "true_peak")
 EXAMPLE = "segue ingest ~/Music/album --store file:store --jobs 4"
 
 

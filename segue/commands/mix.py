@@ -18,7 +18,7 @@ from segue.opened import opened_catalog, opened_store
 from segue.output import Output
 
 HELP = "a mix from tracks, artists, genres or a mood, in a pleasant order"
-SETTINGS = ("store", "catalog", "models")
+SETTINGS = ("store", "catalog", "features", "models")
 EXAMPLE = "segue mix --store file:store --mood calm --count 30"
 
 

@@ -22,7 +22,7 @@ from segue.output import Output
 from segue.playlist_files import export_playlists, import_playlists, read_bytes
 
 HELP = "playlists of a listener: list, show, change, share; import and export files of them"
-SETTINGS = ("store", "catalog", "listeners", "search_index")
+SETTINGS = ("store", "catalog", "features", "listeners", "search_index")
 EXAMPLE = "segue playlist import ~/Playlists --listener LISTENER_ID --store file:store"
 
 

@@ -11,7 +11,7 @@ HELP = "ingest and package: from source files to live tracks"
 LADDER = ("aac", "opus", "lossless")
 PROTECTION = ("protect", "key_store", "key_rotation")
 LOUDNESS = ("loudness", "target", "true_peak")
-SETTINGS = ("store", "catalog", "scratch", "ffmpeg", "jobs", *ENGINE, *LOUDNESS, *LADDER, *PROTECTION)
+SETTINGS = ("store", "catalog", "features", "scratch", "ffmpeg", "jobs", *ENGINE, *LOUDNESS, *LADDER, *PROTECTION)
 EXAMPLE = "segue publish ~/Music --store file:store --jobs 4 --report report.html"
 
 

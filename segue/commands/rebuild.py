@@ -19,7 +19,7 @@ from segue.steps import Steps
 from storage.base import ObjectStore
 
 HELP = "make the catalog anew from the bucket alone"
-SETTINGS = ("store", "catalog", "scratch")
+SETTINGS = ("store", "catalog", "features", "scratch")
 EXAMPLE = "segue rebuild --store file:store --catalog catalog.sqlite3"
 ROWS_AT_ONCE = 500
 
@@ -38,7 +38,7 @@ async def _run(config: Config, output: Output) -> int:
     steps = Steps(output)
     with TemporaryDirectory(dir=config["scratch"] or None, prefix="segue-rebuild-") as folder:
         async with opened_store(config) as store, opened_catalog(config) as catalog:
-            with Catalog(Path(folder) / "catalog.sqlite3") as fresh:
+            with Catalog(Path(folder) / "catalog.sqlite3", features=config.features) as fresh:
                 report = await _read(store, fresh, steps)
                 removed = await _replace(catalog, fresh, steps)
     seconds = time.monotonic() - began_s

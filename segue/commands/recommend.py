@@ -14,7 +14,7 @@ from segue.opened import opened_catalog, opened_listeners, opened_store
 from segue.output import Output
 
 HELP = "tracks for a listener, tracks like one, artists like one"
-SETTINGS = ("store", "catalog", "listeners", "models")
+SETTINGS = ("store", "catalog", "features", "listeners", "models")
 EXAMPLE = "segue recommend --track mfrggzdfmztwq2lknnwg --store file:store"
 
 

@@ -20,6 +20,7 @@ from discovery.search_open import check_address
 from discovery.sequence.sounds import CatalogSounds
 from discovery.web import DiscoverySettings, add_routes
 from model.errors import Interrupted, ListenersUnavailable, UsageError
+from model.features import FeatureSet
 from origin.accept import allow_files, listen
 from origin.joined_handlers import add_joined_routes
 from origin.serve import base_url, expecting, serve
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 HELP = "serve the published tracks over HTTP, with a player on the front page"
 SETTINGS = (
     "store", "key_store", "auth", "host", "port", "workers", "disk_cache", "disk_cache_bytes", "node_name",
-    "access_log_every", "log_listeners", "search_index", "sync_interval", "listeners", "models",
+    "access_log_every", "log_listeners", "search_index", "sync_interval", "features", "listeners", "models",
     "sign_up", "rate_limit", "proxies", "retention_days",
 )  # fmt: skip
 EXAMPLE = "segue serve --store file:store --port 8080"
@@ -57,6 +58,7 @@ class Serving:
     keys: KeyRing
     discovery: DiscoverySettings
     listeners: str
+    features: FeatureSet
     log_level: str
     log_format: str
 
@@ -126,6 +128,7 @@ def _serving(config: Config, *, metrics_folder: Path | None = None) -> Serving:
             models=config.models_path,
         ),
         listeners=config.listeners_address,
+        features=config.features,
         log_level=config["log_level"],
         log_format=config["log_format"],
     )
@@ -161,7 +164,7 @@ async def _serve(serving: Serving, ready: Callable[[str], None], listener: socke
     store = open_store(serving.store, s3_credentials=serving.s3, s3_limits=limits, filled=True)
     try:
         # The catalog is in memory: all that an origin keeps and cannot make again is the listeners' database.
-        with Catalog() as catalog, open_listeners(serving.listeners) as listeners:
+        with Catalog(features=serving.features) as catalog, open_listeners(serving.listeners) as listeners:
             sounds = CatalogSounds(catalog)
             playlists = Library(catalog=catalog, playlists=Playlists(listeners), listening=KeptListening(listeners))
             await serve(

@@ -23,7 +23,7 @@ from segue.output import Output
 from segue.progress import Progress
 
 HELP = "learn from plays what to recommend, and put the new model in use"
-SETTINGS = ("store", "catalog", "listeners", "models", "engine", "scheduler", "jobs")
+SETTINGS = ("store", "catalog", "features", "listeners", "models", "engine", "scheduler", "jobs")
 EXAMPLE = "segue train --store file:store"
 TRIED = (
     TrainSettings(),

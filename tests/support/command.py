@@ -36,9 +36,9 @@ class Ran:
         return {Path(line["source"]).name: line for line in self.lines if line["event"] == "track"}
 
 
-def command(*arguments: str | Path) -> list[str]:
+def command(*arguments: str | Path, python: str | Path = sys.executable) -> list[str]:
     """The command line, of this checkout."""
-    return [sys.executable, "-m", "segue.main", *map(str, arguments), "--json"]
+    return [str(python), "-m", "segue.main", *map(str, arguments), "--json"]
 
 
 def environment(home: Path, **more: str) -> Mapping[str, str]:
@@ -46,10 +46,10 @@ def environment(home: Path, **more: str) -> Mapping[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(CHECKOUT), **more}
 
 
-def segue(*arguments: str | Path, cwd: Path, **more: str) -> Ran:
+def segue(*arguments: str | Path, cwd: Path, python: str | Path = sys.executable, **more: str) -> Ran:
     """Run the command in a folder, which is the home folder too, to its end."""
     done = subprocess.run(
-        command(*arguments),
+        command(*arguments, python=python),
         cwd=cwd,
         env=environment(cwd, **more),
         timeout=TIMEOUT_S,

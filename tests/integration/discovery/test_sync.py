@@ -13,7 +13,7 @@ from catalog.schema import TrackRow
 from catalog.store import Catalog
 from discovery.sync import BATCH_TRACKS, SyncReport, sync
 from model.errors import StorageUnavailable
-from model.features import Features
+from model.features import Features, FeatureSet
 from model.loudness import Gain, LoudnessMode, LoudnessReport
 from model.package import Current, Package
 from model.records import to_json
@@ -322,3 +322,19 @@ async def test_a_look_for_features_that_fails_is_done_again(store: FaultyStore, 
         await sync(FaultyStore(store, kind="read", fail_at=1), catalog)
     await sync(store, catalog)
     assert catalog.features_of([_id(1)]) == {_id(1): features}
+
+
+async def test_a_catalog_knows_the_features_of_one_set(store: FaultyStore, tmp_path: Path) -> None:
+    """Opened for another, it takes up that one, and has nothing of the first for tracks that lack it; and back."""
+    for n in (1, 2):
+        await _ingest(store, _track(n))
+        await _publish(store, n)
+    own = {_id(n): await _hear(store, n) for n in (1, 2)}
+    librosa = replace(own[_id(1)], format=FeatureSet.LIBROSA.version, energy=0.5)
+    await _put(store, features_key(_recording_id(1), FeatureSet.LIBROSA), librosa)
+    await _put(store, FEATURES_MARK, b"1")
+    for wanted, known in ((FeatureSet.OWN, own), (FeatureSet.LIBROSA, {_id(1): librosa}), (FeatureSet.OWN, own)):
+        with Catalog(tmp_path / "catalog", features=wanted) as catalog:
+            await sync(store, catalog)
+            assert dict(catalog.live_features()) == catalog.features_of([_id(1), _id(2)]) == known
+            assert [each.track_id for each in catalog.live_sounds()] == list(known)

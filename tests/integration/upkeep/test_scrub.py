@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from model.features import FeatureSet
 from model.records import to_json
 from scripts.s3_server import S3Server
 from storage.base import ObjectStore
@@ -44,6 +45,7 @@ def _keys(each: Published) -> dict[str, str]:
         "report": track_key(each.track_id),
         "pointer": current_key(each.track_id),
         "features": features_key(recording_id),
+        "librosa": features_key(recording_id, FeatureSet.LIBROSA),
     }
 
 
@@ -51,7 +53,8 @@ async def sound(store: ObjectStore, name: str = "one") -> Published:
     """A track whose mezzanine record names the hash that its file has."""
     made = await publish(store, name, segments=1)
     features = replace(SOME, recording_id=made.package.recording_id)
-    await put(store, features_key(features.recording_id), to_json(features))
+    for each in FeatureSet:
+        await put(store, features_key(features.recording_id, each), to_json(replace(features, format=each.version)))
     flac = made.package.rendition("flac")
     assert flac is not None
     mezzanine = replace(made.track.mezzanine, sha256=flac.sha256)

@@ -26,7 +26,7 @@ from catalog.rules import (
 from catalog.schema import TrackRow
 from catalog.store import Catalog
 from model.errors import CatalogError
-from model.features import TIMBRE, Features, KeyMode
+from model.features import TIMBRE, Features, FeatureSet, KeyMode
 from tests.unit.catalog.test_schema import ROW
 
 NOW_MS = 20_000 * DAY_MS + 12_345
@@ -81,7 +81,7 @@ PITCHES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
 FEATURES = {
     row.track_id: Features(
         recording_id=row.recording_id,
-        format="f",
+        format=FeatureSet.OWN.version,
         level_lufs=None,
         range_lu=None,
         energy=n % 11 / 10,
@@ -95,6 +95,9 @@ FEATURES = {
     for n, row in enumerate(ROWS)
     if n % 4
 }
+OTHERS = {  # of another set: as if there were none
+    row.track_id: replace(FEATURES[ROWS[1].track_id], format=FeatureSet.LIBROSA.version) for row in ROWS[::4]
+}
 HEARD = [(row.track_id, n % 5, NOW_MS - n * DAY_MS) for n, row in enumerate(ROWS) if n % 3]
 LOVED = [(row.track_id, NOW_MS - n * DAY_MS // 2) for n, row in enumerate(ROWS) if n % 7 == 0]
 LISTS = {"p" * 20: [row.track_id for row in ROWS[:50]], "q" * 20: []}
@@ -105,7 +108,7 @@ KNOWN = Known(now_ms=NOW_MS, seed="s", heard=HEARD, loved=LOVED, playlists=LISTS
 def catalog() -> Any:
     """A catalog with the rows."""
     with Catalog() as opened:
-        opened.apply(ROWS, [], FEATURES)
+        opened.apply(ROWS, [], FEATURES | OTHERS)
         yield opened
 
 

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("run", "build", "dask", "dev", "node", "study", "scale", "lock")
+LOCKS = ("run", "build", "dask", "librosa", "dev", "node", "study", "scale", "lock")
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -35,7 +35,7 @@ def pins(name: str) -> dict[NormalizedName, str]:
 def declared(name: str) -> list[Requirement]:
     """What pyproject.toml asks for in this lock, included groups too."""
     groups = PYPROJECT["dependency-groups"]
-    written = [*PYPROJECT["project"]["dependencies"]] if name in ("run", "dask", "dev", "study") else []
+    written = [*PYPROJECT["project"]["dependencies"]] if name in ("run", "dask", "librosa", "dev", "study") else []
     written += PYPROJECT["project"]["optional-dependencies"].get(name, [])
     pending = [*groups.get(name, [])]
     while pending:
@@ -69,11 +69,11 @@ def test_what_dependencies_need_is_pinned_too(name: str) -> None:
                 assert version is not None and requirement.specifier.contains(version), f"{package} needs {text}"
 
 
-@pytest.mark.parametrize("name", ["dask", "dev", "study"])
+@pytest.mark.parametrize("name", ["dask", "librosa", "dev", "study"])
 def test_development_uses_what_is_shipped(name: str) -> None:
     """Tests run, and the study measures, with the versions that an installation gets."""
     ours = pins(name)
-    for lock in ("run",) if name == "dask" else ("run", "build"):
+    for lock in ("run",) if name in ("dask", "librosa") else ("run", "build"):
         for package, version in pins(lock).items():
             assert ours[package] == version
 
