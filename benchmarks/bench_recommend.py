@@ -3,15 +3,21 @@
 Two protocols. `next`: of each listener the last item is hidden and has to be found among all that it has not had, as in
 the papers (only data in the order of time). `fifth`: a random fifth of each listener's items is hidden; three times.
 Settings of every other model are chosen on a part of the training data that was hidden in the same way, never on what
-is tested. So are the three weights of ours (`WEIGHTS`): `--choose` does that again, and looks at no test item.
+is tested. So are the weights of ours (`WEIGHTS`): `--choose` does that again, and looks at no test item. All models
+are tested once, on the same listeners.
 
-Figures are means with the standard deviation over seeds; `against_the_best` is the difference to the best other model,
-listener by listener (the mean over seeds), with its 95 % interval by bootstrap over listeners. Tracks that nobody
-played (`cold`) need sounds, which no listening data have: they are made up.
+Figures are means with the standard deviation over seeds; `against_the_best` is, for nDCG@10 and for Recall@20, the
+difference to the best other model, listener by listener (the mean over seeds), with its 95 % interval by bootstrap over
+listeners: ours is as good as the best within noise where the interval does not end below 0. Tracks that nobody played
+(`cold`) need sounds, which no listening data have: they are made up.
 
-CPU is that of one request, with all that a list takes. Data: see benchmarks/listening_data.py.
+CPU of a request is that of one list, with all that it takes, for REQUESTS listeners one after another. BLAS has one
+thread. What each model found goes to stderr as it comes, and into the file that --keep names: started with it again,
+the benchmark goes on where it was (for the same data and code). Data: see benchmarks/listening_data.py.
 
-    nice python -m benchmarks.bench_recommend FOLDER [--markdown | --choose] > result.json
+    nice python -m benchmarks.bench_recommend FOLDER [--keep FILE] [--markdown | --choose] > result.json
+
+All of it takes about four minutes of one processor with 1,090 listeners and 3,646 items, `--choose` one.
 """
 
 import argparse
@@ -24,25 +30,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import product
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchmarks.listening_data import counts, made_up, made_up_sounds, sequences
-from discovery.recommend.judge import TOP, Recommend, Split, hold_out, judge, leave_last, unheard_best
-from discovery.recommend.model import Model
+from benchmarks.recommend_models import OURS, Maker, Settings, chosen, list_of, lists_of, ours, peers, popular
+from discovery.recommend.judge import LONG, TOP, Recommend, Split, hold_out, judge, leave_last
 from discovery.recommend.plays import Plays, Row, gathered, rows_joined
 from discovery.recommend.recipe import Known, TrainSettings
-from discovery.recommend.scorers import Popular, Scorer
+from discovery.recommend.scorers import Scorer
 from discovery.recommend.train import train
-from discovery.recommend.train_factors import als, ials
-from discovery.recommend.train_neighbours import cosine, ease, rp3beta
+from discovery.recommend.train_factors import ials
+from discovery.recommend.train_neighbours import ease
 
 SEEDS = (0, 1, 2)
 FIFTH, VALIDATION = 0.2, 0.15
 NEW_LISTENERS, NEW_ROW_LEAST = 200, 15
 GIVEN = (0, 1, 2, 3, 5, 10)  # items that a new listener has played
+REQUESTS = 300  # of which the time is taken
 P99_MS_MAX = 10.0
 WEIGHTS: Mapping[str, Sequence[float]] = {  # of ours, by the names that Model has for them: what may be chosen from
     "say": (0.25, 0.5, 1.0, 2.0),
@@ -52,88 +60,67 @@ WEIGHTS: Mapping[str, Sequence[float]] = {  # of ours, by the names that Model h
 DRAWS = 2000  # of the bootstrap
 COLD_TRACKS, COLD_LISTENERS, COLD_PART = 2000, 600, 0.1
 FIGURES = ("ndcg10", "ndcg10_error", "hit10", "recall20", "coverage10", "novelty", "popularity")
+COMPARED = {"ndcg10": "each", "recall20": "each_recall"}
 
-Maker = Callable[..., Scorer]
-Grid = Mapping[str, Sequence[float]]
-
-
-def popular(plays: Plays, *, seed: int = 0) -> Scorer:
-    """Popularity."""
-    del seed
-    return Popular(plays.popularity)
+Figures = dict[str, object]
 
 
-def _seedless(make: Callable[..., Scorer]) -> Maker:
-    def made(plays: Plays, *, seed: int = 0, **settings: float) -> Scorer:
-        del seed
-        return make(plays, kept=len(plays.tracks), **settings)
+class Findings:
+    """What was found so far, by its name, in a file of JSON lines if one is named."""
 
-    return made
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        lines = path.read_text("utf-8").splitlines() if path is not None and path.exists() else []
+        self._known: dict[str, object] = dict(json.loads(line) for line in lines)
 
-
-def _models(*, in_time: bool) -> dict[str, tuple[Maker, Grid]]:
-    """Each model with the settings that it may choose from. Where the order of time is known, older plays may count
-    for less."""
-    half_lives: Grid = {"half_life": (0, 20)} if in_time else {}
-    return {
-        "popularity": (popular, {}),
-        "item cosine": (_seedless(cosine), half_lives),
-        "RP3beta": (_seedless(rp3beta), {"alpha": (0.6, 1.0), "beta": (0.4, 0.6), **half_lives}),
-        "EASE": (_seedless(ease), {"ridge": (50, 200, 800), **half_lives}),
-        "ALS (implicit)": (als, {"regularisation": (10, 30, 50, 100)}),
-        "iALS": (ials, {"ridge": (0.01, 0.03), "unseen": (0.05, 0.1)}),
-    }
-
-
-def _ours(plays: Plays, *, seed: int = 0) -> Model:
-    return train(plays, TrainSettings(seed=seed), {})
+    def of(self, name: str, find: Callable[[], object]) -> object:
+        """What is found under this name; looked for only if it is not known."""
+        if name not in self._known:
+            self._known[name] = json.loads(json.dumps(find()))  # as it will be when it is read again
+            if self._path is not None:
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps([name, self._known[name]]) + "\n")
+        found = self._known[name]
+        said = (
+            {each: found[each] for each in ("ndcg10", "recall20") if each in found} if isinstance(found, dict) else {}
+        )
+        print(f"{time.process_time():6.0f} s of CPU: {name} {said or ''}", file=sys.stderr, flush=True)
+        return found
 
 
-def _listing(model: Model) -> Recommend:
-    return lambda row, limit: model.recommended(row, limit)
+def compared(
+    findings: Findings, name: str, tests: Sequence[Split], validation: Split, *, in_time: bool
+) -> list[Figures]:
+    """A row of figures for each model, over the splits; ours at the end. Where all splits are one, what has nothing of
+    chance in it is tested on it once."""
+
+    def found(model: str, maker: Maker) -> Figures:
+        settings = chosen(maker, validation)
+        asked = tests if maker.by_chance or len({id(test) for test in tests}) > 1 else tests[:1]
+        return {"model": model, "settings": settings} | _figures(maker, settings, asked)
+
+    rows = []
+    for model, maker in {**peers(in_time=in_time), "ours": OURS}.items():
+        row = findings.of(f"{name}, {model}", partial(found, model, maker))
+        assert isinstance(row, dict)
+        rows.append(row)
+    return rows
 
 
-def chosen(make: Maker, grid: Grid, validation: Split) -> dict[str, float]:
-    """The settings with the best nDCG@10 on what was hidden for that."""
-    tried = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    if len(tried) == 1:
-        return tried[0]
-    worth = [judge(unheard_best(make(validation.plays, **each)), validation).ndcg10 for each in tried]
-    return tried[int(np.argmax(worth))]
-
-
-def compared(tests: Sequence[Split], validation: Split, *, in_time: bool) -> Iterator[dict[str, object]]:
-    """A row of figures for each model, over the splits; ours at the end."""
-    for name, (make, grid) in _models(in_time=in_time).items():
-        settings = chosen(make, grid, validation)
-        makers = [_partial(make, settings, seed) for seed in SEEDS]
-        yield {"model": name, "settings": settings} | _figures(makers, tests, unheard_best)
-    makers = [_partial(_ours, {}, seed) for seed in SEEDS]
-    yield {"model": "ours", "settings": {}} | _figures(makers, tests, _listing)
-
-
-def _partial(make: Maker, settings: Mapping[str, float], seed: int) -> Callable[[Plays], Scorer]:
-    return lambda plays: make(plays, seed=seed, **settings)
-
-
-def _figures(
-    makers: Sequence[Callable[[Plays], Scorer]], tests: Sequence[Split], listing: Callable[..., Recommend]
-) -> dict[str, object]:
+def _figures(maker: Maker, settings: Settings, tests: Sequence[Split]) -> Figures:
     found, trained_s = [], []
-    spent_ms: list[float] = []
-    for make, test in zip(makers, tests, strict=True):
+    for seed, test in zip(SEEDS, tests, strict=False):
         started = time.process_time()
-        model = make(test.plays)
+        model = maker.made(test.plays, settings, seed)
         trained_s.append(time.process_time() - started)
-        found.append(asdict(judge(_timed(listing(model), spent_ms), test)))
-    each = [value for judged in found for value in judged.pop("each")]
-    figures: dict[str, object] = {
+        found.append(asdict(judge(lists_of(model), test)))
+    spent_ms = _spent_ms(list_of(model), test)
+    figures: Figures = {
         name: [round(statistics.mean(each[name] for each in found), 4), _deviation([each[name] for each in found])]
         for name in FIGURES
     }
-    spent_ms.sort()
     return figures | {
-        "each": each,
+        **{each: np.mean([judged[each] for judged in found], axis=0).round(6).tolist() for each in COMPARED.values()},
         "train_cpu_s": round(statistics.mean(trained_s), 2),
         "p50_ms": round(spent_ms[len(spent_ms) // 2], 2),
         "p99_ms": round(spent_ms[int(len(spent_ms) * 0.99)], 2),
@@ -145,14 +132,15 @@ def _deviation(values: Sequence[float]) -> float:
     return round(statistics.stdev(values), 4) if len(values) > 1 else 0.0
 
 
-def _timed(recommend: Recommend, spent_ms: list[float]) -> Recommend:
-    def timed(row: Row, limit: int) -> Sequence[int]:
+def _spent_ms(recommend: Recommend, test: Split) -> list[float]:
+    """What lists take, in order."""
+    spent = []
+    for listener in range(min(REQUESTS, test.plays.listeners)):
+        row = test.plays.row(listener)
         started = time.thread_time_ns()
-        items = recommend(row, limit)
-        spent_ms.append((time.thread_time_ns() - started) / 1e6)
-        return items
-
-    return timed
+        recommend([row], LONG)
+        spent.append((time.thread_time_ns() - started) / 1e6)
+    return sorted(spent)
 
 
 def _bytes(part: object) -> int:
@@ -165,15 +153,16 @@ def _bytes(part: object) -> int:
     return sum(_bytes(getattr(part, name)) for name in names)
 
 
-def newcomers(plays: Plays, seed: int) -> Iterator[dict[str, object]]:
+def newcomers(plays: Plays, seed: int) -> Iterator[Figures]:
     """nDCG@10 for listeners whom no model was trained with, after their first plays."""
     luck = np.random.default_rng(seed)
     rows = list(plays.rows())
     picked = luck.permutation(len(rows))[:NEW_LISTENERS].tolist()
     known = rows_joined([row for place, row in enumerate(rows) if place not in set(picked)], plays.tracks)
-    model = _ours(known)
-    makers = {"popularity": unheard_best(Popular(known.popularity)), "EASE": unheard_best(ease(known)),
-              "iALS": unheard_best(ials(known)), "ours": _listing(model)}  # fmt: skip
+    models: dict[str, Scorer] = {
+        "popularity": popular(known), "EASE": ease(known), "iALS": ials(known), "ours": ours(known)
+    }  # fmt: skip
+    makers = {name: lists_of(model) for name, model in models.items()}
     mixed = [luck.permutation(rows[place].items) for place in picked if len(rows[place].items) >= NEW_ROW_LEAST]
     for given in GIVEN:
         first = [Row(items[:given], np.ones(given, dtype=np.float32)) for items in mixed]
@@ -183,44 +172,50 @@ def newcomers(plays: Plays, seed: int) -> Iterator[dict[str, object]]:
         yield {"given": given} | {name: round(judge(make, split).ndcg10, 4) for name, make in usable.items()}
 
 
-def at_least_the_best(rows: Sequence[Mapping[str, object]]) -> bool:
-    """Whether ours is at least the best of the others, within one standard error of a mean over listeners."""
-    *others, ours = rows
-    return all(_mean(ours, "ndcg10") >= _mean(each, "ndcg10") - _mean(each, "ndcg10_error") for each in others)
-
-
-def against_the_best(rows: Sequence[dict[str, object]]) -> dict[str, object]:
-    """How much better ours is than the best other model, listener by listener; takes `each` out of rows."""
-    *others, ours = rows
-    best = max(others, key=lambda each: _mean(each, "ndcg10"))
-    # The same listeners are asked in every seed: what is drawn anew are they, not what each of them got thrice.
-    over_seeds = [np.asarray(row["each"], np.float64).reshape(len(SEEDS), -1).mean(axis=0) for row in (ours, best)]
-    gained = over_seeds[0] - over_seeds[1]
-    drawn = np.random.default_rng(0).multinomial(len(gained), np.full(len(gained), 1 / len(gained)), DRAWS)
+def against_the_best(rows: Sequence[Figures]) -> Figures:
+    """How much better ours is than the best other model, by each figure; takes what there is of each listener out of
+    rows."""
+    *others, own = rows
+    result: Figures = {}
+    for name, each in COMPARED.items():
+        best = max(others, key=lambda row: _mean(row, name))
+        gained = np.asarray(own[each], np.float64) - np.asarray(best[each], np.float64)
+        # The same listeners are asked in every seed: what is drawn anew are they, not what each of them got thrice.
+        drawn = np.random.default_rng(0).multinomial(len(gained), np.full(len(gained), 1 / len(gained)), DRAWS)
+        low, high = np.percentile(drawn @ gained / len(gained), (2.5, 97.5)).round(4).tolist()
+        result[name] = {
+            "best_other": best["model"],
+            "gained": round(float(gained.mean()), 4),
+            "interval": [low, high],
+            "at_least_equal": bool(high >= 0),
+        }
     for row in rows:
-        del row["each"]
-    low, high = np.percentile(drawn @ gained / len(gained), (2.5, 97.5)).round(4).tolist()
-    return {"best_other": best["model"], "ndcg10_gained": round(float(gained.mean()), 4), "interval": [low, high]}
+        for each in COMPARED.values():
+            del row[each]
+    return result
 
 
-def weighed(plays: Plays, *, in_time: bool) -> dict[str, object]:
+def weighed(findings: Findings, name: str, plays: Plays, *, in_time: bool) -> Figures:
     """nDCG@10 of the blend on what is hidden for validation, by each weight while the others are as they are: test
     items are in nobody's sight."""
     tests = {"fifth": hold_out(hold_out(plays, FIFTH, 0).plays, VALIDATION, 0)}
     if in_time:
         tests["next"] = leave_last(leave_last(plays).plays)
-    models = {name: _ours(test.plays) for name, test in tests.items()}
+    models = {name: ours(test.plays) for name, test in tests.items()}
 
-    def worth(name: str, weight: str, value: float) -> float:
-        model = replace(models[name], **{weight: value})  # type: ignore[arg-type]  # by name
-        return round(judge(_listing(model), tests[name]).ndcg10, 4)
+    def worth(test: str, weight: str, value: float) -> float:
+        model = replace(models[test], **{weight: value})  # type: ignore[arg-type]  # by name
+        return round(judge(lists_of(model), tests[test]).ndcg10, 4)
 
-    result: dict[str, object] = {}
-    for weight, values in WEIGHTS.items():
-        found = {name: {value: worth(name, weight, value) for value in values} for name in tests}
-        shares = {value: sum(each[value] / max(each.values()) for each in found.values()) for value in values}
-        result[weight] = {**found, "best_of_all": max(shares, key=shares.__getitem__)}
-    return result
+    def found(weight: str, values: Sequence[float]) -> Figures:
+        each = {test: [worth(test, weight, value) for value in values] for test in tests}
+        shares = np.sum([np.array(row) / max(row) for row in each.values()], axis=0)
+        return {"values": list(values), **each, "best_of_all": values[int(shares.argmax())]}
+
+    return {
+        weight: findings.of(f"{name}, validation, {weight}", partial(found, weight, values))
+        for weight, values in WEIGHTS.items()
+    }
 
 
 def cold() -> dict[str, float]:
@@ -267,26 +262,24 @@ def _mean(row: Mapping[str, object], name: str) -> float:
     return float(pair[0])
 
 
-def measured(plays: Plays, *, in_time: bool) -> dict[str, object]:
+def measured(findings: Findings, name: str, plays: Plays, *, in_time: bool) -> Figures:
     """All tables of one set of data."""
     tests = [hold_out(plays, FIFTH, seed) for seed in SEEDS]
-    tables = {"fifth": list(compared(tests, hold_out(tests[0].plays, VALIDATION, 0), in_time=False))}
+    hidden = hold_out(tests[0].plays, VALIDATION, 0)
+    tables = {"fifth": compared(findings, f"{name}, fifth", tests, hidden, in_time=False)}
     if in_time:
         test = leave_last(plays)
-        tables["next"] = list(compared([test] * len(SEEDS), leave_last(test.plays), in_time=True))
-    ours = [rows[-1] for rows in tables.values()]
-    against = {name: against_the_best(rows) for name, rows in tables.items()}
+        each = [test] * len(SEEDS)
+        tables["next"] = compared(findings, f"{name}, next", each, leave_last(test.plays), in_time=True)
+    p99_ms = [float(str(rows[-1]["p99_ms"])) for rows in tables.values()]
     return {
         "listeners": plays.listeners,
         "items": len(plays.tracks),
         "plays": len(plays.items),
+        "against_the_best": {table: against_the_best(rows) for table, rows in tables.items()},
         **tables,
-        "against_the_best": against,
-        "newcomers": list(newcomers(plays, 0)),
-        "held": {
-            **{f"{name}_at_least_the_best": at_least_the_best(rows) for name, rows in tables.items()},
-            "p99_ms": all(float(str(each["p99_ms"])) <= P99_MS_MAX for each in ours),
-        },
+        "newcomers": findings.of(f"{name}, newcomers", lambda: list(newcomers(plays, 0))),
+        "held": {"p99_ms": max(p99_ms) <= P99_MS_MAX},
     }
 
 
@@ -307,17 +300,19 @@ def main() -> None:
     """Print the result as JSON, and with --markdown tables on stderr."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("folder", type=Path, nargs="?", help="where the data are")
+    options.add_argument("--keep", type=Path, metavar="FILE", help="what was found, to go on from")
     options.add_argument("--markdown", action="store_true", help="tables, on stderr")
     options.add_argument("--choose", action="store_true", help="only the weights of ours, on validation data")
     asked = options.parse_args()
     found = {} if asked.folder is None else {"sequences": sequences(asked.folder), "counts": counts(asked.folder)}
     load_before = os.getloadavg()[0]
-    result: dict[str, object] = {"benchmark": "recommend"}
+    findings = Findings(asked.keep)
+    result: Figures = {"benchmark": "recommend"}
     for name, plays in found.items():
         if plays is not None and asked.choose:
-            result[name] = weighed(plays, in_time=name == "sequences")
+            result[name] = weighed(findings, name, plays, in_time=name == "sequences")
         elif plays is not None:
-            figures = measured(plays, in_time=name == "sequences")
+            figures = measured(findings, name, plays, in_time=name == "sequences")
             result[name] = figures
             for table in ("next", "fifth"):
                 if asked.markdown and isinstance(rows := figures.get(table), list):
@@ -325,7 +320,8 @@ def main() -> None:
     if len(result) == 1:
         result["missing"] = "FOLDER with listening data; --help says which"
     if not asked.choose:
-        result["cold"] = cold()
+        result["cold"] = findings.of("made up, cold", cold)
+    result["cpu_s"] = round(time.process_time())
     result["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
     result["machine"] = {
         "cpus": os.cpu_count(),
@@ -337,4 +333,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1, "blas"):
+        main()

@@ -65,7 +65,7 @@ def made_up(tracks: int, listeners: int, *, seed: int = 7) -> tuple[dict[str, st
     by_artist = np.sort(luck.choice(artists, tracks, p=fame**0.5 / (fame**0.5).sum()))
     bounds = np.searchsorted(by_artist, np.arange(artists + 1))
     ids = [digest_of("made up", str(number), length=TRACK_ID_LENGTH) for number in range(tracks)]
-    in_scene = [np.array([a for a in range(artists) if scene in scenes[a]]) for scene in range(SCENES)]
+    in_scene = [np.array([a for a in range(artists) if scene in scenes[a]], np.int64) for scene in range(SCENES)]
     chances = [fame[each] / fame[each].sum() for each in in_scene]
     everywhere = fame / fame.sum()
     played: list[Played] = []

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import NamedTuple
 
 from catalog.listener_database import ListenerDatabase, Migrations, Writer, marks
 
@@ -56,8 +57,7 @@ class PlayRow:
     skipped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """How often a listener heard a track and how often it skipped it, and when that was last."""
 
     listener_id: str
@@ -145,12 +145,12 @@ class Plays:
     def heard(self, listener_id: str, *, limit: int = 500) -> list[Heard]:
         """The tracks that a listener played, the last played first."""
         query = "SELECT * FROM heard WHERE listener_id = ? ORDER BY last_played_ms DESC, track_id LIMIT ?"
-        return [Heard(*row) for row in self._database.select(query, (listener_id, limit))]
+        return [Heard._make(row) for row in self._database.select(query, (listener_id, limit))]
 
     def heard_among(self, listener_id: str, track_ids: Sequence[str]) -> list[Heard]:
         """Those of some tracks that a listener played."""
         query = f"SELECT * FROM heard WHERE listener_id = ? AND track_id IN ({marks(track_ids)}) ORDER BY track_id"
-        return [Heard(*row) for row in self._database.select(query, (listener_id, *track_ids))]
+        return [Heard._make(row) for row in self._database.select(query, (listener_id, *track_ids))]
 
     def all_plays(self) -> Iterator[tuple[str, str, int, int]]:
         """Listener, track, listens and the last time, of all that was listened to, by listener and track; a page at a

@@ -1,15 +1,35 @@
 """What is like a track or an artist, by a model: the same for everybody, so it is worked out once."""
 
-from functools import lru_cache
+import threading
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
+from discovery.recommend.choose import POOL, best
 from discovery.recommend.model import Model
-from discovery.recommend.plays import row_of
+from discovery.recommend.plays import Floats, Row, row_of
 
-KEPT = 20_000  # answers of each kind
+KEPT = 40_000  # answers
 ARTIST_MAX = 3  # tracks of one artist in a list
 ARTIST_ROW = 50  # tracks that tell who an artist is: those with the most listeners
+FURTHER = 10  # times as many tracks are looked at, where the first are of too few artists
+
+
+class Kind(Enum):
+    """What something is like."""
+
+    TRACK = "track"
+    ARTIST = "artist"
+
+
+class Like(NamedTuple):
+    """At most `limit` tracks like a track, or artists like an artist, by its name."""
+
+    kind: Kind
+    name: str
+    limit: int
 
 
 class Alike:
@@ -17,25 +37,54 @@ class Alike:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.tracks = lru_cache(KEPT)(self._tracks)
-        self.artists = lru_cache(KEPT)(self._artists)
+        self._known: dict[Like, tuple[str, ...]] = {}
+        self._lock = threading.Lock()
 
-    def _tracks(self, track_id: str, limit: int) -> tuple[str, ...]:
+    def tracks(self, track_id: str, limit: int) -> tuple[str, ...]:
         """At most `limit` tracks like this one, the most alike first; none, if the model does not have it."""
-        model = self.model
-        if track_id not in model.items:
-            return ()
-        row = model.row([(track_id, 1)])
-        return tuple(model.tracks[each] for each in model.recommended(row, limit, artist_max=ARTIST_MAX))
+        return self._of(Like(Kind.TRACK, track_id, limit))
 
-    def _artists(self, artist: str, limit: int) -> tuple[str, ...]:
+    def artists(self, artist: str, limit: int) -> tuple[str, ...]:
         """At most `limit` artists that are played by those who play this one, the most alike first."""
+        return self._of(Like(Kind.ARTIST, artist, limit))
+
+    def ask(self, rows: Sequence[Row], wanted: Iterable[Like]) -> Sequence[Floats]:
+        """How well each item suits each of some rows, none of them empty. What else is wanted and not known yet is
+        worked out with them, for to ask about several rows at once takes less."""
+        unknown = [(each, row) for each in wanted if each not in self._known and len((row := self._row(each)).items)]
+        asked = [*rows, *(row for _, row in unknown)]
+        lines = list(self.model.lines(asked)) if asked else []
+        for (each, row), scores in zip(unknown, lines[len(rows) :], strict=True):
+            answer = self._tracks(each, row, scores) if each.kind is Kind.TRACK else self._artists(each, row, scores)
+            with self._lock:
+                if len(self._known) >= KEPT:
+                    del self._known[next(iter(self._known))]
+                self._known[each] = answer
+        return lines[: len(rows)]
+
+    def _of(self, wanted: Like) -> tuple[str, ...]:
+        self.ask([], [wanted])
+        return self._known.get(wanted, ())
+
+    def _row(self, wanted: Like) -> Row:
         model = self.model
-        items = model.artist_items.get(artist)
-        if items is None or not len(items):
-            return ()
-        known_best = items[np.argsort(-model.listeners[items], kind="stable")[:ARTIST_ROW]]
-        row = row_of(known_best.tolist())
-        found = [model.artists[item] for item in model.recommended(row, 10 * limit, artist_max=1)]
-        names = dict.fromkeys(model.artist_names[each] for each in found if each >= 0)
-        return tuple(each for each in names if each != artist)[:limit]
+        if wanted.kind is Kind.TRACK:
+            return model.row([(wanted.name, 1)])
+        items = model.artist_items.get(wanted.name, np.zeros(0, dtype=np.int32))
+        return row_of(items[np.argsort(-model.listeners[items], kind="stable")[:ARTIST_ROW]].tolist())
+
+    def _tracks(self, wanted: Like, row: Row, scores: Floats) -> tuple[str, ...]:
+        model = self.model
+        found = model.recommended(row, wanted.limit, artist_max=ARTIST_MAX, scores=scores)
+        return tuple(model.tracks[each] for each in found)
+
+    def _artists(self, wanted: Like, row: Row, scores: Floats) -> tuple[str, ...]:
+        model = self.model
+        scores[row.items] = -np.inf
+        for count in (POOL * wanted.limit, FURTHER * POOL * wanted.limit):
+            artists = dict.fromkeys(model.artists[best(scores, count)].tolist())
+            names = [model.artist_names[each] for each in artists if each >= 0]
+            found = tuple(each for each in names if each != wanted.name)[: wanted.limit]
+            if len(found) == wanted.limit:
+                break
+        return found

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from discovery.recommend.plays import Floats, Indices
 
 HEAD_PLAYS = 0.2  # the head: the most popular items that have this part of all plays together
-NEAR, POOL = 4, 20  # times as many items as are wanted are looked at: at first, and if those do not suffice
+POOL = 20  # times as many items as are wanted are looked at
 _BLOCK = 64
 
 
@@ -44,14 +44,15 @@ def chosen(
     if len(without):
         scores = scores.copy()
         scores[np.fromiter(without, dtype=np.int64, count=len(without))] = -np.inf
-    for times in (NEAR, POOL):
-        taken, passed = _taken(_best(scores, times * limit), limit, shelf, artist_max, head_max)
-        if len(taken) == limit:
-            break
-    return (taken + passed)[:limit]
+    near = best(scores, POOL * limit)
+    taken = _taken(near, limit, shelf, artist_max, head_max)
+    if len(taken) < limit:
+        had = set(taken)
+        taken += [item for item in near.tolist() if item not in had][: limit - len(taken)]
+    return taken
 
 
-def _best(scores: Floats, count: int) -> NDArray[np.int64]:
+def best(scores: Floats, count: int) -> NDArray[np.int64]:
     """The `count` items with the best scores, in order, and of equal ones the first; none whose score is -inf."""
     least = np.float32(-np.inf)
     if 0 < count < len(scores):
@@ -63,21 +64,22 @@ def _best(scores: Floats, count: int) -> NDArray[np.int64]:
     return near[np.argsort(-scores[near], kind="stable")[:count]]
 
 
-def _taken(
-    best: NDArray[np.int64], limit: int, shelf: Shelf, artist_max: int, head_max: int | None
-) -> tuple[list[int], list[int]]:
-    """Which of these are within the bounds, if one after another is asked until there are `limit`; and which are not.
-    Those that the head's bound keeps out take no turn of their artist."""
-    taken, passed, turns, heads = list[int](), list[int](), dict[int, int](), 0
-    asked = zip(best.tolist(), shelf.artists[best].tolist(), shelf.head[best].tolist(), strict=True)
+def _taken(near: NDArray[np.int64], limit: int, shelf: Shelf, artist_max: int, head_max: int | None) -> list[int]:
+    """Which of these are within the bounds, if one after another is asked until there are `limit`. Those that the
+    head's bound keeps out take no turn of their artist."""
+    taken, turns = list[int](), dict[int, int]()
+    artist_max, heads_left = artist_max or len(near), len(near) if head_max is None else head_max
+    asked = zip(near.tolist(), shelf.artists[near].tolist(), shelf.head[near].tolist(), strict=True)
     for item, artist, is_head in asked:
         if len(taken) == limit:
             break
-        turn = turns.get(artist, 0) if artist >= 0 else 0
-        if (artist_max and turn >= artist_max) or (is_head and head_max is not None and heads >= head_max):
-            passed.append(item)
-        else:
-            taken.append(item)
+        if is_head and not heads_left:
+            continue
+        if artist >= 0:
+            turn = turns.get(artist, 0)
+            if turn == artist_max:
+                continue
             turns[artist] = turn + 1
-            heads += is_head
-    return taken, passed
+        taken.append(item)
+        heads_left -= is_head
+    return taken

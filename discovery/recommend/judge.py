@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from discovery.recommend.plays import Indices, Plays, Row, rows_joined
+from discovery.recommend.plays import Floats, Indices, Plays, Row, rows_joined
 from discovery.recommend.scorers import Scorer
 
 TOP, LONG = 10, 20  # lengths of the lists that are judged
 
-Recommend = Callable[[Row, int], Sequence[int]]  # a row and how many are wanted to items, the best first
+BLOCK = 128  # rows asked at a time
+
+Recommend = Callable[[Sequence[Row], int], Sequence[Sequence[int]]]  # rows and how many are wanted: items, best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Split:
 class Judged:
     """Means over listeners (and the standard error of the first): nDCG and hits among the first 10, recall among the
     first 20. `coverage10` is the part of all items that somebody is recommended among its first 10; of these, `novelty`
-    is the mean of -log2 of the part of listeners who have the item, `popularity` of how many they are. `each` are the
-    nDCG of the listeners who had something hidden, in their order."""
+    is the mean of -log2 of the part of listeners who have the item, `popularity` of how many they are. `each` and
+    `each_recall` are the first and the recall of the listeners who had something hidden, in their order."""
 
     ndcg10: float
     ndcg10_error: float
@@ -36,6 +38,7 @@ class Judged:
     novelty: float
     popularity: float
     each: tuple[float, ...] = ()
+    each_recall: tuple[float, ...] = ()
 
 
 def leave_last(plays: Plays, back: int = 1) -> Split:
@@ -63,10 +66,14 @@ def judge(recommend: Recommend, split: Split) -> Judged:
     counts = split.plays.counts()
     discounts = 1 / np.log2(np.arange(2, TOP + 2))
     ndcg, hits, recall, shown = [], [], [], []
-    for row, hidden in zip(split.plays.rows(), split.hidden, strict=True):
-        if not len(hidden):
-            continue
-        items = np.asarray(recommend(row, LONG), dtype=np.int64)
+    asked = [each for each in zip(split.plays.rows(), split.hidden, strict=True) if len(each[1])]
+    lists = [
+        each
+        for first in range(0, len(asked), BLOCK)
+        for each in recommend([row for row, _ in asked[first : first + BLOCK]], LONG)
+    ]
+    for (_, hidden), listed_items in zip(asked, lists, strict=True):
+        items = np.asarray(listed_items, dtype=np.int64)
         found = np.isin(items, hidden)
         ndcg.append(discounts[: len(found)] @ found[:TOP] / discounts[: len(hidden)].sum())
         hits.append(found[:TOP].sum() / min(TOP, len(hidden)))
@@ -83,18 +90,22 @@ def judge(recommend: Recommend, split: Split) -> Judged:
         novelty=float(-np.log2(share).mean()),
         popularity=float(counts[listed].mean()),
         each=tuple(map(float, ndcg)),
+        each_recall=tuple(map(float, recall)),
     )
 
 
 def unheard_best(scorer: Scorer) -> Recommend:
     """The best of a model that a row does not have, and no other rule."""
 
-    def recommend(row: Row, limit: int) -> Sequence[int]:
-        scores = scorer.scores(row).copy()
-        scores[row.items] = -np.inf
-        limit = min(limit, len(scores) - len(row.items))
-        best = np.argpartition(-scores, limit - 1)[:limit] if limit else np.zeros(0, dtype=np.int64)
-        found: list[int] = best[np.argsort(-scores[best], kind="stable")].tolist()
-        return found
+    def recommend(rows: Sequence[Row], limit: int) -> Sequence[Sequence[int]]:
+        return [_best(scores.copy(), row, limit) for row, scores in zip(rows, scorer.lines(rows), strict=True)]
 
     return recommend
+
+
+def _best(scores: Floats, row: Row, limit: int) -> Sequence[int]:
+    scores[row.items] = -np.inf
+    limit = min(limit, len(scores) - len(row.items))
+    best = np.argpartition(-scores, limit - 1)[:limit] if limit else np.zeros(0, dtype=np.int64)
+    found: list[int] = best[np.argsort(-scores[best], kind="stable")].tolist()
+    return found

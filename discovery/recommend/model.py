@@ -146,6 +146,11 @@ class Model:
             head_max=self.head_max(row, limit),
         )
 
+    def all_recommended(self, rows: Sequence[Row], limit: int) -> list[list[int]]:
+        """What `recommended` has for each row, asked for all at once."""
+        lines = self.lines(rows) if all(len(row.items) for row in rows) else map(self.scores, rows)
+        return [self.recommended(row, limit, scores=scores) for row, scores in zip(rows, lines, strict=True)]
+
     def head_max(self, row: Row, limit: int) -> int | None:
         """How many of the head a list for a row may have; None if any."""
         if not len(row.items):

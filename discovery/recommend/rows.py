@@ -37,6 +37,13 @@ class KnownRows:
             seen.update(some)
         return found
 
+    @property
+    def number(self) -> int:
+        """Another one, whenever the catalog was changed."""
+        with self._lock:
+            self._forget_changed()
+            return self._number
+
     def newest(self) -> tuple[str, ...]:
         """The live tracks that became so last, the newest first; NEWEST of them."""
         with self._lock:

@@ -1,5 +1,6 @@
 """Models, each behind one question: how well does each item suit this row."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,14 +10,15 @@ from numpy.typing import NDArray
 
 from discovery.recommend.plays import Floats, Indices, Row
 
+HALF_LIVES = 6  # what a row had before so many is not asked: all of it together says a sixtieth
 _EQUAL = 1e-5  # of float32, whose sums are right to some millionths
 
 
 class Scorer(Protocol):
     """A model. Scores compare items for one row, the larger the better; between two rows they say nothing."""
 
-    def scores(self, row: Row) -> Floats:
-        """A number for each item."""
+    def lines(self, rows: Sequence[Row]) -> Floats:
+        """For each row a line with a number for each item."""
         ...
 
 
@@ -40,10 +42,9 @@ class Popular:
 
     popularity: Floats
 
-    def scores(self, row: Row) -> Floats:
+    def lines(self, rows: Sequence[Row]) -> Floats:
         """The same for every row."""
-        del row
-        return self.popularity
+        return np.broadcast_to(self.popularity, (len(rows), len(self.popularity)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +57,18 @@ class Neighbours:
     weights: Floats
     half_life: float = 0.0
 
-    def scores(self, row: Row) -> Floats:
-        """The sum of what the row's items say."""
-        return np.asarray(self.lines([row], len(self.starts) - 1)[0])
-
-    def lines(self, rows: Sequence[Row], items: int) -> Floats:
-        """The same for several rows, a line for each, of the first so many items: all others have 0."""
+    def lines(self, rows: Sequence[Row], items: int | None = None) -> Floats:
+        """The sum of what each row's items say, a line for each; if that is given, of the first so many items, beyond
+        which all have 0."""
+        items = len(self.starts) - 1 if items is None else items
         said = [self._said(row) for row in rows]
         places = [targets + line * items for line, (targets, _, _) in enumerate(said)]
         sums = np.bincount(np.concatenate(places), np.concatenate([each for _, each, _ in said]), len(rows) * items)
         return np.asarray(sums.reshape(len(rows), items), dtype=np.float32)
 
     def _said(self, row: Row) -> tuple[Indices, Floats, NDArray[np.int64]]:
-        """All that the row's items say: for whom, how much, and how much of it each of them says."""
+        """All that the row's last items say: for whom, how much, and how much of it each of them says."""
+        row = self._latest(row)
         firsts, ends = self.starts[row.items], self.starts[row.items + 1]
         slices = [slice(first, end) for first, end in zip(firsts.tolist(), ends.tolist(), strict=True)]
         lengths = ends - firsts
@@ -76,6 +76,10 @@ class Neighbours:
         targets = np.concatenate([self.targets[:0], *(self.targets[each] for each in slices)])
         weights *= np.repeat(row.strengths(self.half_life), lengths)
         return targets, weights, lengths
+
+    def _latest(self, row: Row) -> Row:
+        count = math.ceil(HALF_LIVES * self.half_life)
+        return row if not count or len(row.items) <= count else Row(row.items[-count:], row.listens[-count:])
 
     def said(self, row: Row, items: Sequence[int]) -> Floats:
         """What each of the row's items (across) says for each of these (down): why they are recommended."""
@@ -86,7 +90,8 @@ class Neighbours:
             targets, said, lengths = self._said(row)
             places = down[targets]
             asked = np.flatnonzero(places >= 0)
-            across = np.searchsorted(np.cumsum(lengths), asked, side="right")
+            before = len(row.items) - len(lengths)
+            across = before + np.searchsorted(np.cumsum(lengths), asked, side="right")
             found[places[asked], across] = said[asked]
         return found
 
@@ -115,6 +120,6 @@ class Factors:
             to[:, 0] = own.T @ strengths
         return np.asarray(np.linalg.solve(matrices, wanted)[:, :, 0], dtype=np.float32)
 
-    def scores(self, row: Row) -> Floats:
-        """How far each item lies in the direction of the row."""
-        return np.asarray(self.vectors @ self.folded([row])[0])
+    def lines(self, rows: Sequence[Row]) -> Floats:
+        """How far each item lies in the direction of each row."""
+        return np.asarray(self.folded(rows) @ self.vectors.T)

@@ -13,7 +13,7 @@ from catalog.plays import Heard, Plays
 from catalog.schema import TrackRow
 from catalog.shelves import Shelves
 from catalog.store import Catalog
-from discovery.recommend.alike import ARTIST_MAX, Alike
+from discovery.recommend.alike import ARTIST_MAX, Alike, Kind, Like
 from discovery.recommend.current import CurrentModel
 from discovery.recommend.mixes import tastes
 from discovery.recommend.model import Model
@@ -31,6 +31,8 @@ LATELY = 50  # tracks by which a favourite artist is told
 HALF_LIFE_DAYS = 30.0  # of what is popular
 FLOOR = 500  # popular and new tracks that are known by heart
 FLOOR_S = 60.0  # how long they are right, at least
+PAGES = 500  # home pages that are kept, 20 MB
+PAGE_S = 600.0  # for how long, at most
 FLOOR_REST = 50  # to count plays takes at most one part in so many of the time
 
 
@@ -66,11 +68,21 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """What a model makes of a listener: its row, and how well each item suits it."""
+    """What a model makes of a listener: its row, how well each item suits it, and the same for each of its tastes."""
 
     model: Model
     row: Row
     scores: Floats
+    parts: tuple[tuple[Row, Floats], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A home page, what it was made of, and when."""
+
+    made_of: tuple[object, ...]
+    made_s: float
+    shelves: tuple[Shelf, ...]
 
 
 class Recommender:
@@ -83,6 +95,7 @@ class Recommender:
         self._current = current
         self._rows = KnownRows(catalog)
         self._alike: Alike | None = None
+        self._pages: dict[str, Page] = {}
         self._floor: tuple[str, ...] = ()
         self._floor_until = 0.0
 
@@ -96,6 +109,9 @@ class Recommender:
         if self._current:
             self._current.look()
         started = time.monotonic()
+        for listener_id, page in list(self._pages.items()):
+            if page.made_s < started - PAGE_S:
+                self._pages.pop(listener_id, None)
         if started < self._floor_until:
             return
         popular = self._plays.popularity(now_ms=time.time_ns() // 1_000_000, half_life_days=HALF_LIFE_DAYS)
@@ -140,54 +156,64 @@ class Recommender:
             found |= dict.fromkeys(row.artist for row in self._filled(4 * limit, ()) if row.artist)
         return [each for each in found if each != artist][:limit]
 
-    def home(self, listener_id: str) -> list[Shelf]:
-        """The home page of a listener, or of nobody (""): only shelves that have something on them."""
+    def home(self, listener_id: str) -> Sequence[Shelf]:
+        """The home page of a listener, or of nobody (""): only shelves that have something on them. Kept for a while,
+        as long as what it is made of is the same."""
         heard = self._heard(listener_id) if listener_id else []
-        return [shelf for shelf in self._home(heard) if shelf.tracks or shelf.artists]
+        made_of = (heard, self.model, self._rows.number, self._floor)
+        kept = self._pages.get(listener_id)
+        if kept is None or kept.made_of != made_of:
+            shelves = tuple(shelf for shelf in self._home(heard) if shelf.tracks or shelf.artists)
+            kept = Page(made_of, time.monotonic(), shelves)
+            if len(self._pages) >= PAGES:
+                self._pages.pop(next(iter(list(self._pages))), None)
+            self._pages[listener_id] = kept
+        return kept.shelves
 
     def _home(self, heard: Sequence[Heard]) -> Iterator[Shelf]:
         listened = [each.track_id for each in heard if each.listens]
         refused = {each.track_id for each in heard}
-        taste = self._taste(heard)
+        recent = self._rows.first(listened, SHELF)
+        because, favourite = _of_several(recent, BECAUSE), self._favourite(heard)
+        like = [Like(Kind.TRACK, each.track_id, 2 * SHELF) for each in because]
+        taste = self._taste(heard, mixes=MIXES, like=[*like, Like(Kind.ARTIST, favourite, SHELF)])
         if listened:
             yield from self._mixes(taste)
             yield Shelf(kind=ShelfKind.FOR_YOU, tracks=tuple(self._suggested(heard, taste, SHELF)))
-            yield from self._because(listened, refused)
-            yield Shelf(kind=ShelfKind.RECENT, tracks=_plain(self._rows.first(listened, SHELF)))
-            if favourite := self._favourite(heard):
+            for track in because:
+                alike = self._similar(track, SHELF, refused)
+                yield Shelf(kind=ShelfKind.BECAUSE, about=(track.title, track.artist), tracks=_plain(alike))
+            yield Shelf(kind=ShelfKind.RECENT, tracks=_plain(recent))
+            if favourite:
                 artists = tuple(self.similar_artists(favourite, SHELF))
                 yield Shelf(kind=ShelfKind.ARTISTS, about=(favourite,), artists=artists)
         yield Shelf(kind=ShelfKind.NEW, tracks=_plain(self._new(taste, refused)))
         yield Shelf(kind=ShelfKind.POPULAR, tracks=_plain(self._filled(SHELF, ())))
 
-    def _taste(self, heard: Sequence[Heard]) -> Taste | None:
-        """What the model makes of what was heard; None without one."""
-        model = self.model
-        if model is None:
+    def _taste(self, heard: Sequence[Heard], *, mixes: int = 0, like: Sequence[Like] = ()) -> Taste | None:
+        """What the model makes of what was heard, and of at most so many tastes in it; None without one. What else will
+        be asked of it is worked out at once."""
+        alike = self._by_model
+        if alike is None:
             return None
+        model = alike.model
         row = model.row((each.track_id, each.listens) for each in heard)
-        return Taste(model, row, model.scores(row))
+        groups = tastes(model.factors.vectors[row.items], row.strengths(), mixes) if model.factors and mixes else []
+        parts = [Row(row.items[group], row.listens[group]) for group in groups]
+        lines = alike.ask([row, *parts] if len(row.items) else [], like)
+        scores = lines[0] if len(row.items) else model.popularity
+        return Taste(model, row, scores, tuple(zip(parts, lines[1:], strict=True)))
 
     def _mixes(self, taste: Taste | None) -> Iterator[Shelf]:
         """One for each taste of the listener: what it knows and what it does not."""
-        if taste is None or taste.model.factors is None:
+        if taste is None:
             return
-        model, row, vectors = taste.model, taste.row, taste.model.factors.vectors
-        groups = tastes(vectors[row.items], row.strengths(), MIXES)
-        parts = [Row(row.items[group], row.listens[group]) for group in groups]
-        for part, scores in zip(parts, model.lines(parts) if parts else (), strict=True):
+        model = taste.model
+        for part, scores in taste.parts:
             items = model.recommended(part, 2 * SHELF, seen=True, artist_max=ARTIST_MAX, scores=scores)
             tracks = self._rows.first((model.tracks[item] for item in items), SHELF)
             names = dict.fromkeys(track.artist for track in tracks if track.artist)
             yield Shelf(kind=ShelfKind.MIX, about=tuple(names)[:3], tracks=_plain(tracks))
-
-    def _because(self, listened: Sequence[str], refused: set[str]) -> Iterator[Shelf]:
-        artists: set[str] = set()
-        for track in self._rows.first(listened, SHELF):
-            if track.artist not in artists and len(artists) < BECAUSE:
-                artists.add(track.artist)
-                alike = self._similar(track, SHELF, refused)
-                yield Shelf(kind=ShelfKind.BECAUSE, about=(track.title, track.artist), tracks=_plain(alike))
 
     def _favourite(self, heard: Sequence[Heard]) -> str:
         """The artist of the last LATELY tracks that was listened to most; empty if there is none."""
@@ -244,6 +270,14 @@ class Recommender:
 
 def _score(scores: Floats, item: int | None) -> float:
     return float(scores[item]) if item is not None else 0.0
+
+
+def _of_several(rows: Iterable[TrackRow], limit: int) -> list[TrackRow]:
+    """The first of each artist, at most `limit`."""
+    of_artist: dict[str, TrackRow] = {}
+    for row in rows:
+        of_artist.setdefault(row.artist, row)
+    return list(of_artist.values())[:limit]
 
 
 def _plain(rows: Iterable[TrackRow]) -> tuple[Suggested, ...]:

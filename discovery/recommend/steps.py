@@ -20,6 +20,6 @@ async def tried(split: Split, settings: TrainSettings) -> Judged:
 
     def work() -> Judged:
         model = train(split.plays, settings, {})
-        return judge(lambda row, limit: model.recommended(row, limit), split)
+        return judge(model.all_recommended, split)
 
     return await asyncio.to_thread(work)

@@ -173,7 +173,7 @@ class Subsonic:
             return self._parts.signed(await self._redirects[endpoint](browse, asked))
         if endpoint in _LYRICS:
             return self._ok(await self._lyrics(endpoint, browse, asked))
-        return self._ok(_said(endpoint, listener_id))
+        return self._ok(_said(endpoint, listener_id, asked))
 
     async def _admitted(self, shown: Key | Token, place: str) -> str:
         """Whose request it is. Raises Refused, and RateLimited for who tries keys and passwords: by where it comes from
@@ -236,8 +236,8 @@ class Subsonic:
         return f"/tracks/{row.track_id}/index.m3u8"
 
 
-def _said(endpoint: str, listener_id: str) -> Element:
-    """What needs no looking up. Raises ObjectNotFound for what is no endpoint of ours."""
+def _said(endpoint: str, listener_id: str, asked: Asked) -> Element:
+    """What needs no looking up. Raises ObjectNotFound for what is no endpoint of ours, and Refused."""
     match endpoint:
         case "ping":
             return {}
@@ -246,6 +246,8 @@ def _said(endpoint: str, listener_id: str) -> Element:
         case "tokenInfo":
             return {"tokenInfo": {"username": listener_id}}
         case "getUser":
+            if asked.text("username") != listener_id:  # for administrators, and there are none here
+                raise Refused(Code.NOT_ALLOWED, "listeners may ask for themselves only")
             return {"user": _user(listener_id)}
         case "getNowPlaying":
             return {"nowPlaying": {"entry": []}}

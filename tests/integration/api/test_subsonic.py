@@ -8,17 +8,19 @@ from xml.etree import ElementTree
 import aiohttp
 import pytest
 from libopensonic import AsyncConnection
-from libopensonic.errors import CredentialError, DataNotFoundError, SonicError
+from libopensonic.errors import AuthError, CredentialError, DataNotFoundError, SonicError
 
 from tests.integration.api.subsonic_server import ALBUM, ARTIST, Served
 
 
 async def test_a_key_and_an_app_password_let_in(served: Served, player: AsyncConnection) -> None:
-    """And say who that is."""
+    """And say who that is; nobody is told of others."""
     assert await player.ping()
     assert (await player.token_info()).username == served.listener_id
     user = await player.get_user(served.listener_id)
     assert (user.username, user.stream_role, user.admin_role) == (served.listener_id, True, False)
+    with pytest.raises(AuthError):
+        await player.get_user("somebody")
     assert (await player.get_license())["license"]["valid"]
     names = {each.name for each in await player.get_open_subsonic_extensions()}
     assert names == {"apiKeyAuthentication", "formPost", "songLyrics"}

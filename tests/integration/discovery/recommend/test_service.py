@@ -112,7 +112,7 @@ def test_a_service_without_plays_shows_what_is_new(catalog: Catalog) -> None:
 def test_an_empty_service_answers_with_nothing() -> None:
     with open_listeners() as nobody, Catalog() as nothing:
         made = recommender(nothing, nobody, None)
-        assert (made.for_listener(ANN, 5), made.home(ANN), made.similar_artists("X", 5)) == ([], [], [])
+        assert (made.for_listener(ANN, 5), made.home(ANN), made.similar_artists("X", 5)) == ([], (), [])
 
 
 def test_similar_tracks_are_of_one_taste(catalog: Catalog, database: ListenerDatabase, models: Path) -> None:
@@ -157,6 +157,23 @@ def test_a_home_page_has_a_mix_for_each_taste(catalog: Catalog, database: Listen
     assert not heard & {each.track.track_id for each in new.tracks}
     artists = next(shelf for shelf in page if shelf.kind is ShelfKind.ARTISTS)
     assert artists.about[0] not in artists.artists and artists.artists
+
+
+def test_a_home_page_is_kept_until_what_it_is_made_of_changes(
+    catalog: Catalog, database: ListenerDatabase, models: Path
+) -> None:
+    add_plays(database, of_ann(2, 6))
+    made = recommender(catalog, database, models)
+    page = made.home(ANN)
+    assert made.home(ANN) is page
+    add_plays(database, of_ann(1, 6))
+    played = made.home(ANN)
+    assert played != page
+    gone = played[0].tracks[0].track.track_id
+    catalog.apply([], {gone})
+    assert gone not in {each.track.track_id for shelf in made.home(ANN) for each in shelf.tracks}
+    Plays(database).withdraw(ANN)
+    assert {shelf.kind for shelf in made.home(ANN)} == {ShelfKind.NEW, ShelfKind.POPULAR}
 
 
 def test_a_listener_who_withdrew_is_a_stranger(catalog: Catalog, database: ListenerDatabase, models: Path) -> None:

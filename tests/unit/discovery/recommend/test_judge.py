@@ -36,9 +36,9 @@ def test_figures_are_those_of_the_definitions() -> None:
     """Hidden are c and d, found are: c in the second place; d in the first."""
     lists = {2: [4, 2, 5], 3: [3, 4, 5]}
 
-    def recommend(row: Row, limit: int) -> Sequence[int]:
+    def recommend(rows: Sequence[Row], limit: int) -> Sequence[Sequence[int]]:
         assert limit == 20
-        return lists[len(row.items)]
+        return [lists[len(row.items)] for row in rows]
 
     found = judge(recommend, leave_last(PLAYS))
     assert found.ndcg10 == pytest.approx((1 / log2(3) + 1) / 2)
@@ -50,6 +50,6 @@ def test_figures_are_those_of_the_definitions() -> None:
 
 def test_what_a_row_has_is_not_in_its_list() -> None:
     recommend = unheard_best(Popular(np.arange(12, dtype=np.float32)))
-    assert list(recommend(row_of([11, 9]), 3)) == [10, 8, 7]
-    assert len(recommend(row_of([11, 9]), 20)) == 10
-    assert list(recommend(row_of(list(range(12))), 5)) == []
+    assert recommend([row_of([11, 9]), row_of([10])], 3) == [[10, 8, 7], [11, 9, 8]]
+    everything = row_of(list(range(12)))
+    assert [len(each) for each in recommend([row_of([11, 9]), everything], 20)] == [10, 0]

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from discovery.recommend.plays import Floats, gathered, row_of
-from discovery.recommend.scorers import Neighbours, to_scale
+from discovery.recommend.scorers import HALF_LIVES, Neighbours, to_scale
 from discovery.recommend.train_factors import als, ials
 from discovery.recommend.train_neighbours import cosine, ease, matrix_of, rp3beta
 from tests.support.listening import listening
@@ -58,10 +58,21 @@ def test_a_table_scores_what_its_rows_say_and_tells_which_said_it() -> None:
     row = row_of([3, 8, 1], [1, 10, 1])
     strengths = row.strengths(2.0)
     expected = strengths @ dense(table)[row.items]
-    assert_allclose(table.scores(row), expected, atol=1e-6)
+    assert_allclose(table.lines([row])[0], expected, atol=1e-6)
     target = int(expected.argmax())
     assert_allclose(table.said(row, [target])[0], strengths * dense(table)[row.items, target], atol=1e-6)
-    assert not table.scores(row_of([])).any()
+    assert not table.lines([row_of([])]).any()
+
+
+def test_of_a_long_row_the_last_items_speak() -> None:
+    table = ease(PLAYS, half_life=1.0)
+    row = row_of(list(range(20)))
+    last = row.strengths(1.0)[-HALF_LIVES:] @ dense(table)[row.items[-HALF_LIVES:]]
+    assert_allclose(table.lines([row])[0], last, atol=1e-6)
+    target = int(last.argmax())
+    [said] = table.said(row, [target])
+    assert not said[:-HALF_LIVES].any()
+    assert said.sum() == pytest.approx(last[target], abs=1e-6)
 
 
 @pytest.mark.parametrize("make", [ials, als])
