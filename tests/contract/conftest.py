@@ -1,8 +1,8 @@
-"""One S3 service for the session, and a store of each kind for every test."""
+"""A store of each kind for every test."""
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,6 @@ from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
-from tests.support.s3_service import s3_service
 
 READ_BYTES_MAX = 1 << 20
 
@@ -23,13 +22,6 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     if item.path.name == "test_s3_serving.py":
         return {"asyncio": asyncio.new_event_loop, "served": new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """A real S3 service on loopback, or the one that is named."""
-    with s3_service() as server:
-        yield server
 
 
 @pytest.fixture(params=["filesystem", "s3"])
