@@ -8,14 +8,16 @@ SHELL := bash
 .NOTPARALLEL:
 
 PYTHON ?= python3
+# Tests wait for others a good part of their time, so more workers than processors may pay.
 TEST_WORKERS ?= auto
+PLAY_WORKERS ?= 2
 PYTEST_FLAGS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 PYTEST := $(BIN)/python -m pytest $(PYTEST_FLAGS)
-# These watch music play in real time, so nothing else runs beside them.
+# These watch music play in real time, so nothing else runs beside them, and few of them beside each other.
 PLAYING := $(wildcard tests/e2e/test_player*.py)
 # Stamps: each is newer than what it was made from, so a second run does nothing.
 RUN := .venv/.run
@@ -45,11 +47,14 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) $(DASH) browser shields postgres network librosa unit  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
-	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --ignore=tests/unit $(addprefix --ignore=,$(PLAYING)) tests
-	$(PYTEST) $(PLAYING)
+test: $(DEV) $(HLS) $(DASH) openmp browser shields postgres network librosa  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
+	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PLAYING)) tests
+	$(PYTEST) -n $(PLAY_WORKERS) --dist loadfile --no-loadscope-reorder $(PLAYING)
 
-check: lint test smoke  ## what has to pass before a change lands
+# Types are checked by one processor; another one tries the wheel meanwhile.
+check: $(DEV) $(HLS)  ## what has to pass before a change lands: lint, smoke and test
+	$(MAKE) smoke & $(MAKE) lint; wait $$!
+	$(MAKE) test
 
 golden: $(DEV) $(HLS)  ## rewrite tests/golden; review it as a diff
 	GOLDEN_UPDATE=1 $(PYTEST) tests/golden

@@ -2,7 +2,6 @@
 
 import re
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,8 @@ from pathlib import Path
 import aiohttp
 
 from tests.cdn.shields import free_port
-from tests.support.command import command, environment
+from tests.support.command import environment
+from tests.support.forked import fork
 from tests.support.served_album import STOP_TIMEOUT_S, announced_url
 
 TOKEN_KEY = "5e" * 32
@@ -25,13 +25,14 @@ class Origin:
     def __init__(self, store: Path, home: Path, *, auth: str = "none") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._argv = command("serve", "--store", f"file:{store}", "--port", str(self.port))
-        self._environment = environment(home, SEGUE_TOKEN_KEY=TOKEN_KEY, SEGUE_AUTH=auth)
+        self._arguments = ("serve", "--store", f"file:{store}", "--port", str(self.port), "--json")
+        self._home, self._auth = home, auth
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        self._process = subprocess.Popen(self._argv, env=self._environment, stdout=subprocess.PIPE)
+        variables = environment(self._home, SEGUE_TOKEN_KEY=TOKEN_KEY, SEGUE_AUTH=self._auth)
+        self._process = fork(*self._arguments, cwd=self._home, env=variables)
         announced_url(self._process)
 
     def kill(self) -> None:
@@ -68,7 +69,6 @@ class Origin:
 
     def _forget(self) -> None:
         self._process.wait(STOP_TIMEOUT_S)
-        assert self._process.stdout is not None
         self._process.stdout.close()
 
 

@@ -1,4 +1,4 @@
-"""One S3 service and one PostgreSQL server for the session, and a store of each kind for every test."""
+"""One PostgreSQL server for the session, and a store of each kind for every test."""
 
 import asyncio
 import uuid
@@ -14,7 +14,6 @@ from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
 from tests.support.postgres import running_postgres
-from tests.support.s3_service import s3_service
 
 READ_BYTES_MAX = 1 << 20
 
@@ -24,13 +23,6 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     if item.path.name == "test_s3_serving.py":
         return {"asyncio": asyncio.new_event_loop, "served": new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """A real S3 service on loopback, or the one that is named."""
-    with s3_service() as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

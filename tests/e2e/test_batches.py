@@ -17,6 +17,7 @@ from mutagen.flac import FLAC
 from tests.support.audio import music_like
 from tests.support.cluster import until
 from tests.support.command import SHORT_LADDER, Ran, objects, segue, started
+from tests.support.forked import Forked
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
 PUBLISH = ("publish", "music", *STORE, *SHORT_LADDER)
@@ -53,9 +54,8 @@ def ledger(folder: Path) -> list[str]:
     return [repr(row).replace(folder.name, "") for row in rows]
 
 
-def event(process: subprocess.Popen[bytes], name: str) -> dict[str, Any]:
+def event(process: Forked, name: str) -> dict[str, Any]:
     """The next event of this name."""
-    assert process.stdout is not None
     for line in process.stdout:
         found: dict[str, Any] = json.loads(line)
         if found["event"] == name:

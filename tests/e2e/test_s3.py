@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -13,14 +13,7 @@ import m3u8
 import pytest
 
 from scripts.s3_server import S3Server
-from tests.support.s3_service import s3_service
 from tests.support.served_album import BAGATELLE, CHECKOUT, make, serving_at
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    with s3_service() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -16,17 +16,9 @@ from storage.open import open_store
 from tests.e2e.test_batches import song
 from tests.support.cluster import Cluster, HungEncoder, Process, cluster, until
 from tests.support.command import objects, segue
-from tests.support.s3_service import s3_service
 
 ALBUM, SINGLES = 2, 1
 PUBLISH = ("publish", "music", "--aac", "64", "--opus", "64", "--jobs", "1")
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    """A real S3 service on loopback."""
-    with s3_service() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,9 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,12 +18,13 @@ from model.protection import Protection, ProtectionMethod
 from origin.settings import OriginSettings
 from origin.tokens import Grant, TokenKey, mint
 from protection.key_store import load_keys
-from scripts.s3_server import running_server
+from scripts.s3_server import S3Server
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.test_contract import RESOURCES, STATUSES
+from tests.support.forked import fork
 from tests.support.served_album import CHECKOUT, announced_url
 
 # Of one process, one moment, one way through the caches.
@@ -44,37 +42,31 @@ class Origin:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         folder.mkdir()
         state = {"HOME": str(folder), "XDG_STATE_HOME": str(folder), "TMPDIR": str(folder)}
-        command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0"]
-        self.process = subprocess.Popen(
-            command, cwd=CHECKOUT, env={**environment, **state}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        with Path(os.devnull).open("wb") as nowhere:
+            variables = {**environment, **state}
+            self.process = fork("serve", "--json", "--port", "0", cwd=CHECKOUT, env=variables, stderr=nowhere)
         self.url = announced_url(self.process).rstrip("/")
 
     def kill(self) -> None:
         """SIGKILL: it gets to save nothing."""
         self.process.kill()
         self.process.wait(60)
-        assert self.process.stdout is not None
         self.process.stdout.close()
 
 
 @pytest.fixture(params=["filesystem", "s3"])
-def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[ObjectStore, dict[str, str]]]:
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[ObjectStore, dict[str, str]]:
     """A store, and the environment that names it."""
-    with ExitStack() as stack:
-        if request.param == "filesystem":
-            yield FilesystemStore(tmp_path / "store"), {"SEGUE_STORE": f"file:{tmp_path / 'store'}"}
-            return
-        server = stack.enter_context(running_server())
-        prefix = uuid.uuid4().hex
-        yield (
-            S3Store(server.address(prefix), server.writer),
-            {
-                "SEGUE_STORE": server.url(prefix),
-                "AWS_ACCESS_KEY_ID": server.writer.access_key,
-                "AWS_SECRET_ACCESS_KEY": server.writer.secret_key,
-            },
-        )
+    if request.param == "filesystem":
+        return FilesystemStore(tmp_path / "store"), {"SEGUE_STORE": f"file:{tmp_path / 'store'}"}
+    server: S3Server = request.getfixturevalue("s3_server")
+    prefix, keys = uuid.uuid4().hex, server.writer
+    environment = {
+        "SEGUE_STORE": server.url(prefix),
+        "AWS_ACCESS_KEY_ID": keys.access_key,
+        "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+    }
+    return S3Store(server.address(prefix), keys), environment
 
 
 @pytest.fixture
@@ -172,7 +164,6 @@ async def test_two_origins_are_one(shared: tuple[ObjectStore, dict[str, str]], t
         for each in origins:
             each.process.send_signal(signal.SIGKILL)
             each.process.wait(60)
-            assert each.process.stdout is not None
             each.process.stdout.close()
 
 

@@ -11,10 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from tests.support.command import command, environment
+from tests.support.forked import Forked, fork
 
 READY_S = 90.0
 AWAY_S = float(
@@ -46,7 +48,7 @@ def until(condition: Callable[[], object], *, seconds: float = 90.0, what: str =
 class Process:
     """A running command. `stop` ends it well, `kill` with all its children and at once."""
 
-    process: "subprocess.Popen[bytes]"
+    process: "Forked | subprocess.Popen[bytes]"
     log: Path
 
     def stop(self) -> int:
@@ -139,15 +141,14 @@ class Cluster:
         """A command of ours."""
         log = self.folder / f"log-{len(list(self.folder.glob('log-*')))}"
         with log.open("wb") as output, log.with_name(f"err-{log.name}").open("wb") as errors:
-            process = subprocess.Popen(
-                [*self.inside, *prefix, *command(*arguments)],
-                cwd=self.folder,
-                env={**environment(self.folder), **QUICK, **self.environ, **more},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                start_new_session=True,
-            )
+            environ, before = {**environment(self.folder), **QUICK, **self.environ, **more}, (*self.inside, *prefix)
+            where: Any = {"cwd": self.folder, "env": environ, "stdout": output, "stderr": errors}
+            process: Forked | subprocess.Popen[bytes]
+            if before:
+                words = [*before, *command(*arguments)]
+                process = subprocess.Popen(words, **where, stdin=subprocess.DEVNULL, start_new_session=True)
+            else:
+                process = fork(*arguments, "--json", **where)
         running = Process(process, log)
         self.stack.callback(running.kill)
         return running

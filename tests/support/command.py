@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from tests.support.forked import Forked, fork
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHORT_LADDER = ("--aac", "64", "--opus", "64", "--jobs", "2")
@@ -46,38 +49,33 @@ def environment(home: Path, **more: str) -> Mapping[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(CHECKOUT), **more}
 
 
-def segue(*arguments: str | Path, cwd: Path, python: str | Path = sys.executable, **more: str) -> Ran:
+def segue(*arguments: str | Path, cwd: Path, **more: str) -> Ran:
     """Run the command in a folder, which is the home folder too, to its end."""
-    done = subprocess.run(
-        command(*arguments, python=python),
-        cwd=cwd,
-        env=environment(cwd, **more),
-        timeout=TIMEOUT_S,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    return Ran(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr)
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
+        running = fork(*arguments, "--json", cwd=cwd, env=environment(cwd, **more), stdout=out, stderr=errors)
+        try:
+            status = running.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            raise
+        for file in (out, errors):
+            file.seek(0)
+        return Ran(status, [json.loads(line) for line in out], errors.read())
 
 
 @contextmanager
-def started(*arguments: str, cwd: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def started(*arguments: str, cwd: Path) -> Iterator[Forked]:
     """The command in a process group of its own, its lines to be read from its stdout; nothing of it is left at the
     end."""
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=cwd,
-        env=environment(cwd),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with Path(os.devnull).open("wb") as nowhere:
+        process = fork(*arguments, "--json", cwd=cwd, env=environment(cwd), stderr=nowhere)
     try:
         yield process
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def objects(store: Path) -> dict[str, bytes]:

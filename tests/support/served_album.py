@@ -4,13 +4,15 @@ import json
 import os
 import select
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import imageio_ffmpeg
+
+from tests.support.forked import Forked, fork
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PUBLISH_TIMEOUT_S = 110
@@ -55,11 +57,11 @@ def make(song: Song, folder: Path) -> Path:
 
 def publish(source: Path, store: Path) -> None:
     """`segue publish`; raises CalledProcessError unless every source was published."""
-    folders = ["--catalog", str(store.with_suffix(".sqlite")), "--store", f"file:{store}"]
-    subprocess.run(
-        [sys.executable, "-m", "segue.main", "publish", str(source), *folders],
-        cwd=CHECKOUT, check=True, timeout=PUBLISH_TIMEOUT_S,
-    )  # fmt: skip
+    folders = ("--catalog", store.with_suffix(".sqlite"), "--store", f"file:{store}")
+    with TemporaryFile() as said:
+        status = fork("publish", source, *folders, cwd=CHECKOUT, env=os.environ, stdout=said).wait(PUBLISH_TIMEOUT_S)
+    if status:
+        raise subprocess.CalledProcessError(status, "segue publish")
 
 
 def serving(store: Path) -> AbstractContextManager[str]:
@@ -71,8 +73,9 @@ def serving(store: Path) -> AbstractContextManager[str]:
 def serving_at(store: str, environment: Mapping[str, str], *more: str) -> Iterator[str]:
     """`segue serve` on a free port, as a process; gives its URL and stops it in the end. `more`: further arguments."""
     _require_player()
-    command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", store, *more]
-    with subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE) as process:
+    arguments = ("serve", "--json", "--port", "0", "--store", store, *more)
+    process = fork(*arguments, cwd=CHECKOUT, env=environment)
+    with process.stdout:
         try:
             yield announced_url(process)
         finally:
@@ -84,9 +87,8 @@ def serving_at(store: str, environment: Mapping[str, str], *more: str) -> Iterat
                 raise
 
 
-def announced_url(process: "subprocess.Popen[bytes]") -> str:
+def announced_url(process: Forked) -> str:
     """Where a `segue serve --json` that was just started says that it serves."""
-    assert process.stdout is not None
     readable, _, _ = select.select([process.stdout], [], [], READY_TIMEOUT_S)
     line = os.read(process.stdout.fileno(), 4096) if readable else b""
     if not line:

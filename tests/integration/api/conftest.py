@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from model.album import album_id_of
 from storage.filesystem import FilesystemStore
 from tests.integration.api.subsonic_server import Served, serving
 from tests.integration.origin.published import publish
-from tests.support.command import command, environment
+from tests.support.command import environment
+from tests.support.forked import fork
 
 STOP_TIMEOUT_S = 35
 
@@ -56,20 +56,12 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("api")
     track_id = asyncio.run(_published(folder / "store"))
     log, listeners = folder / "log", folder / "listeners.sqlite3"
-    arguments = command(
+    arguments = (
         "serve", "--store", f"file:{folder / 'store'}", "--port", "0", "--listeners", listeners, "--rate-limit", "0",
-        "--log-level", "info", "--log-format", "json", "--log-listeners", "on",
+        "--log-level", "info", "--log-format", "json", "--log-listeners", "on", "--json",
     )  # fmt: skip
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            arguments,
-            env=environment(folder),
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        )
-        assert process.stdout is not None
+        process = fork(*arguments, env=environment(folder), cwd=folder, stderr=errors)
         with process.stdout as said, open_listeners(listeners) as database:
             try:
                 url = json.loads(said.readline())["url"].rstrip("/")

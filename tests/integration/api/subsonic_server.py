@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,8 @@ from protection.key_store import load_keys
 from storage.filesystem import FilesystemStore
 from storage.keys import track_key
 from tests.integration.origin.published import Published, publish, put
-from tests.support.command import command, environment
+from tests.support.command import environment
+from tests.support.forked import fork
 
 ALBUM, ARTIST = album_id_of("Somebody", "Album"), artist_id_of("Somebody")
 LYRICS = "[ar:Somebody]\n[00:01.50]First line\n[00:03.00][01:00]Again & again"
@@ -51,21 +51,17 @@ def serving(folder: Path) -> Iterator[Served]:
     """The origin runs until the block is done."""
     songs = asyncio.run(_published(folder / "store"))
     keys = load_keys(folder / "keys", create=True)
-    arguments = command(
+    arguments = (
         "serve", "--store", f"file:{folder / 'store'}", "--port", "0", "--listeners", folder / "listeners.sqlite3",
         "--key-store", f"file:{folder / 'keys'}", "--auth", "token", "--log-format", "json", "--log-listeners", "on",
-        "--log-level", "info",
+        "--log-level", "info", "--json",
     )  # fmt: skip
     secrets = {"SEGUE_TOKEN_KEY": "00" * 32}
     log = folder / "log"
     with open_listeners(folder / "listeners.sqlite3") as database, log.open("wb") as errors:
         listener, key = Listeners(database).add("ann")
         phone = AppPasswords(database).add(listener.listener_id, "phone", keys.current.key_set)
-        process = subprocess.Popen(
-            arguments, env=environment(folder, **secrets), cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=errors,
-        )  # fmt: skip
-        assert process.stdout is not None
+        process = fork(*arguments, env=environment(folder, **secrets), cwd=folder, stderr=errors)
         with process.stdout as said:
             try:
                 yield Served(

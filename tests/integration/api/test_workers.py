@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 
 from discovery.operations import Group
 from discovery.rates import RATES
-from tests.support.command import command, environment
+from tests.support.command import environment
+from tests.support.forked import fork
 
 WORKERS = 2
 STOP_TIMEOUT_S = 35
@@ -22,11 +22,8 @@ STOP_TIMEOUT_S = 35
 def address(tmp_path: Path) -> Iterator[str]:
     """Where they listen, with the limits that everybody has."""
     (tmp_path / "store").mkdir()
-    arguments = command("serve", "--store", f"file:{tmp_path / 'store'}", "--port", "0", "--workers", str(WORKERS))
-    process = subprocess.Popen(
-        arguments, env=environment(tmp_path), cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
+    arguments = ("serve", "--json", "--store", f"file:{tmp_path / 'store'}", "--port", "0", "--workers", str(WORKERS))
+    process = fork(*arguments, env=environment(tmp_path), cwd=tmp_path)
     with process.stdout as said:
         try:
             yield urlsplit(json.loads(said.readline())["url"]).netloc

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -18,16 +18,8 @@ from tests.integration.origin.conftest import Running, Start, until
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
 from tests.support.faulty_proxy import FaultyProxy, faulty_proxy
-from tests.support.s3_service import s3_service
 
 LIMITS = S3Limits(retry=RetryPolicy(attempts=2, total_s=30.0, first_pause_s=0.01, pause_max_s=0.02))
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[S3Server]:
-    """One for all of them."""
-    with s3_service() as server:
-        yield server
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.integration.upkeep.conftest import contents
 from tests.integration.upkeep.test_probe import Overwriting
 from tests.support.faulty_store import FaultyStore
 
-s3_server, store = conftest.s3_server, conftest.store  # a real service, and a store of each kind
+store = conftest.store  # of each kind
 ONE = "a" * 16
 
 

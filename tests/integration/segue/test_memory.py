@@ -17,7 +17,7 @@ from segue.settled import Settlement
 from segue.wiring import workshop
 
 ALBUM = 100  # sources of one folder
-EVERY = 300
+WEIGHINGS = 8  # for as many events as there are sources: each takes longer than what lies between
 TABLE_BYTES = 500_000  # one block as large as that is the interpreter's table of names, which doubles now and then
 BYTES_MAX = 250  # for each source more; how it ended alone would be more
 
@@ -25,7 +25,8 @@ BYTES_MAX = 250  # for each source more; how it ended alone would be more
 class Scales:
     """An observer that weighs now and then what is in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: int) -> None:
+        self.every = sources // WEIGHINGS
         self.events = 0
         self.failed = 0
         self.most_bytes = 0
@@ -34,7 +35,7 @@ class Scales:
         """Take one event."""
         self.failed += isinstance(event, TrackOutcome) and event.status is Status.FAILED
         self.events += 1
-        if self.events % EVERY == 0:
+        if self.events % self.every == 0:
             gc.collect()
             sizes = (trace.size for trace in tracemalloc.take_snapshot().traces)
             self.most_bytes = max(self.most_bytes, sum(size for size in sizes if size < TABLE_BYTES))
@@ -42,7 +43,7 @@ class Scales:
 
 async def most_bytes(folder: Path, sources: int, *, worked_on: bool) -> int:
     """What planning so many takes at most, and working on them."""
-    scales = Scales()
+    scales = Scales(sources)
 
     async def finished(_: Finished) -> None:
         return
@@ -69,7 +70,7 @@ async def most_bytes(folder: Path, sources: int, *, worked_on: bool) -> int:
         return scales.most_bytes
 
 
-@pytest.mark.parametrize(("few", "many", "worked_on"), [(1_000, 10_000, False), (600, 1_800, True)])
+@pytest.mark.parametrize(("few", "many", "worked_on"), [(1_000, 5_000, False), (600, 1_800, True)])
 async def test_more_sources_take_no_more_memory(tmp_path: Path, few: int, many: int, worked_on: bool) -> None:
     """All are found, looked at, put together and taken in the order of the work; what ended leaves nothing behind."""
     smaller = await most_bytes(tmp_path, few, worked_on=worked_on)

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import os
-import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
@@ -18,15 +18,8 @@ from storage.filesystem import FilesystemStore
 from storage.keys import CHANGES
 from storage.s3 import S3Store
 from tests.integration.packager.conftest import ingested, published  # noqa: F401 - fixtures: a real track, live
-from tests.support.s3_service import s3_service
+from tests.support.forked import fork
 from tests.support.served_album import CHECKOUT
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """A real S3 service on loopback."""
-    with s3_service() as server:
-        yield server
 
 
 @pytest.fixture(params=["filesystem", "s3"])
@@ -61,13 +54,11 @@ class Said:
 
 async def segue(*words: str, **environment: str) -> Said:
     """Run the command line in a process of its own, with --json."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "segue.main", *words, "--json"),
-        cwd=CHECKOUT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, _ = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode is not None
-    return Said(process.returncode, [json.loads(line) for line in out.splitlines()])
+    with TemporaryFile() as out:
+        process = fork(*words, "--json", cwd=CHECKOUT, env={**os.environ, **environment}, stdout=out)
+        status = await asyncio.to_thread(process.wait, 60)
+        out.seek(0)
+        return Said(status, [json.loads(line) for line in out])
 
 
 async def contents(store: ObjectStore) -> dict[str, str]:

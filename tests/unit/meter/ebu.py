@@ -10,6 +10,33 @@ from model.loudness import LoudnessReport
 
 RATE = 48_000
 Samples = NDArray[np.float32]
+Tones = list[tuple[float, float]]
+
+# Tech 3341 cases 1 to 5: integrated loudness -23.0 but for case 2, which is -33.0.
+INTEGRATED: dict[str, Tones] = {
+    "3341-1": [(-23, 20)],
+    "3341-2": [(-33, 20)],
+    "3341-3": [(-36, 10), (-23, 60), (-36, 10)],
+    "3341-4": [(-72, 10), (-36, 10), (-23, 60), (-36, 10), (-72, 10)],
+    "3341-5": [(-26, 20), (-20, 20.1), (-26, 20)],
+}
+# Tech 3342 cases 1 to 4: the loudness range in LU.
+RANGES: dict[str, tuple[Tones, float]] = {
+    "3342-1": ([(-20, 20), (-30, 20)], 10),
+    "3342-2": ([(-20, 20), (-15, 20)], 5),
+    "3342-3": ([(-40, 20), (-20, 20)], 20),
+    "3342-4": ([(-50, 20), (-35, 20), (-20, 20), (-35, 20), (-50, 20)], 15),
+}
+# Tech 3341 cases 15 to 23: the true peak in dBTP.
+_SINES = {
+    "3341-15": (4, 0.0, -6.0),
+    "3341-16": (4, 45.0, -6.0),
+    "3341-17": (6, 60.0, -6.0),
+    "3341-18": (8, 67.5, -6.0),
+    "3341-19": (4, 45.0, 3.0),
+}
+_BURSTS = {f"3341-{20 + offset}": offset for offset in range(4)}
+PEAKS: dict[str, float] = {name: level for name, (_, _, level) in _SINES.items()} | dict.fromkeys(_BURSTS, 0.0)
 
 
 def measured(samples: Samples, *, rate: int = RATE, signs: bool = False) -> Metering:
@@ -34,17 +61,6 @@ def tones(
     return np.repeat(wave[:, np.newaxis], channels, axis=1).astype(np.float32)
 
 
-def integrated() -> dict[str, Samples]:
-    """Tech 3341 cases 1 to 5 by name: integrated loudness -23.0 but for case 2, which is -33.0."""
-    return {
-        "3341-1": tones((-23, 20)),
-        "3341-2": tones((-33, 20)),
-        "3341-3": tones((-36, 10), (-23, 60), (-36, 10)),
-        "3341-4": tones((-72, 10), (-36, 10), (-23, 60), (-36, 10), (-72, 10)),
-        "3341-5": tones((-26, 20), (-20, 20.1), (-26, 20)),
-    }
-
-
 def surround() -> Samples:
     """Tech 3341 case 6, L R C Ls Rs: -23.0 LUFS."""
     levels = (-28, -28, -24, -30, -30)
@@ -65,18 +81,13 @@ def momentary() -> Iterator[Samples]:
         yield tones((-np.inf, number * 0.02), (-23, 0.4), (-np.inf, 1))
 
 
-def peaks() -> dict[str, tuple[Samples, float]]:
-    """Tech 3341 cases 15 to 23: the signal and its true peak in dBTP."""
-    sines = {
-        "3341-15": (4, 0.0, -6.0),
-        "3341-16": (4, 45.0, -6.0),
-        "3341-17": (6, 60.0, -6.0),
-        "3341-18": (8, 67.5, -6.0),
-        "3341-19": (4, 45.0, 3.0),
-    }
-    found = {name: (_sine(period, phase, level), level) for name, (period, phase, level) in sines.items()}
-    found |= {f"3341-{20 + offset}": (_burst(offset), 0.0) for offset in range(4)}
-    return found
+def signal(name: str) -> Samples:
+    """A signal of INTEGRATED, PEAKS or RANGES. Made when asked for: that takes a second."""
+    if name in _SINES:
+        return _sine(*_SINES[name])
+    if name in _BURSTS:
+        return _burst(_BURSTS[name])
+    return tones(*(INTEGRATED.get(name) or RANGES[name][0]))
 
 
 def _stereo(wave: NDArray[np.float64]) -> Samples:
@@ -109,13 +120,3 @@ def growing() -> Iterator[Samples]:
     """Tech 3341 case 11, its twenty parts: each has a burst of 3 s, later in the part and 1 dB louder than the last."""
     for number in range(20):
         yield tones((-np.inf, number * 0.15), (-38 + number, 3), (-np.inf, 3 - number * 0.15))
-
-
-def ranges() -> dict[str, tuple[Samples, float]]:
-    """Tech 3342 cases 1 to 4: the signal and its loudness range in LU."""
-    return {
-        "3342-1": (tones((-20, 20), (-30, 20)), 10),
-        "3342-2": (tones((-20, 20), (-15, 20)), 5),
-        "3342-3": (tones((-40, 20), (-20, 20)), 20),
-        "3342-4": (tones((-50, 20), (-35, 20), (-20, 20), (-35, 20), (-50, 20)), 15),
-    }
