@@ -24,7 +24,7 @@ class Process:
             return False
         try:
             os.kill(self.number, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):
             return True
         except PermissionError:
             return False

@@ -83,8 +83,7 @@ class Claims:
             yield
         finally:
             renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
+            await asyncio.wait([renewing])
             for key in list(self._held):
                 await self._let_go(key)
 
@@ -130,10 +129,12 @@ class Claims:
         if now_s < self._looked_s + self.pace.look_s:
             return []
         self._looked_s = now_s
+        keys = {claim_key(each) for each in claim_ids}
+        self._holders = {key: holder for key, holder in self._holders.items() if key in keys}
         try:
             found = {entry.key: entry.version async for entry in self._store.walk(CLAIMS)}
             self._seen = {key: self._since(key, version, now_s) for key, version in found.items()}
-            for key in [claim_key(each) for each in claim_ids]:
+            for key in keys:
                 if key in self._seen and now_s >= self._seen[key][1] + self.pace.expire_s:
                     await self._store.delete(key)
                     del found[key]

@@ -3,15 +3,18 @@
 import asyncio
 import logging
 import uuid
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from model.records import to_json
 from scripts.s3_server import S3Server
 from segue.alive import Process, this_process
-from segue.claims import Claim, Claims, Pace
+from segue.claims import Claim, Claims, Pace, Shared
 from storage.base import ObjectStore
+from storage.filesystem import FilesystemStore
 from storage.keys import CLAIMS, claim_key
 from storage.s3 import S3Store
 from tests.integration.upkeep import conftest
@@ -71,6 +74,45 @@ async def test_what_one_has_taken_another_gets_when_it_is_let_go(
     assert [record.__dict__["source"] for record in caplog.records if record.levelno == logging.WARNING] == [
         "1.flac"
     ] * 2
+
+
+async def test_no_two_work_on_the_same_and_all_is_seen_by_both(tmp_path: Path) -> None:
+    """Two coordinators of several workers each, over the same things in the same order."""
+    place, many = FilesystemStore(tmp_path), 12
+    working, made, seen = set[int](), list[int](), list[int]()
+
+    async def things() -> AsyncIterator[int]:
+        for number in range(many):
+            yield number
+
+    async def claim(number: int) -> tuple[str, str]:
+        return f"{number:016}", ""
+
+    async def again(number: int) -> int | None:
+        if number not in made:
+            return number
+        seen.append(number)
+        return None
+
+    async def worker(its: Claims, left: Shared[int]) -> None:
+        async for number, claim_id in left:
+            assert number not in working
+            working.add(number)
+            await asyncio.sleep(0.01)
+            made.extend([number] if number not in made else [])
+            seen.append(number)
+            working.remove(number)
+            await its.let_go(claim_id)
+
+    async with asyncio.TaskGroup() as tasks:
+        for its in (claims(place), claims(place)):
+            left = Shared(its, things(), claim=claim, again=again)
+            for _ in range(3):
+                tasks.create_task(worker(its, left))
+    assert sorted(made) == list(range(many))
+    assert sorted(seen) == sorted(2 * made)
+    assert await contents(place) == {}
+    await place.close()
 
 
 async def test_a_claim_runs_out_when_it_is_not_renewed(store: ObjectStore) -> None:
