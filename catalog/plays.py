@@ -187,7 +187,7 @@ class Plays:
         while page := self._database.select(_PAGE_OF_EVENTS, (*after, PAGE)):
             old = [row[:3] for row in page if row[3] < before_ms and row[4] != IMPORTED]
             if old:
-                with self._database.writing() as db:
+                with self._database.writing(*{row[0] for row in old}) as db:
                     dropped += db.executemany(_DROP_EVENT, old).rowcount
             after = page[-1][:3]
         return dropped

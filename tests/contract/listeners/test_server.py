@@ -115,6 +115,21 @@ def test_a_server_that_is_away_is_an_error_that_passes(server: OwnDatabase) -> N
             assert Favourites(before).count("anna") == 1
 
 
+def test_who_ended_at_a_server_that_is_only_read_looks_again(server: OwnDatabase) -> None:
+    """After another one took its place: a change fails until the URL leads to that, and not for ever."""
+    with open_listeners(server.url) as database:
+        add_listener(database, "anna")
+        favourites = Favourites(database)
+        server.read_only(True)
+        server.cut()
+        for change in (partial(favourites.add, "anna", "one", at_ms=1), Listeners(database).add):
+            with pytest.raises(ListenersUnavailable, match="read-only"):
+                change()
+        assert favourites.count("anna") == 0
+        server.read_only(False)
+        assert favourites.add("anna", "one", at_ms=1) and Listeners(database).add()
+
+
 def test_connections_are_few_and_given_back(server: OwnDatabase) -> None:
     """However many threads ask, and whatever went wrong."""
     with open_listeners(server.url) as database:
