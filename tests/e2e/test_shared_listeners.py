@@ -119,14 +119,19 @@ async def test_listeners_cannot_tell_which_origin_they_ask(
     playlist = await _with_a_playlist(anna, track_ids)
     await _plays_and_marks(anna, track_ids)
     await _killed_while_it_writes(anna, track_ids)
-    kept = (await anna.ask(1, "GET", "/api/v1/listeners/me/export"))[2]
+    kept = _kept((await anna.ask(1, "GET", "/api/v1/listeners/me/export"))[2])
     exported = await asyncio.to_thread(
         segue, "listener", "export", (await anna.done(1, "GET", "/api/v1/listeners/me"))["listener_id"],
         "--listeners", database.url, cwd=tmp_path,
     )  # fmt: skip
-    assert exported.lines[0]["tables"] == json.loads(kept)
+    assert _kept(json.dumps(exported.lines[0]["tables"])) == kept
     await _music_plays_on(anna, database, tmp_path / "c", playlist, track_ids[0])
-    assert await anna.same("/api/v1/listeners/me/export") == kept
+    assert _kept(await anna.same("/api/v1/listeners/me/export")) == kept
+
+
+def _kept(export: bytes | str) -> dict[str, Any]:
+    """All that is exported but the day of the last use, which may be another one by now."""
+    return {table: rows for table, rows in json.loads(export).items() if table != "last_used"}
 
 
 async def _with_a_playlist(anna: Listener, track_ids: list[str]) -> str:
