@@ -79,8 +79,7 @@ async def listener(database: OwnDatabase, tmp_path: Path) -> AsyncIterator[tuple
         "SEGUE_STORE": f"file:{tmp_path / 'store'}",
         "SEGUE_LISTENERS": database.url,
     }
-    starting = [asyncio.to_thread(Origin, tmp_path / name, environment) for name in ("a", "b")]
-    origins = list(await asyncio.gather(*starting))
+    origins = [await asyncio.to_thread(Origin, tmp_path / name, environment) for name in ("a", "b")]
     try:
         async with aiohttp.ClientSession() as client:
             yield Listener(client, origins, environment), track_ids
