@@ -83,7 +83,7 @@ class PostgresListeners(ListenerDatabase):
         """As ListenerDatabase has it."""
 
         def asked(db: Connection) -> list[tuple[Any, ...]]:
-            return db.execute(_translated(query), _sendable(values)).fetchall()
+            return db.execute(_marked(query), _sendable(values)).fetchall()
 
         with self._errors():
             self._catch_up()
@@ -154,16 +154,22 @@ class PostgresListeners(ListenerDatabase):
         try:
             yield _Writing(db)
             db.execute("COMMIT")
+        except psycopg.errors.ReadOnlySqlTransaction:
+            db.close()
+            raise
         finally:
             self._connections.give(db)
 
     def _begun(self, first: Callable[[Connection], Result]) -> tuple[Connection, Result]:
-        """A connection on which something went well that can be done twice: one that was kept may be broken."""
+        """A connection on which something went well that can be done twice: one that was kept may be broken, or lead to
+        a server that is not the one to write to any more."""
         for may_be_broken in (True, False):
             db = self._connections.take()
             try:
                 return db, first(db)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+                    db.close()
                 self._connections.give(db)
                 if not (may_be_broken and db.closed):
                     raise
@@ -191,16 +197,16 @@ class _Writing:
 
     def execute(self, query: str, values: Sequence[object] = (), /) -> Rows:
         """As Writer has it."""
-        return self._db.execute(_translated(query), _sendable(values))
+        return self._db.execute(_marked(query), _sendable(values))
 
     def executemany(self, query: str, values: Iterable[Sequence[object]], /) -> Rows:
         """As Writer has it."""
         cursor = self._db.cursor()
-        cursor.executemany(_translated(query), map(_sendable, values))
+        cursor.executemany(_marked(query), map(_sendable, values))
         return cursor
 
 
-def _translated(query: str) -> str:
+def _marked(query: str) -> str:
     """A statement with the marks that psycopg has for values."""
     return query.replace("%", "%%").replace("?", "%s")
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from catalog.listener_database import ListenerDatabase, Migrations, Writer, marks
 
@@ -85,8 +85,11 @@ IMPORTED = "import"  # the kind of events that an operator brought from elsewher
 _AGREED = "SELECT listener_id FROM consents WHERE listener_id IN ({})"
 _FIELDS = attrgetter(*(field.name for field in fields(PlayRow)))
 _ADD_EVENT = f"INSERT INTO play_events VALUES ({marks(fields(PlayRow))}) ON CONFLICT DO NOTHING"
-_OF_PLAY = """SELECT max(listened), max(skipped) FROM play_events
-    WHERE listener_id = ? AND play_id = ? AND track_id = ?"""
+_ENDS = """WITH asked (listener_id, play_id) AS (VALUES {})
+    SELECT listener_id, play_id, track_id, max(listened), max(skipped) FROM asked
+    JOIN play_events USING (listener_id, play_id) GROUP BY listener_id, play_id, track_id"""
+_KNOWN = """WITH asked (listener_id, play_id, event_id) AS (VALUES {})
+    SELECT listener_id, play_id, event_id FROM asked JOIN play_events USING (listener_id, play_id, event_id)"""
 _ADD_HEARD = """INSERT INTO heard VALUES (?, ?, ?, ?, ?) ON CONFLICT (listener_id, track_id) DO UPDATE SET
     listens = heard.listens + excluded.listens, skips = heard.skips + excluded.skips,
     last_played_ms = CASE WHEN excluded.last_played_ms > heard.last_played_ms THEN excluded.last_played_ms
@@ -184,7 +187,7 @@ class Plays:
         while page := self._database.select(_PAGE_OF_EVENTS, (*after, PAGE)):
             old = [row[:3] for row in page if row[3] < before_ms and row[4] != IMPORTED]
             if old:
-                with self._database.writing() as db:
+                with self._database.writing(*{row[0] for row in old}) as db:
                     dropped += db.executemany(_DROP_EVENT, old).rowcount
             after = page[-1][:3]
         return dropped
@@ -202,20 +205,35 @@ def _event(row: PlayRow) -> list[object]:
 
 
 def _add_heard(db: Writer, rows: Sequence[PlayRow]) -> list[tuple[str, str, int, int, int]]:
-    """Add events that say how their play ends; what they change in the counts."""
-    plays: dict[tuple[str, str, str], list[PlayRow]] = {}
+    """Add events that say how their play ends; what they change in the counts. A few questions for all of them: a
+    server may be far away."""
+    plays: dict[tuple[str, str, str], dict[str, PlayRow]] = {}
     for row in rows:
-        plays.setdefault((row.listener_id, row.play_id, row.track_id), []).append(row)
-    heard = []
+        plays.setdefault((row.listener_id, row.play_id, row.track_id), {}).setdefault(row.event_id, row)
+    of_plays = [*{key[:2] for key in plays}]
+    ends = {(*key,): (listened, skipped) for *key, listened, skipped in _among(db, _ENDS, of_plays)}
+    known = {*_among(db, _KNOWN, [(*key[:2], event_id) for key, told in plays.items() for event_id in told])}
+    heard, added = [], []
     for key, told in plays.items():
-        listened, skipped = db.execute(_OF_PLAY, key).fetchone()
-        new = [row for row in told if db.execute(_ADD_EVENT, _event(row)).rowcount]
+        new = [row for event_id, row in told.items() if (*key[:2], event_id) not in known]
+        known.update((*key[:2], row.event_id) for row in new)
+        added += new
         if new:
+            listened, skipped = ends.get(key, (0, 0))
             before = _counted(listened, skipped)
             after = _counted(listened or any(row.listened for row in new), skipped or any(row.skipped for row in new))
             last_ms = max(row.at_ms for row in new)
             heard.append((key[0], key[2], after[0] - before[0], after[1] - before[1], last_ms))
+    db.executemany(_ADD_EVENT, map(_event, added))
     return heard
+
+
+def _among(db: Writer, query: str, keys: Sequence[tuple[str, ...]]) -> list[tuple[Any, ...]]:
+    """What a query finds of these keys."""
+    if not keys:
+        return []
+    row = f"({marks(keys[0])})"
+    return [*db.execute(query.format(", ".join([row] * len(keys))), [each for key in keys for each in key])]
 
 
 def _counted(listened: object, skipped: object) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from tests.support.postgres import OwnDatabase, own_database, running_postgres
 from tests.support.served_album import CHECKOUT
 
 BACK_WITHIN_S = 60.0
+WRITTEN = 3  # playlists, before an origin is killed
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Listener:
 
     client: aiohttp.ClientSession
     origins: list[Origin]
+    environment: Mapping[str, str]  # of an origin
     key: str = ""
 
     async def ask(self, at: int, method: str, path: str, **more: Any) -> tuple[int, dict[str, str], bytes]:
@@ -77,11 +79,10 @@ async def listener(database: OwnDatabase, tmp_path: Path) -> AsyncIterator[tuple
         "SEGUE_STORE": f"file:{tmp_path / 'store'}",
         "SEGUE_LISTENERS": database.url,
     }
-    starting = [asyncio.to_thread(Origin, tmp_path / name, environment) for name in ("a", "b")]
-    origins = list(await asyncio.gather(*starting))
+    origins = [await asyncio.to_thread(Origin, tmp_path / name, environment) for name in ("a", "b")]
     try:
         async with aiohttp.ClientSession() as client:
-            yield Listener(client, origins), track_ids
+            yield Listener(client, origins, environment), track_ids
     finally:
         for each in origins:
             each.kill()
@@ -116,16 +117,20 @@ async def test_listeners_cannot_tell_which_origin_they_ask(
     await anna.same("/api/v1/listeners/me")
     playlist = await _with_a_playlist(anna, track_ids)
     await _plays_and_marks(anna, track_ids)
-    kept = await anna.same("/api/v1/listeners/me/export")
+    await _killed_while_it_writes(anna, track_ids)
+    kept = _kept((await anna.ask(1, "GET", "/api/v1/listeners/me/export"))[2])
     exported = await asyncio.to_thread(
         segue, "listener", "export", (await anna.done(1, "GET", "/api/v1/listeners/me"))["listener_id"],
         "--listeners", database.url, cwd=tmp_path,
     )  # fmt: skip
-    assert exported.lines[0]["tables"] == json.loads(kept)
-    anna.origins[0].kill()
-    assert (await anna.ask(1, "GET", "/api/v1/listeners/me/export"))[2] == kept
-    await anna.done(1, "POST", f"{playlist}/tracks", json={"track_ids": track_ids[:1]})
-    await _music_plays_on(anna, database, playlist, track_ids[0])
+    assert _kept(json.dumps(exported.lines[0]["tables"])) == kept
+    await _music_plays_on(anna, database, tmp_path / "c", playlist, track_ids[0])
+    assert _kept(await anna.same("/api/v1/listeners/me/export")) == kept
+
+
+def _kept(export: bytes | str) -> dict[str, Any]:
+    """All that is exported but the day of the last use, which may be another one by now."""
+    return {table: rows for table, rows in json.loads(export).items() if table != "last_used"}
 
 
 async def _with_a_playlist(anna: Listener, track_ids: list[str]) -> str:
@@ -169,18 +174,50 @@ async def _plays_and_marks(anna: Listener, track_ids: list[str]) -> None:
     assert [(each["listens"], each["skips"]) for each in kept["heard"]] == [(1, 0)]
 
 
-async def _music_plays_on(anna: Listener, database: OwnDatabase, playlist: str, track_id: str) -> None:
-    """While the database is away, and everything does when it is back."""
-    _, _, before = await anna.ask(1, "GET", playlist)
+async def _killed_while_it_writes(anna: Listener, track_ids: list[str]) -> None:
+    """What the origin that was killed had answered is there, and nothing is there by half."""
+    answered, enough = list[str](), asyncio.Event()
+
+    async def write() -> None:
+        while True:
+            made = await anna.done(0, "POST", "/api/v1/playlists", json={"name": "More", "track_ids": track_ids})
+            answered.append(made["playlist_id"])
+            if len(answered) == WRITTEN:
+                enough.set()
+
+    writing = asyncio.create_task(write())
+    waiting = asyncio.create_task(enough.wait())
+    await asyncio.wait({writing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    anna.origins[0].kill()
+    with pytest.raises(aiohttp.ClientError):
+        await writing
+    await waiting
+    found = (await anna.done(1, "GET", "/api/v1/playlists"))["playlists"]
+    assert {*answered} <= {each["playlist_id"] for each in found}
+    assert {each["entries"] for each in found} == {len(track_ids)}
+
+
+async def _music_plays_on(anna: Listener, database: OwnDatabase, folder: Path, playlist: str, track_id: str) -> None:
+    """While the database is away, at an origin that starts meanwhile, too; and everything does when it is back."""
     await asyncio.to_thread(database.away)
-    for method, path in (("GET", playlist), ("PUT", f"/api/v1/favourites/{track_id}")):
-        status, headers, body = await anna.ask(1, method, path)
-        assert (status, json.loads(body)["error"]) == (503, "listeners-unavailable") and int(headers["retry-after"]) > 0
-    for path in (f"/tracks/{track_id}/index.m3u8", f"/mixes/{track_id}/index.m3u8", "/readyz"):
-        assert (await anna.ask(1, "GET", path))[0] == 200
+    anna.origins[0] = await asyncio.to_thread(Origin, folder, anna.environment)
+    for at in (0, 1):
+        for method, path in (("GET", playlist), ("PUT", f"/api/v1/favourites/{track_id}")):
+            status, headers, body = await anna.ask(at, method, path)
+            assert (status, json.loads(body)["error"]) == (503, "listeners-unavailable")
+            assert int(headers["retry-after"]) > 0
+    for path in (f"/tracks/{track_id}/index.m3u8", f"/mixes/{track_id}/index.m3u8", "/api/v1/tracks"):
+        await anna.same(path)
+    found = [await _found(anna.client, origin.url) for origin in anna.origins]
+    assert found[0] == found[1] and len(found[0]) == 1
     await asyncio.to_thread(database.back)
     deadline = time.monotonic() + BACK_WITHIN_S
-    while (answer := await anna.ask(1, "GET", playlist))[0] != 200:
+    while {(await anna.ask(at, "GET", playlist))[0] for at in (0, 1)} != {200}:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
-    assert answer[2] == before
+
+
+async def _found(client: aiohttp.ClientSession, url: str) -> list[str]:
+    """What somebody without a key finds."""
+    async with client.get(f"{url}/api/v1/search", params={"q": "Song track-1"}) as response:
+        return [each["track_id"] for each in (await response.json())["tracks"]]

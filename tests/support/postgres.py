@@ -62,6 +62,10 @@ class OwnDatabase:
         """As it was."""
         _do(self._server, f"ALTER DATABASE {self._name} ALLOW_CONNECTIONS true")
 
+    def read_only(self, said: bool) -> None:
+        """Whoever connects from now on may write, or not: as on the one of several servers that is not written to."""
+        _do(self._server, f"ALTER DATABASE {self._name} SET default_transaction_read_only = {said}")
+
     def cut(self) -> None:
         """End all connections, as a restart does."""
         _do(

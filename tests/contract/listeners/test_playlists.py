@@ -56,7 +56,7 @@ def test_a_playlist_comes_back_as_it_was_made(kept: Playlists) -> None:
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=5, max_size=5)
 )
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_is_taken_for_sql(emptied: Opened, texts: list[str]) -> None:
     """Quotes, semicolons, comments and marks for values are characters of a name."""
     with emptied() as database:
@@ -73,7 +73,7 @@ def test_no_text_is_taken_for_sql(emptied: Opened, texts: list[str]) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_entries_stand_where_they_were_put(emptied: Opened, data: st.DataObject) -> None:
     """Added, moved and taken out in any way, the order is that of a list; ids stay, and are never given again."""
     with emptied() as database:
@@ -112,13 +112,13 @@ def test_one_place_takes_any_number_of_entries(kept: Playlists) -> None:
     """The gap there is used up again and again."""
     made = kept.create(ANN, name="n", entries=_tracks("a", "b"))
     ids = [1]
-    for n in range(70):
+    for n in range(40):
         (added,), _ = kept.add(made.playlist_id, ANN, _tracks(n), before=2)
         ids.append(added)
     assert [entry.entry_id for entry in kept.entries(made.playlist_id)] == [*ids, 2]
-    for _ in range(70):
+    for _ in range(40):
         kept.move(made.playlist_id, ANN, kept.entries(made.playlist_id)[-1].entry_id, before=ids[0])
-    assert len(set(_order(kept, made))) == 72
+    assert len(set(_order(kept, made))) == 42
 
 
 def test_the_end_of_the_numbers_is_not_the_end(kept: Playlists, database: ListenerDatabase) -> None:

@@ -76,7 +76,7 @@ def _session(luck: random.Random) -> list[PlayRow]:
 
 
 @given(luck=st.randoms(use_true_random=False))
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_order_repetition_and_cutting_into_batches_do_not_matter(emptied: Opened, luck: random.Random) -> None:
     """All that is kept is the same."""
     rows = _session(luck)
