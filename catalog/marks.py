@@ -54,6 +54,11 @@ class Marks:
         """Keep a record under a name."""
         self._run("insert or replace into pending values (?, ?)", name, record)
 
+    def record(self, name: str) -> bytes | None:
+        """The record that is held under a name; None if there is none."""
+        rows = self._run("select record from pending where name = ?", name)
+        return bytes(rows[0][0]) if rows else None
+
     def held(self) -> Iterator[tuple[str, bytes]]:
         """Every name that is held, with its record, in order; some are read at a time."""
         after = ""

@@ -80,21 +80,6 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def find_sources(named: Sequence[Path]) -> list[Source]:
-    """The files to ingest: those named, and in folders all with a suffix of AUDIO_SUFFIXES, hidden ones left out.
-
-    Each file once, in a stable order: as named, in a folder by name, a folder's files before its folders. Symbolic
-    links to folders are not followed. What cannot be looked at, or is no plain file, is a source too: check_file says
-    why, and no music is left out without a word. Raises UsageError for a name that does not exist.
-    """
-    check_there(named)
-    found: dict[Path, Source] = {}
-    for path in named:
-        for source in _walk(path) if is_folder(path) else [Source(path=path)]:
-            found.setdefault(source.path.absolute(), source)
-    return list(found.values())
-
-
 def check_there(named: Sequence[Path]) -> None:
     """Raise UsageError for a name that does not exist."""
     for path in named:
@@ -116,22 +101,6 @@ def is_folder(path: Path) -> bool:
         return stat.S_ISDIR(path.stat().st_mode)
     except OSError:
         return False
-
-
-def _walk(folder: Path) -> Iterator[Source]:
-    waiting = [folder]
-    while waiting:
-        files, folders = _listed(waiting.pop())
-        yield from files
-        waiting.extend(reversed(folders))
-
-
-def _listed(folder: Path) -> tuple[list[Source], list[Path]]:
-    """The sources and the folders in a folder, by name; the folder itself is the source if it cannot be listed."""
-    found = sorted(entries(folder), key=lambda each: each[0].name)
-    if (folder, False) in found:
-        return [Source(path=folder)], []
-    return [Source(path=path) for path, inner in found if not inner], [path for path, inner in found if inner]
 
 
 def entries(folder: Path) -> Iterator[tuple[Path, bool]]:

@@ -1,6 +1,6 @@
 """What `segue verify` does beyond looking at live packages: read everything, mend what can be mended."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from storage.base import ObjectStore
 from upkeep.scrub import scrub
 
 
-async def tell_damage(store: ObjectStore, seen: Collection[tuple[str, str]], output: Output) -> int:
+async def tell_damage(store: ObjectStore, seen: Container[tuple[str, str]], output: Output) -> int:
     """Read every object that is in no package of `seen`, and tell what is damaged: how many objects are."""
     count = 0
     async with aclosing(scrub(store, seen=seen, report=Steps(output))) as found:

@@ -87,15 +87,15 @@ class Arrivals:
             return
         self._table.give(folder, self._turn, settled)
 
-    def forget_vanished(self, blind: frozenset[Path]) -> None:
-        """Forget folders that are not there, but not those in or below these, which cannot be seen."""
+    def forget_vanished(self, named: Sequence[Path], blind: Collection[Path]) -> None:
+        """Forget folders that are not there, but not those in or below `blind` ones, which cannot be seen, or below a
+        named one that went away while others were looked at."""
         for folder in self._table.folders():
-            if not os.path.lexists(folder) and not _is_below(Path(os.fsdecode(folder)), blind):
-                self._table.forget(folder)
-
-
-def _is_below(place: Path, folders: frozenset[Path]) -> bool:
-    return bool(folders) and not folders.isdisjoint((place, *place.parents))
+            if not os.path.lexists(folder):
+                unseen = {*blind, *(path for path in named if not os.path.lexists(path))}
+                place = Path(os.fsdecode(folder))
+                if unseen.isdisjoint((place, *place.parents)):
+                    self._table.forget(folder)
 
 
 async def watched(
@@ -142,7 +142,7 @@ def look_at(arrivals: Arrivals, named: Sequence[Path], now: float) -> frozenset[
             elif not is_partial(path.name):
                 with suppress(OSError):
                     arrivals.look(path, [(b"", b"%d %d %d" % _state(path.stat()), True)], now)
-    arrivals.forget_vanished(frozenset(blind))
+    arrivals.forget_vanished(named, blind)
     return frozenset(blind)
 
 

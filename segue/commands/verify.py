@@ -1,16 +1,20 @@
 """`segue verify`: check tracks of ours, or anybody's HLS streams, against the rules and the bytes."""
 
 import argparse
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Self
 
+from catalog.marks import Marks
 from inspector.judge import Inspection, inspected, is_foreign
 from inspector.limits import Limits
 from manifests.rules import Finding
 from model.errors import PackageError, StorageError, TrackUnknown, UsageError
+from model.records import from_json, to_json
 from model.track import is_id
 from packager.records import live_package, read_package, read_track
 from packager.verify import verify_art, verify_package
@@ -92,20 +96,21 @@ async def _verify_tracks(
 ) -> int:
     """Verify tracks of ours, broken ones again after an attempt to mend them; how many objects are damaged."""
     async with opened_store(config) as store, counted_tracks(store, track_ids, live=True) as (_, chosen):
-        verifier = _Verifier(store, config["scratch"] or None, key_ring(config))
-        to_mend: list[str] = []
-        async for track_id in chosen:
-            verdict = await _verify(verifier, track_id, output)
-            if arguments.repair and not verdict.sound:
-                to_mend.append(track_id)
-            else:
-                verdicts.add(verdict)
-        if to_mend:
-            await repair(config, to_mend, output)
-            verifier.forget()
-            for track_id in to_mend:
-                verdicts.add(await _verify(verifier, track_id, output))
-        return await tell_damage(store, verifier.seen, output) if arguments.deep else 0
+        opened = partial(_Verifier, store, config["scratch"] or None, key_ring(config))
+        with opened() as verifier:
+            to_mend: list[str] = []
+            async for track_id in chosen:
+                verdict = await _verify(verifier, track_id, output)
+                if arguments.repair and not verdict.sound:
+                    to_mend.append(track_id)
+                else:
+                    verdicts.add(verdict)
+            if to_mend:
+                await repair(config, to_mend, output)
+                with opened() as again:
+                    for track_id in to_mend:
+                        verdicts.add(await _verify(again, track_id, output))
+            return await tell_damage(store, verifier, output) if arguments.deep else 0
 
 
 def _checked(target: str) -> str:
@@ -116,23 +121,31 @@ def _checked(target: str) -> str:
     return target
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is wrong with a package."""
+
+    findings: tuple[Finding, ...]
+
+
 class _Verifier:
-    """Tracks may share a package: each package is looked at once."""
+    """Tracks may share a package: each is looked at once. It contains the packages that were, by recording and id. A
+    context manager: what was found goes to a temporary file."""
 
     def __init__(self, store: ObjectStore, scratch_dir: str | None, keys: KeyRing) -> None:
         self._store = store
         self._scratch_dir = scratch_dir
         self._keys = keys
-        self._findings: dict[tuple[str, str], tuple[Finding, ...]] = {}
+        self._marks = Marks()
 
-    @property
-    def seen(self) -> Collection[tuple[str, str]]:
-        """The packages that were looked at, by recording and id."""
-        return self._findings.keys()
+    def __enter__(self) -> Self:
+        return self
 
-    def forget(self) -> None:
-        """Look at every package again."""
-        self._findings.clear()
+    def __exit__(self, *_: object) -> None:
+        self._marks.close()
+
+    def __contains__(self, package: object) -> bool:
+        return isinstance(package, tuple) and self._marks.record("/".join(package)) is not None
 
     async def verify(self, track_id: str) -> tuple[str, list[Finding]]:
         """The live package of a track and everything that is wrong. Raises PackageError or StorageError."""
@@ -140,12 +153,18 @@ class _Verifier:
         if current is None:
             raise TrackUnknown("the track is not live", subject=track_id, hint="`segue package` makes it so")
         art = await verify_art(self._store, await read_track(self._store, track_id))
-        which = (current.recording_id, current.package_id)
-        if which not in self._findings:
-            package = await read_package(self._store, *which)
+        found = await self._findings(current.recording_id, current.package_id)
+        return current.package_id, [*found, *art]
+
+    async def _findings(self, recording_id: str, package_id: str) -> tuple[Finding, ...]:
+        name = f"{recording_id}/{package_id}"
+        known = self._marks.record(name)
+        if known is None:
+            package = await read_package(self._store, recording_id, package_id)
             found = await verify_package(self._store, package, scratch_dir=self._scratch_dir, keys=self._keys)
-            self._findings[which] = tuple(found)
-        return current.package_id, [*self._findings[which], *art]
+            known = to_json(_Found(tuple(found)))
+            self._marks.hold(name, known)
+        return from_json(_Found, known, subject=name).findings
 
 
 async def _verify(verifier: _Verifier, track_id: str, output: Output) -> Verdict:

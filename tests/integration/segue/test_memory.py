@@ -1,7 +1,6 @@
 """The memory of whoever plans a batch does not grow with it. Sources that vanished go all the way that others go, but
 for the work on their sound."""
 
-import gc
 import tracemalloc
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,10 +14,10 @@ from segue.intake import Finished, Intake
 from segue.plan import Plan
 from segue.settled import Settlement
 from segue.wiring import workshop
+from tests.support.weighed import live_bytes
 
 ALBUM = 100  # sources of one folder
 WEIGHINGS = 8  # for as many events as there are sources: each takes longer than what lies between
-TABLE_BYTES = 500_000  # one block as large as that is the interpreter's table of names, which doubles now and then
 BYTES_MAX = 250  # for each source more; how it ended alone would be more
 
 
@@ -36,9 +35,7 @@ class Scales:
         self.failed += isinstance(event, TrackOutcome) and event.status is Status.FAILED
         self.events += 1
         if self.events % self.every == 0:
-            gc.collect()
-            sizes = (trace.size for trace in tracemalloc.take_snapshot().traces)
-            self.most_bytes = max(self.most_bytes, sum(size for size in sizes if size < TABLE_BYTES))
+            self.most_bytes = max(self.most_bytes, live_bytes())
 
 
 async def most_bytes(folder: Path, sources: int, *, worked_on: bool) -> int:

@@ -35,6 +35,7 @@ def test_all_that_is_held_comes_back_in_order() -> None:
             marks.hold(name, b"new")
         assert seen == [(name, b"") for name in names]
         assert {record for _, record in marks.held()} == {b"new"}
+        assert (marks.record("0001"), marks.record("1")) == (b"new", None)
 
 
 def test_closing_twice_is_no_error() -> None:

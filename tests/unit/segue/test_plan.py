@@ -1,11 +1,11 @@
-"""What a batch finds: the same sources in the same order as a walk in memory."""
+"""What a batch finds, and in which order; tests/unit/ingest/test_scan.py has what of it is found."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from ingest.scan import Source, find_sources
+from ingest.scan import Source
 from model.errors import UsageError
 from segue.plan import Plan
 
@@ -20,6 +20,17 @@ NAMES = (
     "é.flac",
     "a/ü.mp3",
     "z/notes.txt",
+)
+WALK = (
+    "a.wav",
+    "b.wav",
+    "é.flac",
+    "B/1.wav",
+    "a/1.wav",
+    "a/2.wav",
+    "a/ü.mp3",
+    "a/b/1.wav",
+    "a b/1.wav",
 )
 
 
@@ -42,15 +53,17 @@ def made(folder: Path) -> None:
 async def test_sources_are_found_in_the_order_of_a_walk_and_each_once(tmp_path: Path) -> None:
     """Whatever is named besides the folder: a file in it, a folder in it, all of it again."""
     made(tmp_path)
-    for named in ([tmp_path], [tmp_path / "a.wav", tmp_path], [tmp_path / "a" / "b", tmp_path, tmp_path / "a"]):
-        assert await found(*named) == find_sources(named)
+    for named in ([], ["a.wav"], ["a/b/1.wav"]):
+        walked = [name for name in WALK if name not in named]
+        paths = [tmp_path / name for name in (*named, ".", "a")]
+        assert await found(*paths) == [Source(path=tmp_path / name) for name in (*named, *walked)]
 
 
 async def test_odd_names_come_back_as_they_were(tmp_path: Path) -> None:
     """Bytes that are no text, and what SQL or JSON would take for their own."""
     for name in (b"latin-1 \xe9\xff.wav", b'it\'s "quoted".wav', b"line\nfeed.wav", b"{}.wav"):
         Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).touch()
-    assert sorted(map(str, await found(tmp_path))) == sorted(map(str, find_sources([tmp_path])))
+    assert sorted(source.path for source in await found(tmp_path)) == sorted(tmp_path.iterdir())
 
 
 async def test_what_is_added_stays_in_its_order(tmp_path: Path) -> None:
