@@ -15,7 +15,7 @@ from ingest.checks.refusals import refusal
 from ingest.levels import OFF_LU
 from ingest.listen import trimmed_twice
 from ingest.scan import Source
-from meter.meter import Meter
+from meter.meter import LoudnessMeter
 from model.errors import MediaError, SourceTooShort, ToolFailed
 from model.loudness import LoudnessReport, as_told, covering
 from model.track import SourceInfo
@@ -86,7 +86,7 @@ def correction_db(report: LoudnessReport, *, true_peak_dbtp: float | None, integ
 
 async def _write(work: Writing, gain_db: float) -> Written:
     encoded, path = work.scratch / "flac.mp4", work.scratch / "mezzanine.mp4"
-    meter = Meter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
+    meter = LoudnessMeter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
     try:
         await normalise(
             work.tool,
@@ -104,7 +104,7 @@ async def _write(work: Writing, gain_db: float) -> Written:
         )
     except ToolFailed as error:
         raise refusal(error, subject=work.source.name) from error
-    loudness = meter.result().loudness
+    loudness = meter.loudness()
     album = covering(as_told(work.album, gain_db), loudness) if work.album else None
     file, samples = await asyncio.to_thread(_assembled, work.source, encoded, path, loudness, album)
     return Written(
