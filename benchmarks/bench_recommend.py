@@ -45,6 +45,7 @@ from discovery.recommend.scorers import Scorer
 from discovery.recommend.train import train
 from discovery.recommend.train_factors import ials
 from discovery.recommend.train_neighbours import ease
+from model.features import Features
 
 SEEDS = (0, 1, 2)
 FIFTH, VALIDATION = 0.2, 0.15
@@ -63,6 +64,7 @@ FIGURES = ("ndcg10", "ndcg10_error", "hit10", "recall20", "coverage10", "novelty
 COMPARED = {"ndcg10": "each", "recall20": "each_recall"}
 
 Figures = dict[str, object]
+Sounding = Callable[[Mapping[str, str], Mapping[str, int]], Mapping[str, Features]]
 
 
 class Findings:
@@ -218,10 +220,12 @@ def weighed(findings: Findings, name: str, plays: Plays, *, in_time: bool) -> Fi
     }
 
 
-def cold() -> dict[str, float]:
+def cold(
+    tracks: int = COLD_TRACKS, listeners: int = COLD_LISTENERS, sounds_of: Sounding = made_up_sounds
+) -> dict[str, float]:
     """nDCG@10 for tracks that no model saw a play of, among each other, by what they sound like; on made-up tastes."""
-    artist_of, scene_of, played = made_up(COLD_TRACKS, COLD_LISTENERS)
-    sounds = made_up_sounds(artist_of, scene_of)
+    artist_of, scene_of, played = made_up(tracks, listeners)
+    sounds = sounds_of(artist_of, scene_of)
     known = {track_id: Known(artist, sounds[track_id]) for track_id, artist in artist_of.items()}
     luck = np.random.default_rng(0)
     hidden = {each for each in sorted(artist_of) if luck.random() < COLD_PART}

@@ -47,7 +47,7 @@ async def heard_by_librosa(
     await decode(
         tool,
         str(file),
-        _between(middle, skipped, SECONDS_MAX * RATE_HZ * _SAMPLE_BYTES),
+        part_of(middle, skipped, SECONDS_MAX * RATE_HZ * _SAMPLE_BYTES),
         sample_rate_hz=RATE_HZ,
         channels=1,
         ignore_trims=ignore_trims,
@@ -65,8 +65,8 @@ async def heard_by_librosa(
         raise ToolFailed("the process that runs librosa gave no answer of ours", subject=subject) from error
 
 
-def _between(kept: bytearray, skipped: int, most: int) -> Callable[[bytes], None]:
-    """Who takes a stream and keeps `most` bytes of it, after those that are skipped."""
+def part_of(kept: bytearray, skipped: int, most: int) -> Callable[[bytes], None]:
+    """What takes a stream in pieces and keeps `most` bytes of it, after those that are skipped."""
     taken = 0
 
     def take(data: bytes) -> None:

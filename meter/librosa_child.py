@@ -20,7 +20,7 @@ _SHORTEST_S = 4.0  # less is padded, and is no beat
 _FLOOR_DB = 80.0  # below the loudest
 _HEARD = 1e-6  # of the power of the loudest frame
 _TONAL_MIN = 0.1  # the deviation of the pitch classes, in means
-_STEADY_MIN = 0.1
+_STEADY_MIN = 0.25  # noise has 0.17
 _PLACES = 3
 
 Array = NDArray[np.float32]

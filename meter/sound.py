@@ -18,10 +18,10 @@ _PLACES = 3
 _RATE_MIN_HZ = 40_000  # what has twice as many samples goes by means of neighbours: nothing is heard above 10 kHz
 _CENTROID, _ONSET = 2 * MFCCS + CONTRASTS, 2 * MFCCS + CONTRASTS + 3  # places in a timbre
 _LEVELS_LUFS = (-30.0, -6.0)
-# From where to where centroids (octaves above 1 kHz) and onsets (dB) go, in the numbers of each set
+# From where to where centroids (octaves above 1 kHz) and onsets (dB) go in each set; librosa's fitted to ours on music
 _SCALES = {
     FeatureSet.OWN: ((-3.0, 0.5), (0.0, 1.2)),
-    FeatureSet.LIBROSA: ((-1.0, 2.0), (0.5, 2.5)),
+    FeatureSet.LIBROSA: ((-1.9, 2.7), (0.0, 8.0)),
 }
 _SHARES = (0.35, 0.25, 0.4)  # of level, brightness and onsets in energy
 
