@@ -155,7 +155,7 @@ class Model:
         """How many of the head a list for a row may have; None if any."""
         if not len(row.items):
             return None
-        own = float(self.shelf.head[row.items].mean())
+        own = np.count_nonzero(self.shelf.head[row.items]) / len(row.items)
         return min(limit, int(np.ceil((own + self.more_head) * limit)))
 
     def reasons(self, row: Row, items: Sequence[int], limit: int) -> list[list[int]]:

@@ -11,7 +11,7 @@ from discovery.recommend.plays import Floats, Indices, Plays
 from discovery.recommend.recipe import Kind, Known, TrainSettings
 from discovery.recommend.scorers import Factors, Neighbours
 from discovery.recommend.train_factors import als, ials
-from discovery.recommend.train_neighbours import EASE_LISTENERS_MAX, KEPT, cosine, ease, rp3beta
+from discovery.recommend.train_neighbours import KEPT, cosine, ease, rp3beta
 from model.errors import PlaysTooFew
 
 LISTENERS_LEAST = 2  # one listener's plays say nothing of what else one could like
@@ -55,7 +55,7 @@ def _parts(plays: Plays, settings: TrainSettings) -> tuple[list[Neighbours], Fac
     neighbours = []
     if kind in (Kind.BLEND, Kind.RP3BETA):
         neighbours.append(rp3beta(plays, half_life=settings.half_life, kept=kept))
-    if kind is Kind.EASE or (kind is Kind.BLEND and plays.listeners <= EASE_LISTENERS_MAX):
+    if kind is Kind.EASE:
         neighbours.append(ease(plays, ridge=settings.ease_ridge, half_life=settings.half_life, kept=kept))
     if kind is Kind.COSINE:
         neighbours.append(cosine(plays, half_life=settings.half_life, kept=kept))
