@@ -31,7 +31,7 @@ LIBROSA := .cache/librosa-venv
 SCALE_TRACKS ?= 100000
 SCALE_SIMULATED ?= 1000000
 
-.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean browser openmp shields postgres network librosa
+.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean needed browser openmp shields postgres network librosa
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,13 +47,15 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-test: $(DEV) $(HLS) $(DASH) openmp browser shields postgres network librosa  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
+needed: $(DEV) $(HLS) $(DASH) openmp browser shields postgres network librosa
+
+test: needed  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PLAYING)) tests
 	$(PYTEST) -n $(PLAY_WORKERS) --dist loadfile --no-loadscope-reorder $(PLAYING)
 
-# Types are checked by one processor; another one tries the wheel meanwhile.
+# Types are checked by one processor; another one fetches what tests need, and tries the wheel, meanwhile.
 check: $(DEV) $(HLS)  ## what has to pass before a change lands: lint, smoke and test
-	$(MAKE) smoke & $(MAKE) lint; wait $$!
+	$(MAKE) needed smoke & $(MAKE) lint; wait $$!
 	$(MAKE) test
 
 golden: $(DEV) $(HLS)  ## rewrite tests/golden; review it as a diff

@@ -251,13 +251,13 @@ async def test_age_is_told(shielded: Shielded) -> None:
     """Varnish counts how old an answer is; nginx does not, and docs/operations/nginx.conf says so."""
     track = await shielded.publish()
     path = f"{track.package_base}/aac-64/3.mp4"
+    began_s = time.monotonic()
     first = await shielded.get(path)
-    assert not first.hit and int(first.headers.get("Age", "0")) <= 1
     await asyncio.sleep(2.1)
     kept = await shielded.get(path)
-    assert kept.hit
+    assert (first.hit, kept.hit) == (False, True)
     if shielded.kind == "varnish":
-        assert 2 <= int(kept.headers["Age"]) <= 10
+        assert 2 <= int(kept.headers["Age"]) <= time.monotonic() - began_s + 1
     else:
         assert kept.headers.get("Age") == first.headers.get("Age")  # what the origin said, if it did
 
@@ -283,7 +283,7 @@ def _dressed(path: str, chance: random.Random) -> str:
 async def _until_asked(shielded: Shielded, what: str) -> Counter[str]:
     """All that reached the origin until this did."""
     seen: Counter[str] = Counter()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not seen[what]:
             seen += await shielded.asked()
             await asyncio.sleep(0.02)

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.support.forked import Forked
 
 STORE = ("--store", "file:store", "--catalog", "catalog.sqlite3")
 PUBLISH = ("publish", "music", *STORE, *SHORT_LADDER)
-KILLS = 5
+KILLS = 3
 
 
 _open_flac: Any = FLAC  # mutagen has no types
@@ -51,7 +52,7 @@ def ledger(folder: Path) -> list[str]:
         columns = "path, sha256, recording_id, track_id, judge, code, message, hint"
         rows = db.execute(f"SELECT {columns} FROM sources ORDER BY path").fetchall()
         rows += db.execute("SELECT path, seconds, album FROM outlines ORDER BY path").fetchall()
-    return [repr(row).replace(folder.name, "") for row in rows]
+    return [repr(row).replace(str(folder), "").replace(folder.name, "") for row in rows]
 
 
 def event(process: Forked, name: str) -> dict[str, Any]:
@@ -63,24 +64,38 @@ def event(process: Forked, name: str) -> dict[str, Any]:
     raise AssertionError(f"the command ended without {name}")
 
 
-def test_killed_at_any_moment_and_run_again_it_ends_as_if_undisturbed(tmp_path: Path) -> None:
-    """Store and ledger are those of a run that nobody touched, and what was finished is not done again."""
-    calm, wild = tmp_path / "calm", tmp_path / "wild"
-    album(calm)
-    shutil.copytree(calm, wild)
+@dataclass(frozen=True)
+class Calm:
+    """What a run that nobody disturbs makes of the album, and how long it takes."""
+
+    objects: dict[str, bytes]
+    ledger: list[str]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """Of the album of three tracks and a file that is none."""
+    folder = tmp_path_factory.mktemp("calm")
+    album(folder)
     begun = time.monotonic()
-    assert segue(*PUBLISH, cwd=calm).summary == {"done": 3, "skipped": 0, "failed": 1}
-    took = time.monotonic() - begun
-    moments = random.Random(took)
+    assert segue(*PUBLISH, cwd=folder).summary == {"done": 3, "skipped": 0, "failed": 1}
+    return Calm(objects(folder / "store"), ledger(folder), time.monotonic() - begun)
+
+
+def test_killed_at_any_moment_and_run_again_it_ends_as_if_undisturbed(calm: Calm, tmp_path: Path) -> None:
+    """Store and ledger are those of a run that nobody touched, and what was finished is not done again."""
+    album(tmp_path)
+    moments = random.Random(calm.seconds)
     for _ in range(KILLS):
-        with started(*PUBLISH, cwd=wild) as process, suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=moments.uniform(0.2, took))
+        with started(*PUBLISH, cwd=tmp_path) as process, suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=moments.uniform(0.1, calm.seconds))
             break
-    last = segue(*PUBLISH, cwd=wild)
+    last = segue(*PUBLISH, cwd=tmp_path)
     assert last.summary["failed"] == 1
-    assert objects(wild / "store") == objects(calm / "store")
-    assert ledger(wild) == ledger(calm)
-    assert segue(*PUBLISH, cwd=wild).summary == {"done": 0, "skipped": 3, "failed": 1}
+    assert objects(tmp_path / "store") == calm.objects
+    assert ledger(tmp_path) == calm.ledger
+    assert segue(*PUBLISH, cwd=tmp_path).summary == {"done": 0, "skipped": 3, "failed": 1}
 
 
 def test_after_a_kill_nothing_works_on_and_the_next_run_cleans_up(tmp_path: Path) -> None:
@@ -139,22 +154,19 @@ def test_a_copy_beside_a_retagged_file_does_not_change_its_track(tmp_path: Path)
         assert {each["track_id"] for each in ran.outcomes.values()} == {track_id}
 
 
-def test_what_failed_is_tried_again_with_its_album(tmp_path: Path) -> None:
+def test_what_failed_is_tried_again_with_its_album(calm: Calm, tmp_path: Path) -> None:
     """A track that comes late gets the level that it would have had, and so do the others."""
-    calm, wild = tmp_path / "calm", tmp_path / "wild"
-    album(calm)
-    shutil.copytree(calm, wild)
-    segue(*PUBLISH, cwd=calm)
-    two = wild / "music" / "2.flac"
+    album(tmp_path)
+    two = tmp_path / "music" / "2.flac"
     whole = two.read_bytes()
     two.write_bytes(whole[: len(whole) // 2])
-    assert segue(*PUBLISH, cwd=wild).summary == {"done": 2, "skipped": 0, "failed": 2}
+    assert segue(*PUBLISH, cwd=tmp_path).summary == {"done": 2, "skipped": 0, "failed": 2}
     two.write_bytes(whole)
-    again = segue(*PUBLISH, "--retry-failed", cwd=wild)
+    again = segue(*PUBLISH, "--retry-failed", cwd=tmp_path)
     assert again.summary == {"done": 3, "skipped": 0, "failed": 1}
-    pointers = [name for name in objects(calm / "store") if name.startswith("tracks/")]
-    assert all(objects(wild / "store")[name] == objects(calm / "store")[name] for name in pointers)
-    assert segue(*PUBLISH, cwd=wild).summary == {"done": 0, "skipped": 3, "failed": 1}
+    found = objects(tmp_path / "store")
+    assert all(found[name] == data for name, data in calm.objects.items() if name.startswith("tracks/"))
+    assert segue(*PUBLISH, cwd=tmp_path).summary == {"done": 0, "skipped": 3, "failed": 1}
 
 
 def test_two_releases_of_one_recording_share_one_package(tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """The same commands over a real S3 service: publish into a bucket, verify it, serve from it."""
 
-import json
 import os
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +11,8 @@ import m3u8
 import pytest
 
 from scripts.s3_server import S3Server
-from tests.support.served_album import BAGATELLE, CHECKOUT, make, serving_at
+from tests.support.command import ran
+from tests.support.served_album import BAGATELLE, make, serving_at
 
 
 @pytest.fixture(scope="module")
@@ -28,24 +27,17 @@ def environment(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -
     }
 
 
-def _segue(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "segue.main", *arguments, "--json"]
-    return subprocess.run(
-        command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=110, check=False
-    )
-
-
 def test_a_track_is_published_into_a_bucket_verified_and_played(environment: Mapping[str, str], tmp_path: Path) -> None:
     """Nothing but the store's URL differs from a folder; a second run finds it done."""
     make(BAGATELLE, tmp_path / "album")
-    first = _segue(environment, "publish", str(tmp_path / "album"))
-    assert first.returncode == 0, first.stderr
-    (track_id,) = (line["track_id"] for line in map(json.loads, first.stdout.splitlines()) if line["event"] == "track")
-    again = _segue(environment, "publish", str(tmp_path / "album"))
-    assert json.loads(again.stdout.splitlines()[-1]) == {"event": "summary", "done": 0, "skipped": 1, "failed": 0}
-    assert _segue(environment, "verify").returncode == 0
+    first = ran("publish", tmp_path / "album", cwd=tmp_path, env=environment)
+    assert first.status == 0, first.stderr
+    (outcome,) = first.outcomes.values()
+    again = ran("publish", tmp_path / "album", cwd=tmp_path, env=environment)
+    assert again.summary == {"done": 0, "skipped": 1, "failed": 0}
+    assert ran("verify", cwd=tmp_path, env=environment).status == 0
     with serving_at(environment["SEGUE_STORE"], environment) as url:
-        playlist = f"{url}tracks/{track_id}/index.m3u8"
+        playlist = f"{url}tracks/{outcome['track_id']}/index.m3u8"
         with urllib.request.urlopen(playlist, timeout=60) as answer:
             variants = m3u8.loads(answer.read().decode(), uri=playlist).playlists
         ffmpeg = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", playlist, "-f", "null", "-"]
@@ -56,7 +48,7 @@ def test_a_track_is_published_into_a_bucket_verified_and_played(environment: Map
 
 def test_wrong_keys_are_told_and_not_retried_for_ever(environment: Mapping[str, str], tmp_path: Path) -> None:
     """A wrong secret ends the command with `storage-denied` and a hint."""
-    done = _segue({**environment, "AWS_SECRET_ACCESS_KEY": "wrong"}, "ls")
-    error = json.loads(done.stdout.splitlines()[-1])
-    assert (done.returncode, error["event"], error["code"]) == (1, "error", "storage-denied")
+    done = ran("ls", cwd=tmp_path, env={**environment, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    error = done.lines[-1]
+    assert (done.status, error["event"], error["code"]) == (1, "error", "storage-denied")
     assert error["hint"]

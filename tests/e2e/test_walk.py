@@ -1,16 +1,11 @@
 """Published by the command line, served by the origin: every URL is walked, every byte heard, by other readers."""
 
 import asyncio
-import hashlib
 import io
 import json
 import math
-import os
 import re
-import signal
 import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,7 +21,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from PIL import Image
 
-from tests.support.served_album import BAGATELLE, CHECKOUT, CODA, OVERTURE, make, serving
+from tests.support.command import Ran, segue
+from tests.support.served_album import BAGATELLE, CODA, OVERTURE, make, serving
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 RATE_HZ = 48_000
@@ -36,14 +32,9 @@ PRIMING = {"mp4a.40.2": 1024, "Opus": 312, "fLaC": 0}
 FAMILIES = {"aac": {"mp4a.40.2"}, "opus": {"Opus"}, "lossless": {"fLaC", "mp4a.40.2"}}
 
 
-def _segue(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "segue.main", *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=110, check=False)
-
-
-def _publish(source: Path, store: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+def _publish(source: Path, store: Path, *more: str) -> Ran:
     catalog = store.with_suffix(".sqlite")
-    return _segue("publish", str(source), "--store", f"file:{store}", "--catalog", str(catalog), "--json", *more)
+    return segue("publish", source, "--store", f"file:{store}", "--catalog", catalog, *more, cwd=store.parent)
 
 
 def _get(url: str) -> tuple[bytes, dict[str, str]]:
@@ -86,7 +77,7 @@ class Served:
 
     url: str
     store: Path
-    published: "subprocess.CompletedProcess[str]"
+    published: Ran
     tracks: list[dict[str, Any]]
 
     def recording(self, track: dict[str, Any]) -> Path:
@@ -125,20 +116,12 @@ def _variants(served: Served) -> Iterator[tuple[dict[str, Any], str, Any]]:
 
 def test_a_broken_file_fails_alone_and_the_exit_code_says_so(served: Served) -> None:
     """One JSON line per source and a summary; the broken one has code, message and hint; exit status 1."""
-    lines = [json.loads(line) for line in served.published.stdout.splitlines()]
-    failed = [line for line in lines if line.get("status") == "failed"]
-    assert served.published.returncode == 1
+    failed = [line for line in served.published.lines if line.get("status") == "failed"]
+    assert served.published.status == 1
     assert [Path(line["source"]).name for line in failed] == ["00 not music.mp3"]
     assert failed[0]["code"] == "source-not-music" and failed[0]["message"] and failed[0]["hint"]
-    assert _sums(served.published) == (3, 0, 1)
+    assert served.published.summary == {"done": 3, "skipped": 0, "failed": 1}
     assert len(served.tracks) == 3
-
-
-def _sums(published: "subprocess.CompletedProcess[str]") -> tuple[int, int, int]:
-    """How many sources were done, skipped and failed, by the last line of a batch."""
-    last = json.loads(published.stdout.splitlines()[-1])
-    assert last["event"] == "summary"
-    return last["done"], last["skipped"], last["failed"]
 
 
 def test_every_cover_answers_in_its_size(served: Served) -> None:
@@ -244,57 +227,21 @@ async def test_the_bucket_alone_is_a_playable_site(served: Served) -> None:
 
 def test_verify_finds_nothing_wrong(served: Served) -> None:
     """What was published keeps every rule, by `segue verify` as well."""
-    done = _segue("verify", "--store", f"file:{served.store}", "--json")
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0
-    assert [line["findings"] for line in lines[:-1]] == [[], [], []]
+    done = segue("verify", "--store", f"file:{served.store}", cwd=served.store.parent)
+    assert done.status == 0
+    assert [line["findings"] for line in done.lines[:-1]] == [[], [], []]
 
 
 def test_verify_finds_nothing_wrong_from_outside(served: Served) -> None:
     """Nor as a stranger looks at it: over HTTP, each playlist of each track, headers and all; and in the bucket."""
     urls = [f"{served.url}{path}" for track in served.tracks for path in track["playlists"].values()]
     recordings = [str(served.recording(track)) for track in served.tracks]  # a lossless rendition may be the mezzanine
-    done = _segue("verify", *urls, *recordings, "--json")
-    *lines, summary = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, summary["verified"], summary["broken"]) == (0, len(lines), 0)
+    done = segue("verify", *urls, *recordings, cwd=served.store.parent)
+    *lines, summary = done.lines
+    assert (done.status, summary["verified"], summary["broken"]) == (0, len(lines), 0)
     found = {finding["rule"] for line in lines for finding in line["findings"]}
     assert found <= {"APPLE-2.2", "CMAF-language"}  # Opus has a playlist of its own; nobody knows the words' language
     assert [line["not_looked_into"] for line in lines] == [[]] * len(lines)
-
-
-def _tree(store: Path) -> dict[str, str]:
-    """Every object of a store and the hash of its bytes; a kill may leave a hidden temporary file, which is none."""
-    folders = ("tracks", "recordings", "art")
-    files = [path for folder in folders for path in (store / folder).rglob("[!.]*") if path.is_file()]
-    return {str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def test_the_same_sources_give_the_same_bytes_whatever_happens_on_the_way(tmp_path: Path) -> None:
-    """At another --jobs, in another order, and after a kill -9 in the middle, the store is the same to the byte."""
-    for song in (CODA, BAGATELLE):
-        make(song, tmp_path / "album")
-    assert _publish(tmp_path / "album", tmp_path / "one", "--jobs", "2", *EACH_TRACK).returncode == 0
-    backwards = sorted((tmp_path / "album").iterdir(), reverse=True)
-    _killed(tmp_path / "album", tmp_path / "two")
-    for source in backwards:
-        assert _publish(source, tmp_path / "two", "--jobs", "1", *EACH_TRACK).returncode == 0
-    assert _tree(tmp_path / "one") == _tree(tmp_path / "two")
-    assert _sums(_publish(tmp_path / "album", tmp_path / "one", *EACH_TRACK)) == (0, 2, 0)
-
-
-def _killed(source: Path, store: Path) -> None:
-    """A publish that is killed, with all its children, once the first mezzanine is stored."""
-    catalog = store.with_suffix(".sqlite")
-    command = [sys.executable, "-m", "segue.main", "publish", str(source), "--store", f"file:{store}"]
-    process = subprocess.Popen(
-        [*command, "--catalog", str(catalog), "--jobs", "1", *EACH_TRACK], cwd=CHECKOUT, start_new_session=True
-    )
-    deadline = time.monotonic() + 60
-    while not list(store.glob("recordings/*/mezzanine/*.mp4")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def test_an_unknown_track_is_a_short_lived_404(served: Served) -> None:
@@ -309,7 +256,7 @@ def test_an_unknown_track_is_a_short_lived_404(served: Served) -> None:
 def test_the_longest_song_starts_with_short_segments(tmp_path: Path) -> None:
     """About 1, 2 and 3 s, then 6.08 s: start-up waits for the whole first segment."""
     make(OVERTURE, tmp_path / "album")
-    assert _publish(tmp_path / "album", tmp_path / "store", "--aac", "64", "--opus", "64").returncode == 0
+    assert _publish(tmp_path / "album", tmp_path / "store", "--aac", "64", "--opus", "64").status == 0
     playlists = list((tmp_path / "store").glob("recordings/*/*/*-64.m3u8"))
     assert len(playlists) == 2
     for playlist in playlists:

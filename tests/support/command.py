@@ -51,8 +51,13 @@ def environment(home: Path, **more: str) -> Mapping[str, str]:
 
 def segue(*arguments: str | Path, cwd: Path, **more: str) -> Ran:
     """Run the command in a folder, which is the home folder too, to its end."""
+    return ran(*arguments, cwd=cwd, env=environment(cwd, **more))
+
+
+def ran(*arguments: str | Path, cwd: Path, env: Mapping[str, str]) -> Ran:
+    """Run the command in a folder and an environment to its end."""
     with TemporaryFile("w+") as out, TemporaryFile("w+") as errors:
-        running = fork(*arguments, "--json", cwd=cwd, env=environment(cwd, **more), stdout=out, stderr=errors)
+        running = fork(*arguments, "--json", cwd=cwd, env=env, stdout=out, stderr=errors)
         try:
             status = running.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:

@@ -219,7 +219,7 @@ async def test_an_idle_child_goes(reader: Reader, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(ingest.metadata.reader, "IDLE_SECONDS_MAX", 0.05)
     source = tagged(tmp_path)
     await reader.describe(source)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while children():  # noqa: ASYNC110 - nothing tells of an end but the list of processes
             await asyncio.sleep(0.02)
     assert (await reader.describe(source)).tags.title == "Evening"

@@ -132,7 +132,7 @@ async def _exchange(origin: Running, request: bytes, *, answers: int = 1) -> tup
     reader, writer = await asyncio.open_connection("127.0.0.1", origin.port)
     got = b""
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             writer.write(request)
             for _ in range(answers):
                 head = await reader.readuntil(b"\r\n\r\n")

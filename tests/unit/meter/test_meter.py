@@ -34,36 +34,39 @@ def _in_pieces(data: bytes, sizes: list[int]) -> Metering:
     return meter.result()
 
 
-WHOLE = _in_pieces(NOISE.tobytes(), [])
+@pytest.fixture(scope="module")
+def whole() -> Metering:
+    """What is measured of the noise in one piece."""
+    return _in_pieces(NOISE.tobytes(), [])
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 300_000), max_size=8))
-def test_pieces_do_not_matter(sizes: list[int]) -> None:
+@given(sizes=st.lists(st.integers(0, 300_000), max_size=8))
+def test_pieces_do_not_matter(whole: Metering, sizes: list[int]) -> None:
     """Cut anywhere, in the middle of a sample too: exactly the same result."""
-    assert _in_pieces(NOISE.tobytes(), sizes) == WHOLE
+    assert _in_pieces(NOISE.tobytes(), sizes) == whole
 
 
-def test_small_pieces_do_not_matter() -> None:
+def test_small_pieces_do_not_matter(whole: Metering) -> None:
     """Nor do thousands of them."""
-    assert _in_pieces(NOISE.tobytes(), [1021] * 600) == WHOLE
+    assert _in_pieces(NOISE.tobytes(), [1021] * 600) == whole
 
 
-def test_what_was_taken_is_named() -> None:
+def test_what_was_taken_is_named(whole: Metering) -> None:
     """Its length and the hash of its bytes."""
-    assert WHOLE.sha256 == hashlib.sha256(NOISE.tobytes()).hexdigest()
-    assert WHOLE.samples == len(NOISE)
-    assert WHOLE.not_finite == 0
+    assert whole.sha256 == hashlib.sha256(NOISE.tobytes()).hexdigest()
+    assert whole.samples == len(NOISE)
+    assert whole.not_finite == 0
 
 
-def test_every_step_has_its_numbers() -> None:
+def test_every_step_has_its_numbers(whole: Metering) -> None:
     """Energies of whole steps, peaks of all: six significant digits each."""
-    assert len(WHOLE.energies) == len(NOISE) // 4_410
-    assert len(WHOLE.peaks) == len(WHOLE.energies) + 1
-    for value in (*WHOLE.energies, *WHOLE.peaks):
+    assert len(whole.energies) == len(NOISE) // 4_410
+    assert len(whole.peaks) == len(whole.energies) + 1
+    for value in (*whole.energies, *whole.peaks):
         assert value == float(f"{value:.6g}")
-    for step in range(len(WHOLE.energies)):
-        assert WHOLE.peaks[step] >= float(np.abs(NOISE[step * 4_410 : (step + 1) * 4_410]).max()) * 0.999_999
+    for step in range(len(whole.energies)):
+        assert whole.peaks[step] >= float(np.abs(NOISE[step * 4_410 : (step + 1) * 4_410]).max()) * 0.999_999
 
 
 @pytest.mark.parametrize(
