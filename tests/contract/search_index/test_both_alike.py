@@ -11,7 +11,7 @@ from discovery.search import RULES, Results, SearchIndex
 from model.errors import CatalogError, UsageError
 from tests.contract.search_index.songs import row, slipped, songs
 
-QUERIES = 300
+QUERIES = 50
 
 
 def _queries() -> list[str]:
