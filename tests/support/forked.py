@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -27,6 +28,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 QUESTION_BYTES_MAX = 1 << 17
 ANSWER_BYTES_MAX = 32
 STDERR = 2
+_ONE_AT_A_TIME = threading.Lock()  # starts the process that forks
 
 
 class Forked:
@@ -90,7 +92,9 @@ def fork(
             write = stdout.fileno()
         question = json.dumps({"arguments": [*map(str, arguments)], "cwd": str(cwd), "env": {**env}}).encode()
         streams = [write, stderr.fileno() if stderr else STDERR]
-        socket.send_fds(_forker(), [question], [telling.fileno(), *streams])
+        with _ONE_AT_A_TIME:
+            forker = _forker()
+        socket.send_fds(forker, [question], [telling.fileno(), *streams])
     return Forked(int(told.recv(ANSWER_BYTES_MAX)), told, stdout)
 
 
