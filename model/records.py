@@ -1,15 +1,19 @@
 """Frozen types to JSON and back: the same record gives the same bytes, and junk gives a typed error."""
 
 import json
+import threading
 from dataclasses import fields, is_dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import MsgspecError
-from msgspec.json import decode
+from msgspec.json import Decoder
 
 from model.errors import RecordMalformed
 
 Record = TypeVar("Record")
+
+_DECODERS: dict[type, Decoder[Any]] = {}
+_MAKING = threading.Lock()  # msgspec shows other threads a class that it has only begun to know, and crashes on it
 
 
 def to_json(record: object) -> bytes:
@@ -23,10 +27,18 @@ def from_json(kind: type[Record], data: bytes, *, subject: str) -> Record:
     Raises RecordMalformed, naming `subject` and the field, for anything that is not such a record.
     """
     try:
-        return decode(data, type=kind)
+        found: Record = _decoder(kind).decode(data)
     except (MsgspecError, ValueError, KeyError, OverflowError, RecursionError) as error:
         hint = "the object was written by something else or damaged; run `segue package --repair`"
         raise RecordMalformed(f"not a {kind.__name__} record ({error})", subject=subject, hint=hint) from error
+    return found
+
+
+def _decoder(kind: type) -> Decoder[Any]:
+    if kind not in _DECODERS:
+        with _MAKING:
+            _DECODERS[kind] = _DECODERS.get(kind) or Decoder(kind)
+    return _DECODERS[kind]
 
 
 def _plain(value: object) -> object:

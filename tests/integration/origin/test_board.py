@@ -132,13 +132,19 @@ def _started(figures: dict[tuple[str, ...], float]) -> set[float]:
 
 
 def _command() -> int:
-    """The process of `segue serve` that this test started."""
-    return next(pid for pid in _children(os.getpid()) if b"segue.main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    """The process of `segue serve` that this test started: the one that has workers."""
+    below = [os.getpid()]
+    while not _workers(below[0]):
+        below = below[1:] + _children(below[0])
+    return below[0]
 
 
 def _kill_one_worker() -> None:
-    workers = (pid for pid in _children(_command()) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    os.kill(next(workers), signal.SIGKILL)
+    os.kill(_workers(_command())[0], signal.SIGKILL)
+
+
+def _workers(pid: int) -> list[int]:
+    return [each for each in _children(pid) if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
 def _children(pid: int) -> list[int]:
