@@ -8,9 +8,8 @@ SHELL := bash
 .NOTPARALLEL:
 
 PYTHON ?= python3
-# Tests wait for others a good part of their time, so more workers than processors may pay.
-TEST_WORKERS ?= auto
-PLAY_WORKERS ?= 2
+# Tests wait for others a good part of their time: one worker more than there are processors.
+TEST_WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 PYTEST_FLAGS ?=
 
 BIN := .venv/bin
@@ -51,7 +50,7 @@ needed: $(DEV) $(HLS) $(DASH) openmp browser shields postgres network librosa
 
 test: needed  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PLAYING)) tests
-	$(PYTEST) -n $(PLAY_WORKERS) --dist loadfile --no-loadscope-reorder $(PLAYING)
+	$(PYTEST) $(PLAYING)
 
 # Types are checked by one processor; another one fetches what tests need, and tries the wheel, meanwhile.
 check: $(DEV) $(HLS)  ## what has to pass before a change lands: lint, smoke and test
