@@ -16,7 +16,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --no-deps --require-hashes
 PYTEST := $(BIN)/python -m pytest $(PYTEST_FLAGS)
-# These watch music play in real time, so nothing else runs beside them, and few of them beside each other.
+# These watch music play in real time, so nothing else runs beside them.
 PLAYING := $(wildcard tests/e2e/test_player*.py)
 # Stamps: each is newer than what it was made from, so a second run does nothing.
 RUN := .venv/.run
