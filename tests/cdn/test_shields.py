@@ -236,6 +236,7 @@ async def test_a_listener_is_answered_by_the_origin(shielded: Shielded) -> None:
     kept = "no-store"
     async with asyncio.timeout(60):
         while "no-store" in kept:  # it has just started
+            await asyncio.sleep(0.1)
             kept = (await shielded.get("/api/v1/tracks")).headers["Cache-Control"]
     for _ in range(2):
         made = json.loads((await shielded.get("/api/v1/listeners", method="POST")).body)
