@@ -1,6 +1,7 @@
 """`segue config`: every setting, its value, and where that came from."""
 
 import argparse
+import re
 
 from segue.config import SETTINGS as ALL
 from segue.config import Config, Value
@@ -9,6 +10,7 @@ from segue.output import Output
 HELP = "show every setting, its value and where it came from"
 SETTINGS = tuple(setting.key for setting in ALL if not setting.secret)
 EXAMPLE = "segue config"
+_PASSWORD = re.compile(r"(//[^/@:\s]*:|password=)[^/@&\s]+")  # in a URL, where none belongs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,4 +32,5 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
 def _shown(value: Value, *, secret: bool) -> str:
     if secret:
         return "(set)" if value.value else "(not set)"
-    return ",".join(map(str, value.value)) if isinstance(value.value, tuple) else str(value.value)
+    shown = ",".join(map(str, value.value)) if isinstance(value.value, tuple) else str(value.value)
+    return _PASSWORD.sub(r"\1(hidden)", shown)

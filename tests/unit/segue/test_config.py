@@ -182,6 +182,13 @@ def _shown(config: Config, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.parametrize("url", [f"postgresql://me:{HUSH}@host/d", f"postgresql://me@host/d?password={HUSH}"])
+def test_a_password_that_stands_in_a_url_is_not_shown(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is refused where the URL is used; the rest of it helps to find the mistake."""
+    shown = _shown(_load(environ={"SEGUE_LISTENERS": url}), capsys)
+    assert HUSH not in shown and "(hidden)" in shown and "@host/d" in shown
+
+
 def test_every_setting_is_shown_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:
     """One line each, in JSON as for people."""
     lines = [json.loads(line) for line in _shown(_load(environ={"SEGUE_JOBS": "2"}), capsys).splitlines()]
