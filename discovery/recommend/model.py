@@ -18,7 +18,7 @@ CONTENT_LISTENERS = 10  # so many are few; with more, the share of content falls
 FAMILIAR_HEAD = 0.1  # how much more of the head a list may have than the listener's own plays
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # one is equal to itself alone: tables are not compared
 class Model:
     """What is known of each track that was played or whose sound is known. Its items are the indices of `tracks`.
 

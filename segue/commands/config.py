@@ -10,7 +10,7 @@ from segue.output import Output
 HELP = "show every setting, its value and where it came from"
 SETTINGS = tuple(setting.key for setting in ALL if not setting.secret)
 EXAMPLE = "segue config"
-_PASSWORD = re.compile(r"(//[^/@:\s]*:|password=)[^/@&\s]+")  # in a URL, where none belongs
+_PASSWORD = re.compile(r"(//[^/@:\s]*:)[^/@\s]+(?=@)|(password=)[^&\s]+")  # in a URL, where none belongs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,4 +33,4 @@ def _shown(value: Value, *, secret: bool) -> str:
     if secret:
         return "(set)" if value.value else "(not set)"
     shown = ",".join(map(str, value.value)) if isinstance(value.value, tuple) else str(value.value)
-    return _PASSWORD.sub(r"\1(hidden)", shown)
+    return _PASSWORD.sub(r"\1\2(hidden)", shown)

@@ -187,6 +187,8 @@ def test_a_password_that_stands_in_a_url_is_not_shown(url: str, capsys: pytest.C
     """It is refused where the URL is used; the rest of it helps to find the mistake."""
     shown = _shown(_load(environ={"SEGUE_LISTENERS": url}), capsys)
     assert HUSH not in shown and "(hidden)" in shown and "@host/d" in shown
+    store = "s3://music/tracks?endpoint=http://127.0.0.1:9000"
+    assert store in _shown(_load(environ={"SEGUE_STORE": store}), capsys)
 
 
 def test_every_setting_is_shown_with_its_origin(capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,6 +176,22 @@ def test_a_home_page_is_kept_until_what_it_is_made_of_changes(
     assert {shelf.kind for shelf in made.home(ANN)} == {ShelfKind.NEW, ShelfKind.POPULAR}
 
 
+def test_a_home_page_is_made_anew_with_a_new_model(
+    catalog: Catalog, database: ListenerDatabase, tmp_path: Path
+) -> None:
+    """Also where it says much the same."""
+    known = {row.track_id: Known(row.artist) for row in rows()}
+    model = train(gathered(everybody()), TrainSettings(factors=16), known)
+    write_model(tmp_path, model, made_ms=1, kind="x", facts={})
+    add_plays(database, of_ann(2, 6))
+    made = recommender(catalog, database, tmp_path)
+    page = made.home(ANN)
+    write_model(tmp_path, model, made_ms=2, kind="x", facts={})
+    made.look()
+    assert made.home(ANN) is not page
+    assert made.home(ANN) == page
+
+
 def test_a_listener_who_withdrew_is_a_stranger(catalog: Catalog, database: ListenerDatabase, models: Path) -> None:
     add_plays(database, of_ann(2, 6))
     Plays(database).withdraw(ANN)
