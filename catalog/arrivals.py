@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from catalog.database import Temporary
 from catalog.schema import Schema
+from catalog.statements import marks
 
 ARRIVALS = Schema(
     application_id=0x53654172,  # "SeAr"
@@ -47,8 +48,7 @@ class ArrivalTable:
 
     def see(self, folder: bytes, files: Mapping[bytes, tuple[bytes, bool]], now: float) -> None:
         """Files of a folder as they are now: by name, the state, and whether it is a source. At most _ROWS."""
-        marks = ", ".join("?" * len(files))
-        query = f"SELECT name, state FROM files WHERE folder = ? AND name IN ({marks})"
+        query = f"SELECT name, state FROM files WHERE folder = ? AND name IN ({marks(files)})"
         known = dict(self._database.select(query, (folder, *files)))
         changed = [(folder, name, *each, now) for name, each in files.items() if known.get(name) != each[0]]
         if changed:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from catalog.schema import CATALOG, Schema
 from catalog.sqlite_file import IN_MEMORY, SqliteFile, application_of, connected, hint_of, is_damage, transaction
+from catalog.statements import marks
 from model.errors import CatalogError
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,7 @@ class Database(SqliteFile):
                 for name, (columns, rows) in tables.items():
                     db.execute(f"CREATE TEMP TABLE {name} ({columns}) WITHOUT ROWID")
                     db.execute("BEGIN")
-                    marks = ", ".join("?" * len(columns.split(",")))
-                    db.executemany(f"INSERT OR REPLACE INTO temp.{name} VALUES ({marks})", rows)
+                    db.executemany(f"INSERT OR REPLACE INTO temp.{name} VALUES ({marks(columns.split(','))})", rows)
                     db.execute("COMMIT")
                 return db.execute(query, values).fetchall()
             finally:

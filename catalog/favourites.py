@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from catalog.listener_database import ListenerDatabase, Migrations, marks
+from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.statements import marks
 
 FAVOURITES_MAX = 50_000  # of one listener
 FAVOURITES = Migrations(

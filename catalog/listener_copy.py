@@ -5,11 +5,12 @@ from itertools import islice
 
 from catalog.app_passwords import APP_PASSWORDS
 from catalog.favourites import FAVOURITES
-from catalog.listener_database import LISTENERS, MIGRATIONS_TABLE, Column, ListenerDatabase, Writer, by_table, marks
+from catalog.listener_database import LISTENERS, MIGRATIONS_TABLE, Column, ListenerDatabase, Writer, by_table
 from catalog.play_queues import PLAY_QUEUES
 from catalog.playlists import PLAYLISTS
 from catalog.plays import PLAYS
 from catalog.ratings import RATINGS
+from catalog.statements import marks
 from model.errors import UsageError
 
 PARTS = (LISTENERS, APP_PASSWORDS, FAVOURITES, PLAY_QUEUES, PLAYLISTS, PLAYS, RATINGS)  # all that bring tables

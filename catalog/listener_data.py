@@ -6,7 +6,8 @@ one. So a part that brings tables need not say so anywhere else.
 
 from collections.abc import Mapping, Sequence
 
-from catalog.listener_database import Column, ListenerDatabase, by_table, marks
+from catalog.listener_database import Column, ListenerDatabase, by_table
+from catalog.statements import marks
 
 _OWNER = "listener_id"
 _AT_ONCE = 500  # listeners that are held from others while they are dropped

@@ -33,11 +33,6 @@ def new_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(TRACK_ID_LENGTH))
 
 
-def marks(values: Sequence[object]) -> str:
-    """What stands for these values in `IN (…)`, which may be none."""
-    return ", ".join("?" * len(values)) or "NULL"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migrations:
     """The tables of one part, as SQL statements. Steps are added at the end, never changed: databases out there have

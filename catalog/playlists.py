@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.listener_database import ListenerDatabase, Migrations, Writer, marks, new_id
+from catalog.listener_database import ListenerDatabase, Migrations, Writer, new_id
+from catalog.statements import marks
 from model.errors import PlaylistChanged, PlaylistRefused, PlaylistUnknown
 
 PLAYLISTS_MAX = 1_000  # of one listener

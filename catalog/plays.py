@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from catalog.listener_database import ListenerDatabase, Migrations, Writer, marks
+from catalog.listener_database import ListenerDatabase, Migrations, Writer
+from catalog.statements import marks
 
 PAGE = 5_000  # rows held at a time
 DAY_MS = 86_400_000
@@ -117,7 +118,7 @@ class Plays:
         thrown away: whose that was."""
         asked = frozenset(row.listener_id for row in rows)
         with self._database.writing(*asked) as db:
-            agreed = {found[0] for found in db.execute(_AGREED.format(marks([*asked])), [*asked])}
+            agreed = {found[0] for found in db.execute(_AGREED.format(marks(asked)), [*asked])}
             kept = [row for row in rows if row.listener_id in agreed]
             db.executemany(_ADD_EVENT, [_event(row) for row in kept if not (row.listened or row.skipped)])
             heard = _add_heard(db, [row for row in kept if row.listened or row.skipped])

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from catalog.listener_database import ListenerDatabase, Migrations, marks
+from catalog.listener_database import ListenerDatabase, Migrations
+from catalog.statements import marks
 
 RATINGS_MAX = 50_000  # of one listener
 BEST = 5

@@ -14,6 +14,7 @@ from catalog.database import Database, Opened
 from catalog.schema import Schema
 from catalog.search_fill import Filling
 from catalog.search_postings import NO_FILTERS, Filters, Found, Group, Lookups, SearchRow, TextRules
+from catalog.statements import marks
 
 _APPLICATION_ID = 0x53656766  # "Segf": found, not the catalog
 _LAYOUT = 2
@@ -133,14 +134,12 @@ class SqlitePostings(Opened):
 
     def tracks(self, track_ids: Collection[str]) -> list[Found]:
         """As Postings has it."""
-        marks = ", ".join("?" * len(track_ids))
-        query = f"{_NAMES.format(of='tracks t')} WHERE t.track_id IN ({marks})"
+        query = f"{_NAMES.format(of='tracks t')} WHERE t.track_id IN ({marks(track_ids)})"
         return [Found(*values) for values in self._database.select(query, tuple(track_ids))]
 
     def terms_by_keys(self, keys: Collection[int]) -> Mapping[str, int]:
         """As Postings has it."""
-        marks = ", ".join("?" * len(keys))
-        query = f"SELECT t.term, t.uses FROM spellings s JOIN terms t ON t.id = s.term WHERE s.key IN ({marks})"
+        query = f"SELECT t.term, t.uses FROM spellings s JOIN terms t ON t.id = s.term WHERE s.key IN ({marks(keys)})"
         return dict(self._database.select(query, tuple(keys)))
 
 
@@ -232,8 +231,8 @@ class _Change:
         found = self._db.execute(query, names).fetchall()
         if found:
             return int(found[0][0])
-        marks = ", ".join("?" * (len(names) + 3))
-        number = self._db.execute(f"INSERT INTO {table} VALUES ({marks})", (None, *names, track_id, 1)).lastrowid
+        values = (None, *names, track_id, 1)
+        number = self._db.execute(f"INSERT INTO {table} VALUES ({marks(values)})", values).lastrowid
         assert number is not None
         self._post(f"{table[:-1]}_terms", number, self._rules.indexed_as(names))
         return number

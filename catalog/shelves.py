@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from catalog.schema import COLUMNS, TrackRow
 from catalog.shelf_rows import LIVE, folded_genre
+from catalog.statements import marks
 from catalog.store import Catalog, row_of
 
 _ALBUMS = "SELECT album_id, artist_id, artist, album, art_id, tracks, duration_s, year, published_s FROM albums"
@@ -107,7 +108,7 @@ class Shelves:
 
     def albums_of(self, album_ids: Sequence[str]) -> list[AlbumShelf]:
         """Those of some albums that have live tracks, in the order that is asked for."""
-        query = f"{_ALBUMS} WHERE album_id IN ({_marks(album_ids)})"
+        query = f"{_ALBUMS} WHERE album_id IN ({marks(album_ids)})"
         found = {each[0]: AlbumShelf(*each) for each in self._database.select(query, tuple(album_ids))}
         return [found[album_id] for album_id in album_ids if album_id in found]
 
@@ -167,13 +168,9 @@ class Shelves:
     def _those(self, query: str, values: Sequence[object]) -> list[TrackRow]:
         """The tracks whose ids a query finds, in its order."""
         ids = [str(found[0]) for found in self._database.select(query, values)]
-        known = {row.track_id: row for row in self._tracks(f"track_id IN ({_marks(ids)})", ids)}
+        known = {row.track_id: row for row in self._tracks(f"track_id IN ({marks(ids)})", ids)}
         return [known[each] for each in ids if each in known]
 
     def _tracks(self, rest: str, values: Sequence[object]) -> list[TrackRow]:
         query = f"SELECT {', '.join(COLUMNS)} FROM tracks WHERE {LIVE} AND {rest}"
         return [row_of(found) for found in self._database.select(query, values)]
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))

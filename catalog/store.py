@@ -17,6 +17,7 @@ from catalog.feature_rows import (
 from catalog.journal import Journal
 from catalog.schema import COLUMNS, TrackRow, album_artist_of, sort_key
 from catalog.shelf_rows import GENRES_SEPARATOR, Shelved
+from catalog.statements import marks
 from model.album import album_id_of, artist_id_of
 from model.features import Features, FeatureSet
 
@@ -92,8 +93,7 @@ class Catalog(Opened):
 
     def rows_of(self, track_ids: Collection[str]) -> dict[str, TrackRow]:
         """The rows of those of some tracks that are known, live or not."""
-        marks = ", ".join("?" * len(track_ids))
-        rows = self._rows(f"{_SELECT} WHERE track_id IN ({marks})", tuple(track_ids))
+        rows = self._rows(f"{_SELECT} WHERE track_id IN ({marks(track_ids)})", tuple(track_ids))
         return {row.track_id: row for row in rows}
 
     def count(self, *, live_only: bool = True) -> int:
@@ -132,9 +132,10 @@ class Catalog(Opened):
 
     def features_of(self, track_ids: Collection[str]) -> dict[str, Features]:
         """The features of those of some tracks that have them, live or not; none of another set or version."""
-        marks = ", ".join("?" * len(track_ids))
         return dict(
-            self._features(f"WHERE f.track_id IN ({marks}) AND f.format = ?", (*track_ids, self.features.version))
+            self._features(
+                f"WHERE f.track_id IN ({marks(track_ids)}) AND f.format = ?", (*track_ids, self.features.version)
+            )
         )
 
     def live_features(self) -> Iterator[tuple[str, Features]]:

@@ -9,6 +9,8 @@ from typing import BinaryIO
 from cmaf.boxes import Box, TopBox, load, top_boxes
 from model.errors import MediaError
 
+DEFAULT_TICKS, DEFAULT_BYTES = 0x08, 0x10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedFragment:
@@ -55,16 +57,24 @@ def _frames(tfhd: Box, trun: Box, moof: Box, mdat: TopBox) -> EncodedFragment:
     return EncodedFragment(
         moof=moof,
         mdat=mdat,
-        sizes=table[size_column::columns] if has_sizes else (_default(tfhd, 0x10),) * count,
-        durations=table[::columns] if has_durations else (_default(tfhd, 0x8),) * count,
+        sizes=table[size_column::columns] if has_sizes else (_default(tfhd, DEFAULT_BYTES),) * count,
+        durations=table[::columns] if has_durations else (_default(tfhd, DEFAULT_TICKS),) * count,
         size_fields=size_fields,
     )
 
 
+def default_fields(tfhd: Box) -> dict[int, int]:
+    """What a `tfhd` says of the frames of its fragment, by the bit of the flags that tells of it (§8.8.7)."""
+    flags, fields, position = tfhd.uint(1, 3), dict[int, int](), 8
+    for bit, size in ((0x01, 8), (0x02, 4), (DEFAULT_TICKS, 4), (DEFAULT_BYTES, 4), (0x20, 4)):
+        if flags & bit:
+            fields[bit] = tfhd.uint(position, size)
+            position += size
+    return fields
+
+
 def _default(tfhd: Box, bit: int) -> int:
-    """The default that a bit of the flags tells of: each of those before it takes its place (§8.8.7)."""
-    flags = tfhd.uint(1, 3)
-    if not flags & bit:
+    fields = default_fields(tfhd)
+    if bit not in fields:
         raise MediaError("tfhd without the defaults that its frames have")
-    base = 8 if flags & 0x1 else 0
-    return tfhd.uint(8 + base + 4 * (flags & (bit - 1) & 0x3E).bit_count(), 4)
+    return fields[bit]

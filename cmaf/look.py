@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cmaf.boxes import Box, boxes_in
 from cmaf.encoded import AUDIO_ENTRY_FIELDS, FULL_BOX_FIELDS, audio_specific_config
+from cmaf.fragments import DEFAULT_BYTES, DEFAULT_TICKS, default_fields
 from model.errors import MediaError
 
 FRAMES_MAX = 1 << 20  # in one run; 6 s of AAC have 282
@@ -312,8 +313,8 @@ def _fragment(moof: Box, init: InitLook, media_bytes: int) -> FragmentLook:
     tfhd = trafs[0].find("tfhd") if trafs else None
     tfdt = trafs[0].find("tfdt") if trafs else None
     flags = tfhd.uint(1, 3) if tfhd else 0
-    fields = _default_fields(tfhd, flags) if tfhd else {}
-    ticks, size = fields.get(0x08, init.default_ticks), fields.get(0x10, init.default_bytes)
+    fields = default_fields(tfhd) if tfhd else {}
+    ticks, size = fields.get(DEFAULT_TICKS, init.default_ticks), fields.get(DEFAULT_BYTES, init.default_bytes)
     totals = [_frames(trun, ticks, size) for trun in truns[:1000]]
     return FragmentLook(
         trafs=len(trafs),
@@ -326,15 +327,6 @@ def _fragment(moof: Box, init: InitLook, media_bytes: int) -> FragmentLook:
         media_bytes=media_bytes,
         groups=tuple(group for traf in trafs for group in _groups(traf, "sbgp")),
     )
-
-
-def _default_fields(tfhd: Box, flags: int) -> dict[int, int]:
-    fields, position = {}, 8
-    for bit, size in ((0x01, 8), (0x02, 4), (0x08, 4), (0x10, 4), (0x20, 4)):
-        if flags & bit:
-            fields[bit] = tfhd.uint(position, size)
-            position += size
-    return fields
 
 
 def _frames(trun: Box, default_ticks: int, default_bytes: int) -> tuple[int, int, int]:

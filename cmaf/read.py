@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from cmaf.boxes import Box, TopBox, load, top_boxes
 from cmaf.encoded import AUDIO_ENTRY_FIELDS, FULL_BOX_FIELDS, audio_specific_config
+from cmaf.fragments import DEFAULT_TICKS, default_fields
 from model.errors import MediaError
 
 
@@ -177,7 +178,7 @@ def _fragments(file: BinaryIO, tops: list[TopBox], *, default_ticks: int) -> Ite
         truns = [child for child in trafs[0].children() if child.type == "trun"] if trafs else []
         if len(trafs) != 1 or len(truns) != 1:
             raise MediaError("a CMAF fragment has one traf with one trun")
-        ticks, size = _frames(truns[0], _default_duration(trafs[0].child("tfhd"), default_ticks))
+        ticks, size = _frames(truns[0], default_fields(trafs[0].child("tfhd")).get(DEFAULT_TICKS, default_ticks))
         tfdt = trafs[0].child("tfdt")
         yield Fragment(
             offset_bytes=moof_top.offset,
@@ -204,13 +205,6 @@ def _rolled(traf: Box) -> int:
             count, group = sbgp.uint(first + 8 * entry, 4), sbgp.uint(first + 8 * entry + 4, 4)
             frames += count if group == 1 else 0
     return frames
-
-
-def _default_duration(tfhd: Box, default_ticks: int) -> int:
-    flags = tfhd.uint(1, 3)
-    if not flags & 0x08:
-        return default_ticks
-    return tfhd.uint(8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0), 4)
 
 
 def _frames(trun: Box, default_ticks: int) -> tuple[int, int]:

@@ -89,11 +89,12 @@ async def taken_over(
 
     Raises StorageError.
     """
+    rendition, trim_db, album = wanted
     for package in past:
-        found = package.rendition(wanted[0].rendition_id)
-        if found is None or (found.rendition, found.trim_db) != wanted[:2]:
+        found = package.rendition(rendition.rendition_id)
+        if found is None or (found.rendition, found.trim_db) != (rendition, trim_db):
             continue
-        if found.album_loudness != covering(wanted[2], found.loudness):
+        if found.album_loudness != covering(album, found.loudness):
             continue
         key = track_file_key(package.recording_id, package.package_id, found.track_file_path)
         try:
