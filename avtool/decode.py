@@ -87,12 +87,14 @@ async def normalise(
     mono: bool = False,
     ignore_trims: bool = False,
     around: argv.Surroundings = argv.ALONE,
+    checked: bool = True,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Completed:
     """Write a source's sound to `target` as 24-bit FLAC in MP4, 48 kHz stereo, with a linear gain.
 
     `take` is handed the same signal as interleaved 32-bit floats, before it is rounded. `around` are its neighbours in
-    a run: it is resampled together with them, and cut out. Else as `decode`.
+    a run: it is resampled together with them, and cut out. Not `checked` it costs less: see `argv.normalise`. Else as
+    `decode`.
     """
     words = argv.normalise(
         tool.path,
@@ -103,6 +105,7 @@ async def normalise(
         mono=mono,
         ignore_trims=ignore_trims,
         around=around,
+        checked=checked,
     )
     counted = _counted(take, argv.SAMPLE_RATE_HZ * argv.CHANNELS, on_seconds)
     return await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=counted)

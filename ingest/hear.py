@@ -69,18 +69,20 @@ async def _heard(work: Ingest, source: Source, stamp: SourceStamp, sha256: str) 
     analysis = await record_in(work.store, Analysis, analysis_key(recording_id)) if recording_id else None
     track_id = last.track_id if last is not None else ""
     known = await track_in(work.store, track_id) if track_id else None
+    probe = None
     if analysis is not None and analysis.meter == METER and known is not None and known.source.sha256 == sha256:
         info = known.source
     else:
         probe = await probe_source(work.tool, source)
         info = _source_info(probe, stamp, sha256)
-        if analysis is None or analysis.meter != METER:
-            analysis = await _listened(work, source, probe)
+    around = await _around(work, source, stamp, sha256)  # first: the child that told the tags for the plan still waits
+    if analysis is None or analysis.meter != METER:
+        assert probe is not None
+        analysis = await _listened(work, source, probe)
     check_unchanged(source, stamp)
     same = last is not None and last.recording_id == analysis.recording_id
     row = row_of(stamp, sha256, analysis, track_id if same else "")
     await remember(work, stamp, row)
-    around = await _around(work, source, stamp, sha256)
     return Heard(source=source, stamp=stamp, info=info, around=around, analysis=analysis)
 
 

@@ -266,6 +266,7 @@ def _writing(work: Ingest, heard: Heard, place: Place | None, scratch: Path, alb
         scratch=scratch,
         timeout_s=time_limit(work, before_s + heard.analysis.duration_s),
         on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
+        heard_s=heard.analysis.duration_s,
         around=surroundings(heard, place) if place else ALONE,
         album=album,
     )

@@ -16,11 +16,12 @@ from ingest.levels import OFF_LU
 from ingest.listen import trimmed_twice
 from ingest.scan import Source
 from meter.meter import LoudnessMeter
-from model.errors import MediaError, SourceTooShort, ToolFailed
+from model.errors import MediaError, SourceError, SourceTooShort, ToolFailed
 from model.loudness import LoudnessReport, as_told, covering
 from model.track import SourceInfo
 
 TRIES_MAX = 3
+_ROUNDING_S = 1e-4  # what resampling may round a length by, and less than any frame
 _OVER_DB = 0.005  # a true peak this much above the ceiling is rounding
 
 
@@ -46,6 +47,7 @@ class Writing:
     scratch: Path
     timeout_s: float
     on_seconds: Callable[[float], None]
+    heard_s: float  # what was heard of the source, in seconds
     around: Surroundings = ALONE
     album: LoudnessReport | None = None  # its album's, before the gain
 
@@ -85,6 +87,23 @@ def correction_db(report: LoudnessReport, *, true_peak_dbtp: float | None, integ
 
 
 async def _write(work: Writing, gain_db: float) -> Written:
+    """Without checksums, for the source was heard with them; but with them where that gives another length."""
+    if work.around == ALONE and not _trimmed_twice(work):
+        try:
+            written = await _written(work, gain_db, checked=False)
+        except (SourceError, ToolFailed):
+            pass  # it may be a frame that is passed over where frames are checked
+        else:
+            if abs(written.media_samples / SAMPLE_RATE_HZ - work.heard_s) < _ROUNDING_S:
+                return written
+    return await _written(work, gain_db, checked=True)
+
+
+def _trimmed_twice(work: Writing) -> bool:
+    return trimmed_twice(work.info.container, work.info.codec)
+
+
+async def _written(work: Writing, gain_db: float, *, checked: bool) -> Written:
     encoded, path = work.scratch / "flac.mp4", work.scratch / "mezzanine.mp4"
     meter = LoudnessMeter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
     try:
@@ -96,8 +115,9 @@ async def _write(work: Writing, gain_db: float) -> Written:
             gain_db=gain_db,
             dither=needs_dither(work.info, gain_db),
             mono=work.info.channels == 1,
-            ignore_trims=trimmed_twice(work.info.container, work.info.codec),
+            ignore_trims=_trimmed_twice(work),
             around=work.around,
+            checked=checked,
             timeout_s=work.timeout_s,
             subject=work.source.name,
             on_seconds=work.on_seconds,

@@ -21,7 +21,8 @@ from model.errors import ToolFailed, ToolTimeout
 from model.track import ART_SIDES, TrackTags
 
 FILES_PER_CHILD = 500  # what leaks, or was taken over, does not last
-IDLE_SECONDS_MAX = 0.05  # what asks again does so at once; its 40 MiB are not to lie beside those of an encoder
+IDLE_SECONDS_MAX = 0.5  # until a source is hashed and probed, when its cover is asked for
+DONE_SECONDS_MAX = 0.05  # after that: its 40 MiB are not to lie beside those of a decoder or an encoder
 TEXT_BYTES_MAX = 8 << 20
 WARNINGS_MAX = 5
 SECONDS_MAX = 1e7
@@ -164,14 +165,15 @@ class Reader:
                 return error
             finally:
                 if well:
-                    self._rest(child)
+                    self._rest(child, done=question.get("art", True) is not False)
                 else:
                     await child.stop()
             return reply
 
-    def _rest(self, child: Worker) -> None:
+    def _rest(self, child: Worker, *, done: bool) -> None:
         """Keep a child for the next question, but not for long: it holds 40 MB, which encoders may need meanwhile."""
-        self._idle[child] = asyncio.get_running_loop().call_later(IDLE_SECONDS_MAX, self._end, child)
+        seconds = DONE_SECONDS_MAX if done else IDLE_SECONDS_MAX
+        self._idle[child] = asyncio.get_running_loop().call_later(seconds, self._end, child)
 
     def _rested(self) -> Worker | None:
         """A child that waits for a question, if there is one."""

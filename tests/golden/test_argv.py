@@ -37,6 +37,9 @@ def lists() -> dict[str, list[str]]:
         "normalise.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True),
         "normalise-mono.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=1.0, dither=True, mono=True),
         "normalise-untouched.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=0.0, dither=False),
+        "normalise-unchecked.txt": argv.normalise(
+            "ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True, checked=False
+        ),
         "encode-three.txt": argv.encode("ffmpeg", MEZZANINE, outputs),
         "normalise-among.txt": argv.normalise(
             "ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True, around=AROUND
@@ -79,6 +82,15 @@ def test_a_source_is_opened_with_care(name: str) -> None:
     assert told[told.index("-protocol_whitelist") + 1] == "file"
     assert "hls" not in told[told.index("-format_whitelist") + 1].split(",")
     assert max(told.index("-protocol_whitelist"), told.index("-format_whitelist")) < at
+
+
+def test_a_filter_opens_a_source_with_the_same_care() -> None:
+    """What is said before its name elsewhere."""
+    checked, graph = lists()["normalise.txt"], lists()["normalise-unchecked.txt"][2]
+    options = checked[1 : checked.index("-i")]
+    assert "protocol_whitelist" in graph
+    for name, value in zip(options[::2], options[1::2], strict=True):
+        assert f"{name[1:]}={value}" in graph.replace("\\,", ",")
 
 
 def test_neighbours_are_opened_with_the_same_care() -> None:

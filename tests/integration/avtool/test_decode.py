@@ -1,6 +1,7 @@
 """A source's samples come out as they are, once, in order; what cannot be decoded is a typed error."""
 
 import hashlib
+import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -248,6 +249,30 @@ async def test_the_mezzanine_is_what_was_heard(tool: Ffmpeg, tmp_path: Path, cha
     assert signals[0] == pytest.approx(signals[1] * 10 ** (-6 / 20), abs=1e-6)
     if mono:
         assert float(np.abs(signals[1]).max()) == pytest.approx(0.3, abs=0.001)
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".mp3", ".ogg", ".m4a", ".wav"])
+async def test_a_filter_that_opens_it_gives_the_same_mezzanine(tool: Ffmpeg, tmp_path: Path, suffix: str) -> None:
+    """To the byte, whatever the file is called."""
+    source = tmp_path / f" -a:b, [0:a:0]; 'd' \\e=%20\udcff{suffix}"
+    shutil.copy(music_like(3, suffix=suffix), source)
+    made = []
+    for checked in (True, False):
+        target, taken = tmp_path / f"{checked}.mp4", bytearray()
+        await normalise(
+            tool,
+            str(source),
+            str(target),
+            taken.extend,
+            gain_db=-1.0,
+            dither=True,
+            checked=checked,
+            timeout_s=60,
+            subject="x",
+        )
+        made.append((taken, target.read_bytes()))
+    assert made[0] == made[1]
+    assert made[0][0]
 
 
 LENGTH = 144_005  # in no codec a whole number of frames

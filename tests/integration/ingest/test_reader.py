@@ -35,6 +35,7 @@ LIMITS = {"Max address space": str(1 << 30), "Max file size": "0", "Max open fil
 async def reader(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reader]:
     """A reader of one child that does not go for want of work; none of its children outlives it."""
     monkeypatch.setattr(ingest.metadata.reader, "IDLE_SECONDS_MAX", 60.0)
+    monkeypatch.setattr(ingest.metadata.reader, "DONE_SECONDS_MAX", 60.0)
     async with Reader() as reader:
         yield reader
     assert children() == []
