@@ -93,16 +93,18 @@ def decode(
     return _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
 
 
-def play_back(tool: str, encoding: str, *, samples: int | None = None) -> list[str]:
+def play_back(tool: str, encoding: str, *, samples: int | None = None, joined: bool = False) -> list[str]:
     """Decode a file that `encode` made to interleaved 32-bit floats on standard output, after its priming.
 
-    With `samples` no more than these: the file does not tell what its encoder padded at the end.
+    With `samples` no more than these: the file does not tell what its encoder padded at the end. With `joined` it is a
+    list of its parts, as `joined_list` writes it.
 
     A filter opens it: demultiplexer and decoder run in that filter's thread, and what goes from thread to thread is
     tens of thousands of samples and not a codec's frame. That is half the CPU of `decode`, and the same samples. With
     more than one decoder thread the filter corrupts memory (FLAC, ffmpeg 9.0.2).
     """
-    opened = _in_graph("protocol_whitelist=file:format_whitelist=mov")
+    formats, name = ("concat,mov:safe=1", ":format_name=concat") if joined else ("mov", "")
+    opened = _in_graph(f"protocol_whitelist=file:format_whitelist={formats}") + name
     end = "" if samples is None else f"atrim=end_sample={samples},"
     words = _compiled(tool, ffmpeg.input(_file(encoding), format="lavfi").output("pipe:1", **_COPIED_FLOATS), "error")
     at = words.index("-i") + 1

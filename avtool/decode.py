@@ -64,13 +64,14 @@ async def play_back(
     timeout_s: float,
     subject: str,
     samples: int | None = None,
+    joined: bool = False,
 ) -> None:
     """Hand over the samples of a file that we encoded, interleaved 32-bit floats of two channels at 48 kHz.
 
-    They are those of `decode`, at half the cost: from the end of the priming on, at most so many `samples`. `take` is
-    called as by `decode`. Raises ToolError.
+    They are those of `decode`, at half the cost: from the end of the priming on, at most so many `samples`; with
+    `joined` of a list of its parts. `take` is called as by `decode`. Raises ToolError.
     """
-    words = argv.play_back(tool.path, encoding, samples=samples)
+    words = argv.play_back(tool.path, encoding, samples=samples, joined=joined)
     await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=take)
 
 

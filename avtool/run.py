@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from avtool.memory import give_back
 from avtool.pump import Pump
 from model.errors import ToolFailed, ToolMissing, ToolTimeout
 
@@ -75,6 +76,7 @@ async def _supervised(
     argv: Sequence[str], stdout: int, read: _Reader, limits: Limits, subject: str, environment: Mapping[str, str]
 ) -> Completed:
     log.debug("process started", extra={"argv": shlex.join(argv)})
+    give_back()  # what decoders left behind would lie beside what the encoders need
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,

@@ -46,8 +46,8 @@ class Metering:
 
     samples: int
     loudness: LoudnessReport
-    energies: tuple[float, ...]
-    peaks: tuple[float, ...]
+    energies: Sequence[float]
+    peaks: Sequence[float]
     signs: Signs | None
     sha256: str
     not_finite: int
@@ -94,7 +94,7 @@ class Meter:
         Raises ValueError if the last frame is not whole.
         """
         self._batches.end()
-        energies, peaks = tuple(self._energies.steps), tuple(self._peaks.steps)
+        energies, peaks = self._energies.steps, self._peaks.steps
         return Metering(
             samples=self._batches.samples,
             loudness=gating.report(energies, peaks, momentary_max=self._energies.momentary_max),

@@ -1,5 +1,7 @@
 """What one decode of a recording tells: its loudness over time, its peaks, and what an engineer would look for."""
 
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.loudness import LoudnessReport
@@ -29,7 +31,8 @@ class Analysis:
 
     `meter` names the meter's version. `energies` has one number for every whole 100 ms: the K-weighted mean square,
     channels weighted and summed (BS.1770-4 §2: four of them make a gating block, thirty a short-term value). `peaks`
-    has the linear true peak of every 100 ms, the last may be shorter.
+    has the linear true peak of every 100 ms, the last may be shorter. Both are kept as arrays: of three hours, objects
+    would take 7 MB.
     """
 
     recording_id: str
@@ -37,8 +40,8 @@ class Analysis:
     sample_rate_hz: int
     samples: int
     loudness: LoudnessReport
-    energies: tuple[float, ...]
-    peaks: tuple[float, ...]
+    energies: Sequence[float]
+    peaks: Sequence[float]
     signs: Signs
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Analysis:
             raise ValueError(f"malformed id: {self.recording_id!r}")
         if self.sample_rate_hz <= 0 or self.samples <= 0:
             raise ValueError("a recording has a rate and samples")
+        for name in ("energies", "peaks"):
+            object.__setattr__(self, name, array("d", getattr(self, name)))
 
     @property
     def duration_s(self) -> float:

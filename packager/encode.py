@@ -8,6 +8,8 @@ from avtool import argv
 from avtool.decode import play_back
 from avtool.output import progress_seconds
 from avtool.run import Limits, run
+from avtool.scratch import scratch_folder
+from cmaf.parts import part_ends, parts
 from meter.meter import LoudnessMeter
 from model.loudness import LoudnessReport
 from model.package import Attempt
@@ -113,14 +115,17 @@ class Encoder:
         job = self.job
         async with job.slots:
             meters = _Meters(job.lengths, job.ceiling_dbtp)  # not before: nine of them would hold 30 MB
-            await play_back(
-                job.tool,
-                str(path),
-                meters.take_bytes,
-                samples=sum(job.lengths),
-                timeout_s=job.timeout_s,
-                subject=job.subject,
-            )
+            async with scratch_folder(str(job.scratch)) as folder:
+                listing = await asyncio.to_thread(_in_parts, path, folder)
+                await play_back(
+                    job.tool,
+                    str(listing or path),
+                    meters.take_bytes,
+                    samples=sum(job.lengths),
+                    joined=listing is not None,
+                    timeout_s=job.timeout_s,
+                    subject=job.subject,
+                )
         meters.end()
         return meters
 
@@ -159,6 +164,21 @@ class _Meters:
         return LoudnessMeter(
             sample_rate_hz=argv.SAMPLE_RATE_HZ, channels=argv.CHANNELS, ceiling_dbtp=self._ceiling_dbtp
         )
+
+
+def _in_parts(encoding: Path, folder: Path) -> Path | None:
+    """The list of an encoding's parts, written to this folder; None for one that is short. Blocking."""
+    with encoding.open("rb") as file:
+        ends = part_ends(file)
+        if len(ends) == 1:
+            return None
+        names = [f"{number}.mp4" for number in range(len(ends))]
+        for name, pieces in zip(names, parts(file, ends), strict=True):
+            with (folder / name).open("wb") as part:
+                part.writelines(pieces)
+    listing = folder / "parts.ffconcat"
+    listing.write_bytes(argv.joined_list(names))
+    return listing
 
 
 def _as_one(mezzanines: Sequence[Path]) -> Path:

@@ -8,7 +8,6 @@ from catalog.listener_database import ListenerDatabase
 from catalog.listener_open import open_listeners
 from catalog.search_postings import Postings
 from catalog.store import Catalog
-from discovery.search_open import open_postings
 from model.errors import UsageError
 from protection.key_store import key_folder, load_keys
 from protection.keys import NO_KEYS, KeyRing
@@ -78,6 +77,8 @@ async def opened_search(config: Config) -> AsyncIterator[Postings]:
 @contextmanager
 def opened_postings(config: Config) -> Iterator[Postings]:
     """The same, outside of an event loop."""
+    from discovery.search_open import open_postings  # noqa: PLC0415 - 2 MiB that whoever publishes has no use for
+
     beside = catalog_path(config)
     postings = open_postings(config["search_index"], beside.with_name(f"{beside.name}-search"))
     try:

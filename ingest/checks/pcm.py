@@ -10,7 +10,8 @@ from ingest.checks.promise import SAYS_NOTHING, Endless, Promise, read_at
 CHUNKS_MAX = 1_000
 _LONG = 0xFFFF_FFFF
 # What programs that write to a pipe put where a size belongs: they cannot go back to fill it in.
-_UNKNOWN = frozenset([0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, *range(_LONG - 0xFFFF, _LONG + 1)])
+_UNKNOWN = frozenset([0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000])
+_UNKNOWN_FROM = _LONG - 0xFFFF
 _LINEAR = (1, 3, 6, 7)  # WAVE format tags whose blocks are one sample of each channel: PCM, float, A-law, µ-law
 _EXTENSIBLE = 0xFFFE
 _W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # of the ids of its chunks; `riff` itself ends otherwise
@@ -38,6 +39,10 @@ class _Chunk:
     size: int
 
 
+def _says_nothing(size: int) -> bool:
+    return size in _UNKNOWN or _UNKNOWN_FROM <= size <= _LONG
+
+
 def riff(file: BinaryIO, start: int, _size: int) -> Promise:
     """WAV, and its 64-bit forms RF64 and BW64."""
     outer = int.from_bytes(read_at(file, start + 4, 4), "little")
@@ -49,9 +54,9 @@ def riff(file: BinaryIO, start: int, _size: int) -> Promise:
             format_ = read_at(file, chunk.start, min(chunk.size, 40))
         elif chunk.name == b"data":
             known = long_size if chunk.size == _LONG and long_size else chunk.size
-            unknown = not known or (known in _UNKNOWN and known != long_size)
+            unknown = not known or (_says_nothing(known) and known != long_size)
             data = None if unknown else known
-            return _wave(format_, chunk.start, data, None if outer in _UNKNOWN else start + 8 + outer)
+            return _wave(format_, chunk.start, data, None if _says_nothing(outer) else start + 8 + outer)
     return _wave(format_, 0, None, None)
 
 
@@ -96,10 +101,10 @@ def aiff(file: BinaryIO, start: int, _size: int) -> Promise:
             common = read_at(file, chunk.start, min(chunk.size, 22))
         elif chunk.name == b"SSND":
             sound, at = chunk.size, chunk.start
-            end = None if sound in _UNKNOWN else at + sound
+            end = None if _says_nothing(sound) else at + sound
         if common and end:
             break
-    outer_end = None if outer in _UNKNOWN else start + 8 + outer
+    outer_end = None if _says_nothing(outer) else start + 8 + outer
     if len(common) < 18:
         return Promise(end=end, outer_end=outer_end)
     channels, frames, _, exponent, mantissa = struct.unpack(">HIHHQ", common[:18])

@@ -16,6 +16,7 @@ from avtool.argv import CONTAINERS, EncodeOutput
 from avtool.decode import Decoded, decode, normalise, play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
+from cmaf.parts import part_ends, parts
 from model.errors import SourceTooLong, ToolFailed, ToolTimeout
 from model.rendition import Codec, Rendition
 from tests.support.audio import make_audio, music_like, tone
@@ -278,7 +279,7 @@ async def test_a_filter_that_opens_it_gives_the_same_mezzanine(tool: Ffmpeg, tmp
 LENGTH = 144_005  # in no codec a whole number of frames
 
 
-async def _encodings(tool: Ffmpeg, folder: Path) -> dict[Codec, Path]:
+async def _encodings(tool: Ffmpeg, folder: Path, *, fragment_us: str = "5000000") -> dict[Codec, Path]:
     """One file of each codec, as the packager makes them, of an odd length; names as awkward as names may be."""
     folder.mkdir()
     noise = f"anoisesrc=s=7:r=48000:a=0.3:d=4,atrim=end_sample={LENGTH},aformat=channel_layouts=stereo"
@@ -289,7 +290,8 @@ async def _encodings(tool: Ffmpeg, folder: Path) -> dict[Codec, Path]:
         EncodeOutput(rendition=Rendition(rendition_id=codec, codec=codec, bitrate_bps=rates[codec]), path=str(path))
         for codec, path in paths.items()
     ]
-    await run(argv.encode(tool.path, str(source), outputs), limits=Limits(timeout_s=60), subject="x")
+    words = [fragment_us if word == "5000000" else word for word in argv.encode(tool.path, str(source), outputs)]
+    await run(words, limits=Limits(timeout_s=60), subject="x")
     return paths
 
 
@@ -302,6 +304,24 @@ async def test_an_encoding_plays_back_as_it_decodes(tool: Ffmpeg, tmp_path: Path
         played = np.frombuffer(taken, "<f4").reshape(-1, 2)
         assert len(played) == LENGTH
         assert np.array_equal(played, (await _samples(tool, path, rate=48_000))[:LENGTH]), codec
+
+
+async def test_an_encoding_in_parts_plays_back_as_it_is(tool: Ffmpeg, tmp_path: Path) -> None:
+    """Every sample, across the borders too: one decoder hears all parts."""
+    for codec, path in (await _encodings(tool, tmp_path / "a 'b'", fragment_us="900000")).items():
+        if codec is Codec.FLAC:  # is not written in fragments
+            continue
+        with path.open("rb") as file:
+            ends = part_ends(file, 1)
+            names = [f"{codec}-{number}.mp4" for number in range(len(ends))]
+            for name, pieces in zip(names, parts(file, ends), strict=True):
+                path.with_name(name).write_bytes(b"".join(pieces))
+        assert len(names) > 2
+        (listing := path.with_name("parts.ffconcat")).write_bytes(argv.joined_list(names))
+        whole, joined = bytearray(), bytearray()
+        await play_back(tool, str(path), whole.extend, samples=LENGTH, timeout_s=60, subject="x")
+        await play_back(tool, str(listing), joined.extend, samples=LENGTH, joined=True, timeout_s=60, subject="x")
+        assert joined == whole
 
 
 async def test_only_our_own_files_play_back(tool: Ffmpeg, tmp_path: Path) -> None:
