@@ -44,6 +44,11 @@ class Ratings:
         query = f"SELECT item_id, rating FROM ratings WHERE listener_id = ? AND item_id IN ({marks(item_ids)})"
         return dict(self._database.select(query, (listener_id, *item_ids)))
 
+    def rated(self, listener_id: str) -> list[tuple[str, int, int]]:
+        """All that a listener rated, how many stars each has, and since when, in ms."""
+        query = "SELECT item_id, rating, at_ms FROM ratings WHERE listener_id = ?"
+        return [(str(item), stars, at_ms) for item, stars, at_ms in self._database.select(query, (listener_id,))]
+
     def best(self, listener_id: str, limit: int) -> list[str]:
         """What a listener rated highest, of equals the latest first."""
         query = "SELECT item_id FROM ratings WHERE listener_id = ? ORDER BY rating DESC, at_ms DESC, item_id LIMIT ?"

@@ -44,7 +44,8 @@ def tracks_by_rules(database: Selecting, rules: Rules, known: Known, *, most: in
     select, where = query.select(rules), query.where(rules)
     limit = most if rules.limit is None else min(rules.limit, most)
     best, matching = _Best(rules.sort, rules.offset + limit, query.day), 0
-    rows: dict[str, list[tuple[Any, ...]]] = {"heard": sorted(known.heard), "loved": sorted(known.loved)}
+    kept = {"heard": known.heard, "loved": known.loved, "rated": known.rated}
+    rows: dict[str, list[tuple[Any, ...]]] = {name: sorted(each) for name, each in kept.items()}
     tables = sorted(rules.tables() & HANDED.keys())
     for those in _slices(database, at_once):
         beside = {name: (HANDED[name], those.of(rows[name], itemgetter(0))) for name in tables}

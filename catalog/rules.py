@@ -1,7 +1,7 @@
 """Rules that choose tracks: what they are made of, the fields that they know, and the SQL that they become. Pure.
 
-What a rule says reaches SQLite as a parameter only; the words of a query come from the tables here. Plays and
-favourites lie in another database and belong to one listener: they are handed over as tables of one query.
+What a rule says reaches SQLite as a parameter only; the words of a query come from the tables here. Plays,
+favourites and ratings lie in another database and belong to one listener: they are handed over as tables of one query.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -93,12 +93,15 @@ FIELDS: Mapping[str, Field] = {
     "lastplayed": Field(Kind.DATE, "heard.last_ms", "heard"),
     "loved": Field(Kind.FLAG, "(loved.at_ms IS NOT NULL)", "loved"),
     "dateloved": Field(Kind.DATE, "loved.at_ms", "loved"),
+    "rating": Field(Kind.NUMBER, "COALESCE(rated.stars, 0)", "rated"),
+    "daterated": Field(Kind.DATE, "rated.at_ms", "rated"),
 }
 _WORDED = (Kind.TEXT, Kind.TEXTS)
 # What is handed over, with an index: tracks times plays would be hours for a large catalog.
 HANDED = {
     "heard": "track_id TEXT PRIMARY KEY, listens INTEGER, last_ms INTEGER",
     "loved": "track_id TEXT PRIMARY KEY, at_ms INTEGER",
+    "rated": "track_id TEXT PRIMARY KEY, stars INTEGER, at_ms INTEGER",
 }
 
 Value = str | float | bool | tuple[float, float]
@@ -145,7 +148,7 @@ class Rules:
         return frozenset(_playlists(self.where))
 
     def tables(self) -> frozenset[str]:
-        """What besides the tracks they ask: `heard`, `loved`, `features`."""
+        """What besides the tracks they ask: `heard`, `loved`, `rated`, `features`."""
         names = {*_fields(self.where), *(each.field for each in self.sort)}
         return frozenset(FIELDS[name].table for name in names if name in FIELDS and FIELDS[name].table)
 
@@ -153,13 +156,14 @@ class Rules:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What rules are held against besides the catalog: the time, a seed for what is random, the listener's plays
-    (track, listens, last played in ms) and favourites (track, since when in ms), the tracks of playlists, and whose
-    features count."""
+    (track, listens, last played in ms), favourites (track, since when in ms) and ratings (track, stars, since when in
+    ms), the tracks of playlists, and whose features count."""
 
     now_ms: int
     seed: str = ""
     heard: Sequence[tuple[str, int, int]] = ()
     loved: Sequence[tuple[str, int]] = ()
+    rated: Sequence[tuple[str, int, int]] = ()
     playlists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     features: FeatureSet = FeatureSet.OWN
 

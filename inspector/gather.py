@@ -258,7 +258,7 @@ class _Gatherer:
         if any(each.others for each in sounds):
             self._not_seen(location, "streams beside the sound in MPEG-TS")
         if any(not each.frames and each.codecs for each in sounds):
-            self._not_seen(location, "frames of AC-3, E-AC-3 or LATM")
+            self._not_seen(location, "frames of LATM, without a configuration that we know")
         if any(part.kind == FMP4 and part.size_bytes and not part.look for part in parts) and any(
             init.tracks and not init.one_sound for init in inits.values()
         ):

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, field, replace
 
 from inspector.frames import SoundLook, look_at_frames
+from inspector.latm import look_at_latm
 
 PACKET_BYTES = 188
 _SYNC, _NULL_PID = 0x47, 0x1FFF
-_FRAMED = frozenset({0x03, 0x04, 0x0F, 0xCF})  # MPEG audio, AAC in ADTS, the same with SAMPLE-AES
-_OTHER_SOUND = {0x11: ("mp4a.40.2",), 0x81: ("ac-3",), 0x87: ("ec-3",), 0xC1: ("ac-3",), 0xC2: ("ec-3",)}
+# MPEG audio, AAC in ADTS, AC-3, E-AC-3, and the last three with SAMPLE-AES, which leaves heads in the clear
+_FRAMED = frozenset({0x03, 0x04, 0x0F, 0x81, 0x87, 0xCF, 0xC1, 0xC2})
+_LATM = 0x11
+_SOUND = _FRAMED | {_LATM}
 _NO_MEDIA = frozenset({0x05, 0x15, 0x86})  # private sections, timed metadata, SCTE 35
 
 
@@ -82,14 +85,13 @@ def look_at_transport(data: bytes) -> SoundLook:
         reader.take(data[position : position + PACKET_BYTES], position)
     if len(data) % PACKET_BYTES:
         reader.flaw = reader.flaw or f"{len(data)} bytes are no whole number of packets of {PACKET_BYTES}"
-    sounds = [pid for pid, kind in reader.kinds.items() if kind in _FRAMED or kind in _OTHER_SOUND]
-    others = [kind for kind in reader.kinds.values() if kind not in _FRAMED | _OTHER_SOUND.keys() | _NO_MEDIA]
+    sounds = [pid for pid, kind in reader.kinds.items() if kind in _SOUND]
+    others = [kind for kind in reader.kinds.values() if kind not in _SOUND | _NO_MEDIA]
     found = SoundLook()
     if sounds:
         kind, stream = reader.kinds[sounds[0]], reader.streams.get(sounds[0], _Elementary())
-        found = SoundLook(codecs=_OTHER_SOUND.get(kind, ()), starts=stream.starts)
-        if kind in _FRAMED:
-            found = look_at_frames(bytes(stream.data), starts=stream.starts)
+        look = look_at_latm if kind == _LATM else look_at_frames
+        found = look(bytes(stream.data), starts=stream.starts)
     return replace(
         found,
         flaw=reader.flaw or found.flaw,

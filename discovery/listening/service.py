@@ -20,6 +20,7 @@ from discovery.alongside import alongside
 from discovery.listening import operations as ops
 from discovery.listening.events import Batch, EventTooOld, PlayEvent, Refused, read_batch
 from discovery.listening.listens import happened_at, judged
+from discovery.listening.own import own_tracks
 from discovery.listening.writer import PlayWriter
 from discovery.operations import JSON, Call, Sent, Served
 from discovery.tracks import track_answer
@@ -27,7 +28,6 @@ from model.errors import ConsentMissing, PipelineError, ResourceUnknown, TrackUn
 
 RETENTION_DAYS = 400
 HALF_LIFE_DAYS = 30.0  # of what makes a track popular
-OWN_MAX = 500  # tracks of a listener that search looks through
 PRUNE_EVERY_S = 86_400.0
 
 log = logging.getLogger(__name__)
@@ -189,15 +189,8 @@ class Listening:
         return self.plays.popularity(now_ms=self._clock(), half_life_days=HALF_LIFE_DAYS)
 
     async def own(self, listener_id: str) -> Mapping[str, float]:
-        """How much the listener plays its tracks, for search; its favourites count as one listen more."""
-
-        def weights() -> dict[str, float]:
-            found = {each.track_id: float(each.listens) for each in self.plays.heard(listener_id, limit=OWN_MAX)}
-            for each in self.favourites.page(listener_id, offset=0, limit=OWN_MAX):
-                found[each.track_id] = found.get(each.track_id, 0.0) + 1.0
-            return {track_id: weight for track_id, weight in found.items() if weight > 0}
-
-        return await asyncio.to_thread(weights)
+        """How much the listener plays its tracks, for search."""
+        return await asyncio.to_thread(own_tracks, self.plays, self.favourites, listener_id)
 
     async def prune(self) -> int:
         """Drop the events that are older than they are kept, and listeners whom nobody used for as long; how many

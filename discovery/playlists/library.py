@@ -25,11 +25,12 @@ _NAMELESS = "Playlist"
 
 
 class Listening(Protocol):
-    """What rules may ask of a listener: the tracks they heard (how often, when last in ms), and their favourites (since
-    when in ms). Both block for a moment."""
+    """What rules may ask of a listener: the tracks they heard (how often, when last in ms), their favourites (since
+    when in ms), and what they rated (stars, when in ms). Each blocks for a moment."""
 
     def heard(self, listener_id: str, /) -> Sequence[tuple[str, int, int]]: ...
     def loved(self, listener_id: str, /) -> Sequence[tuple[str, int]]: ...
+    def rated(self, listener_id: str, /) -> Sequence[tuple[str, int, int]]: ...
 
 
 class NothingHeard:
@@ -40,6 +41,10 @@ class NothingHeard:
         return ()
 
     def loved(self, _: str, /) -> Sequence[tuple[str, int]]:
+        """None."""
+        return ()
+
+    def rated(self, _: str, /) -> Sequence[tuple[str, int, int]]:
         """None."""
         return ()
 
@@ -170,6 +175,7 @@ class Library:
             seed=row.playlist_id,
             heard=self.listening.heard(row.listener_id) if "heard" in tables else (),
             loved=self.listening.loved(row.listener_id) if "loved" in tables else (),
+            rated=self.listening.rated(row.listener_id) if "rated" in tables else (),
             playlists={each: self._of_other(each, row, now_s, within) for each in sorted(rules.playlists())},
             features=self.catalog.features,
         )

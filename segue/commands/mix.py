@@ -2,7 +2,10 @@
 
 import argparse
 import asyncio
+import shlex
 
+from catalog.shelves import Shelves
+from catalog.store import Catalog
 from discovery.recommend.current import CurrentModel
 from discovery.sequence.mix import Placed
 from discovery.sequence.mixer import COUNT_MAX, Mixer
@@ -47,6 +50,7 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
         if config["store"]:
             async with opened_store(config) as store:
                 await sync(store, catalog)
+        _check_seeds(catalog, arguments)
         current = CurrentModel(config.models_path)
         await asyncio.to_thread(current.look)
         mixer = Mixer(CatalogCandidates(catalog, CatalogSounds(catalog), lambda: current.together))
@@ -58,6 +62,18 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
     )
     output.say(f"{len(placed)} tracks, {sum(each.item.duration_s for each in placed) / 60:.0f} minutes")
     return 0 if placed else 1
+
+
+def _check_seeds(catalog: Catalog, arguments: argparse.Namespace) -> None:
+    """A name that is misspelt would be a mix by chance. Raises UsageError."""
+    rows = catalog.rows_of(arguments.seed_track)
+    for track_id in arguments.seed_track:
+        if track_id not in rows or not rows[track_id].live:
+            raise UsageError("no such track", subject=track_id, hint="`segue ls` shows the tracks and their ids")
+    shelves = Shelves(catalog)
+    for artist in arguments.seed_artist:
+        if not shelves.tracks_by(artist_id_of(artist), 1):
+            raise UsageError("no such artist", subject=artist, hint=f"`segue search {shlex.quote(artist)}` finds names")
 
 
 def _wish(arguments: argparse.Namespace) -> Wish:

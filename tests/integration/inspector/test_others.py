@@ -7,7 +7,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from inspector.frames import look_at_packed
 from inspector.judge import Inspection, inspected
+from inspector.latm import look_at_latm
 from inspector.limits import Limits
 from model.rule import Severity
 from tests.integration.inspector.conftest import written
@@ -79,7 +81,7 @@ async def test_a_single_file_of_ffmpeg(tmp_path: Path) -> None:
     assert rules(await looked_at(tmp_path)) == ALWAYS | {"APPLE-priming"}
 
 
-@pytest.mark.parametrize("coder", ["aac", "libmp3lame"])
+@pytest.mark.parametrize("coder", ["aac", "libmp3lame", "ac3", "eac3"])
 async def test_transport_streams_of_ffmpeg(tmp_path: Path, coder: str) -> None:
     """Tables, packets, frames and times are sound, and all of them are read."""
     mux(tmp_path, "-c:a", coder, "-b:a", "128k", *HLS, "a.m3u8")
@@ -88,6 +90,30 @@ async def test_transport_streams_of_ffmpeg(tmp_path: Path, coder: str) -> None:
     assert inspection.unseen == ()
     sounds = [part.sound for part in inspection.stream.tracks[0].parts]
     assert 24 * 48_000 <= sum(each.samples for each in sounds if each and each.measured) < 24.2 * 48_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("-ac", "6", "-ar", "48000", "-c:a", "ac3", "-f", "ac3"), ("ac-3", 48_000, 6)),
+        (("-ac", "1", "-ar", "44100", "-c:a", "ac3", "-b:a", "96k", "-f", "ac3"), ("ac-3", 44_100, 1)),
+        (("-ac", "6", "-ar", "44100", "-c:a", "eac3", "-f", "eac3"), ("ec-3", 44_100, 6)),
+        (("-ac", "2", "-ar", "48000", "-c:a", "aac", "-f", "latm"), ("mp4a.40.2", 48_000, 2)),
+        (("-ac", "1", "-ar", "44100", "-c:a", "aac", "-f", "latm"), ("mp4a.40.2", 44_100, 1)),
+    ],
+)
+def test_frames_of_ffmpeg_are_read_to_their_end(
+    tmp_path: Path, arguments: tuple[str, ...], told: tuple[str, int, int]
+) -> None:
+    """Of every codec of MPEG-TS and packed audio: as many samples as went in, and what the encoder adds."""
+    source = music_like(24, rate=48_000)
+    command = [FFMPEG, "-nostdin", "-v", "error", "-i", str(source), "-t", "3", *arguments, "out"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+    data = (tmp_path / "out").read_bytes()
+    look = look_at_latm(data) if "latm" in arguments else look_at_packed(data)
+    assert (look.codecs[-1], look.sample_rate_hz, look.channels) == told
+    assert 0 <= look.samples - 3 * look.sample_rate_hz <= 3_072
+    assert look.flaw == ""
 
 
 async def test_encrypted_transport_streams_of_ffmpeg(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from catalog.favourites import Favourites
 from catalog.ledger import Ledger, SourceRow, place_of
 from catalog.listener_open import open_listeners
 from catalog.plays import PlayRow, Plays
+from catalog.ratings import Ratings
 from catalog.store import Catalog
 from discovery.playlists.formats import read_playlist
 from segue.commands.playlist import ACTIONS
@@ -111,15 +112,19 @@ def test_rules_choose_from_the_catalog(run: Run, tmp_path: Path) -> None:
 
 
 def test_rules_ask_what_a_listener_loves_and_hears(run: Run, tmp_path: Path) -> None:
-    """From the tables of plays and favourites; another listener has a playlist of its own by the same rules."""
+    """From the tables of plays, favourites and ratings; another listener has a playlist of its own by the same."""
     with open_listeners(tmp_path / "listeners.sqlite3") as database:
         Favourites(database).add(ANN, HUNTER, at_ms=1_000)
+        Ratings(database).rate(ANN, BACHELORETTE, 4, at_ms=1_000)
         plays = Plays(database)
         plays.consent(ANN, at_ms=0)
         plays.add([_listen(ANN, JOGA)])
     rules = tmp_path / "mine.nsp"
-    rules.write_text('{"any": [{"is": {"loved": true}}, {"gt": {"playcount": 0}}], "sort": "-dateloved"}')
-    for listener, wanted in ((ANN, ["Hunter", "Jóga"]), (BOB, [])):
+    rules.write_text(
+        '{"any": [{"is": {"loved": true}}, {"gt": {"playcount": 0}}, {"gt": {"rating": 3}}],'
+        ' "sort": "-dateloved, -rating"}'
+    )
+    for listener, wanted in ((ANN, ["Hunter", "Bachelorette", "Jóga"]), (BOB, [])):
         made = run("create", "n", "--rules", str(rules), listener=listener)[1][0]
         assert _entries(run, made["playlist_id"], listener) == wanted
 

@@ -95,4 +95,6 @@ def test_tuning_tries_models_and_takes_the_best(run: Run) -> None:
 def test_what_cannot_be_asked_is_refused(run: Run) -> None:
     assert run("recommend", "--track", "z" * 20)[0] == 1
     assert run("recommend", "--listener", ANN, "--limit", "0")[0] == 2
+    assert run("recommend", "--listener", "ann")[0] == 2
+    assert run("recommend", "--artist", "Artist 1 1x")[0] == 2
     assert run("train", "--tune", "--model", "als")[0] == 2

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from catalog.favourites import Favourites
+from catalog.listener_open import open_listeners
+from catalog.listeners import Listeners
 from segue.main import main
 from storage.filesystem import FilesystemStore
 from tests.integration.origin.published import publish
@@ -59,10 +62,37 @@ def test_what_was_listed_before_is_found_without_the_store(run: Run, store: Path
     assert status == 0 and lines[-1]["tracks"] == 0
 
 
+def test_a_listeners_own_comes_first(run: Run, store: Path, tmp_path: Path) -> None:
+    """What it marked, before what is as much alike."""
+
+    def found(*words: str) -> list[str]:
+        lines = run("song", "--group", "track", "--store", f"file:{store}", *words)[1]
+        assert {line["event"] for line in lines} == {"track", "summary"}
+        return [line["track_id"] for line in lines[:-1]]
+
+    everybodys = found()
+    with open_listeners(tmp_path / "listeners") as database:
+        ann, _ = Listeners(database).add("ann")
+        Favourites(database).add(ann.listener_id, everybodys[1], at_ms=1_000)
+    own = found("--listener", ann.listener_id, "--listeners", str(tmp_path / "listeners"))
+    assert own == everybodys[::-1]
+
+
+def test_names_are_suggested(run: Run, store: Path) -> None:
+    """To complete what was typed, the best first, and no more than asked for."""
+    status, lines, _ = run("para", "--suggest", "--limit", "1", "--store", f"file:{store}")
+    assert status == 0
+    suggestion = {"event": "suggestion", "text": "Parachutes", "group": "album"}
+    assert lines == [suggestion, {"event": "summary", "suggestions": 1}]
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
         (("x", "--limit", "0"), "search-invalid"),
+        (("x", "--limit", "21", "--suggest"), "search-invalid"),
+        (("x", "--suggest", "--album", "y"), "usage"),
+        (("x", "--listener", "nobody"), "usage"),
         (("x" * 201,), "search-invalid"),
         (("x", "--search-index", "mysql://x"), "usage"),
         (("x", "--search-index", "postgresql://me:secret@127.0.0.1/x"), "usage"),

@@ -100,8 +100,9 @@ OTHERS = {  # of another set: as if there were none
 }
 HEARD = [(row.track_id, n % 5, NOW_MS - n * DAY_MS) for n, row in enumerate(ROWS) if n % 3]
 LOVED = [(row.track_id, NOW_MS - n * DAY_MS // 2) for n, row in enumerate(ROWS) if n % 7 == 0]
+RATED = [(row.track_id, n % 5 + 1, NOW_MS - n * DAY_MS) for n, row in enumerate(ROWS) if n % 3 == 1]
 LISTS = {"p" * 20: [row.track_id for row in ROWS[:50]], "q" * 20: []}
-KNOWN = Known(now_ms=NOW_MS, seed="s", heard=HEARD, loved=LOVED, playlists=LISTS)
+KNOWN = Known(now_ms=NOW_MS, seed="s", heard=HEARD, loved=LOVED, rated=RATED, playlists=LISTS)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,7 @@ def catalog() -> Any:
 
 def _value(row: TrackRow, field: str) -> Any:
     heard, loved, features = {each[0]: each for each in HEARD}, dict(LOVED), FEATURES.get(row.track_id)
+    rated = {each[0]: each for each in RATED}
     others: dict[str, Any] = {
         "albumartist": row.album_artist,
         "bpm": features and features.tempo_bpm,
@@ -129,6 +131,8 @@ def _value(row: TrackRow, field: str) -> Any:
         "lastplayed": heard.get(row.track_id, ("", 0, None))[2],
         "loved": row.track_id in loved,
         "dateloved": loved.get(row.track_id),
+        "rating": rated.get(row.track_id, ("", 0, None))[1],
+        "daterated": rated.get(row.track_id, ("", 0, None))[2],
     }
     return others[field] if field in others else getattr(row, field)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from cmaf.write import box, full_box
 from model.rendition import Codec
-from tests.unit.inspector.sounds import FRAMES, STARTS, adts, packed, timed, transport
+from tests.unit.inspector.sounds import FRAMES, LATM, STARTS, adts, latm, packed, timed, transport
 from tests.unit.inspector.streams import (
     Files,
     bytes_of,
@@ -446,7 +446,8 @@ OF_STREAMS: dict[str, Breach] = {
     "no ranges": Breach(found={"CLIENT-range"}, files=RANGED, no_ranges=True),
 }
 
-PACKED, TRANSPORT, AC_3 = packed(), transport(), transport(kinds=(0x81,))
+PACKED, TRANSPORT = packed(), transport()
+UNKNOWN_SOUND = transport(kinds=(LATM,), sound=latm)
 
 OF_SOUNDS: dict[str, Breach] = {
     "packed audio without a time": Breach(found={"RFC8216-3.4"}, files=PACKED | {"0.aac": adts(FRAMES[0])}),
@@ -465,7 +466,7 @@ OF_SOUNDS: dict[str, Breach] = {
     ),
     "MPEG-TS that lacks a packet of what is not read": Breach(
         found={"RFC8216-3-frames"},
-        files=AC_3 | {"1.ts": AC_3["1.ts"][: 5 * 188] + AC_3["1.ts"][6 * 188 :]},
+        files=UNKNOWN_SOUND | {"1.ts": UNKNOWN_SOUND["1.ts"][: 5 * 188] + UNKNOWN_SOUND["1.ts"][6 * 188 :]},
     ),
     "MPEG-TS that is cut off": Breach(found={"RFC8216-3-frames"}, files=TRANSPORT | {"2.ts": TRANSPORT["2.ts"][:-9]}),
     "MPEG-TS without tables": Breach(found={"RFC8216-3.2"}, files=TRANSPORT | {"1.ts": TRANSPORT["1.ts"][2 * 188 :]}),

@@ -10,13 +10,15 @@ from inspector.frames import look_at_packed
 from inspector.gather import gather
 from inspector.gathered import ENCRYPTED, FMP4, PACKED, TEXT, TS, UNKNOWN, kind_of
 from inspector.judge import Inspection, judged
+from inspector.latm import look_at_latm
 from inspector.limits import Limits
 from inspector.transport import look_at_transport
 from tests.support.held import BASE, Held
-from tests.unit.inspector.sounds import AAC, packed, transport
+from tests.unit.inspector.sounds import AAC, LATM, latm, packed, transport
 from tests.unit.inspector.streams import Files, in_segments, media_text, text
 
 FIRST = "aac-1.m3u8"
+LATM_STEREO = bytes.fromhex("20001190")  # a configuration: AAC-LC, 48 kHz, two channels
 
 
 async def looked_at(files: Files, *, entry: str = "index.m3u8", limits: Limits | None = None) -> Inspection:
@@ -38,12 +40,16 @@ async def test_encrypted_segments_are_not_looked_into() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "said"),
-    [((0x81,), "frames of AC-3, E-AC-3 or LATM"), ((AAC, 0x1B), "streams beside the sound in MPEG-TS")],
+    ("files", "said"),
+    [
+        (transport(kinds=(LATM,), sound=latm), "frames of LATM, without a configuration that we know"),
+        (transport(kinds=(AAC, 0x1B)), "streams beside the sound in MPEG-TS"),
+    ],
+    ids=["LATM", "pictures"],
 )
-async def test_what_is_not_known_inside_of_mpeg_ts_is_told_and_is_no_fault(kinds: tuple[int, ...], said: str) -> None:
-    """Other codecs, and pictures: only what the playlists say is judged."""
-    inspection = await looked_at(transport(kinds=kinds))
+async def test_what_is_not_known_inside_of_mpeg_ts_is_told_and_is_no_fault(files: Files, said: str) -> None:
+    """Only what the playlists say is judged."""
+    inspection = await looked_at(files)
     assert inspection.findings == ()
     assert [each.reason for each in inspection.unseen] == [said]
 
@@ -51,11 +57,32 @@ async def test_what_is_not_known_inside_of_mpeg_ts_is_told_and_is_no_fault(kinds
 @given(at=st.lists(st.integers(min_value=0, max_value=2_000), min_size=1, max_size=20), value=st.binary(max_size=40))
 def test_junk_without_boxes_raises_nothing(at: list[int], value: bytes) -> None:
     """Wherever it stands in a segment, or alone: something is told, nothing breaks."""
-    for look, data in ((look_at_packed, packed()["0.aac"][:2_000]), (look_at_transport, transport()["0.ts"][:2_068])):
+    for look, data in (
+        (look_at_packed, packed()["0.aac"][:2_000]),
+        (look_at_packed, b"\x0b\x77\0\0\x08\x40\x40".ljust(192, b"\0") * 10),
+        (look_at_latm, latm(30, LATM_STEREO)),
+        (look_at_transport, transport()["0.ts"][:2_068]),
+    ):
         for place in at:
             data = data[:place] + value + data[place + len(value) :]
         for each in (data, value, data[:4] + value):
             assert look(each).samples >= 0
+
+
+def test_frames_for_more_channels_last_no_longer() -> None:
+    """Dependent frames of E-AC-3 belong to those before them; what is cut off in one is told."""
+    whole, more = (bytes([0x0B, 0x77, kind << 6, 31, 0x3E, 0x80, 0]).ljust(64, b"\0") for kind in (0, 1))
+    look = look_at_packed(5 * (whole + more))
+    assert (look.codecs, look.channels, look.frames, look.samples, look.flaw) == (("ec-3",), 5, 5, 5 * 1_536, "")
+    assert "breaks off after 63" in look_at_packed(whole + more[:-1]).flaw
+
+
+def test_one_configuration_is_that_of_all_elements() -> None:
+    """Wherever it is said; another one than of AAC-LC is not known."""
+    late = latm(9) + latm(1, LATM_STEREO)
+    assert [look_at_latm(each).samples for each in (late, latm(10, LATM_STEREO))] == [10_240, 10_240]
+    assert (look_at_latm(late).sample_rate_hz, look_at_latm(late).channels) == (48_000, 2)
+    assert look_at_latm(latm(10, bytes.fromhex("20003190"))).frames == 0
 
 
 async def test_a_live_stream_is_no_broken_vod() -> None:

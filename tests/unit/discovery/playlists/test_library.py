@@ -27,13 +27,16 @@ A, B, C, D, E, F = (row.track_id for row in TRACKS)
 
 
 class _Heard:
-    """Ann heard A twice and loves B."""
+    """Ann heard A twice, loves B and gave C four stars."""
 
     def heard(self, listener_id: str) -> Sequence[tuple[str, int, int]]:
         return [(A, 2, 1_000)] if listener_id == ANN else []
 
     def loved(self, listener_id: str) -> Sequence[tuple[str, int]]:
         return [(B, 1_000)] if listener_id == ANN else []
+
+    def rated(self, listener_id: str) -> Sequence[tuple[str, int, int]]:
+        return [(C, 4, 1_000)] if listener_id == ANN else []
 
 
 class _Clock:
@@ -105,6 +108,7 @@ def test_rules_ask_for_the_owners_plays(library: Library) -> None:
     loved = _ruled(library, {"is": {"loved": True}}, public=True)
     assert library.track_choice(heard, BOB).track_ids == (A,)
     assert library.track_choice(loved).track_ids == (B,)
+    assert library.track_choice(_ruled(library, {"gt": {"rating": 3}}, public=True)).track_ids == (C,)
     assert library.track_choice(_ruled(library, {"gt": {"playcount": 1}}, owner=BOB), BOB).track_ids == ()
 
 

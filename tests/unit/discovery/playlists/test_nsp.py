@@ -23,7 +23,7 @@ _EXAMPLE = b"""{
   // as published for Navidrome, with a comment
   "name": "80's // Top Songs", "comment": "Some\\nlines",
   "all": [
-    {"any": [{"IS": {"Loved": true}}, {"gt": {"playCount": "3"}}]},
+    {"any": [{"IS": {"Loved": true}}, {"gt": {"rating": "3"}}]},
     {"inTheRange": {"year": [1981, 1990]}}
   ],
   "sort": "-year, +title", "order": "desc", "limit": 25
@@ -37,7 +37,7 @@ def _only(condition: dict[str, Any]) -> Condition | Group:
 def test_a_file_is_read() -> None:
     """Nested groups, names in any case, numbers as text, comments, several sorts turned round by the order."""
     found = read_nsp(_EXAMPLE)
-    anyway = Group(False, (Condition(Operator.IS, "loved", True), Condition(Operator.GT, "playcount", 3.0)))
+    anyway = Group(False, (Condition(Operator.IS, "loved", True), Condition(Operator.GT, "rating", 3.0)))
     where = Group(True, (anyway, Condition(Operator.IN_THE_RANGE, "year", (1981.0, 1990.0))))
     assert found.rules == Rules(where=where, sort=(Sort("year"), Sort("title", descending=True)), limit=25)
     assert (found.name, found.comment, found.public) == ("80's // Top Songs", "Some\nlines", False)
@@ -81,7 +81,7 @@ def test_dates_are_in_utc() -> None:
 @pytest.mark.parametrize(
     ("rules", "named"),
     [
-        ({"all": [{"is": {"rating": 3}}]}, "rating"),
+        ({"all": [{"is": {"colour": 3}}]}, "colour"),
         ({"all": [{"resembles": {"title": "x"}}]}, "resembles"),
         ({"all": [{"is": {"title": "x"}}], "sort": "title,colour"}, "colour"),
         ({"all": [{"is": {"random": 1}}]}, "random"),
