@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from catalog.search_postings import NO_FILTERS, Filters, Found, Group, Postings, SearchRow, TextRules
+from discovery.search_marks import marked
 from discovery.search_rank import SURE, Ranked, nearest, ranked
 from discovery.search_text import (
     QUERY_CHARS_MAX,
@@ -109,19 +110,24 @@ class SearchIndex:
         )
 
     def suggest(self, prefix: str, *, limit: int = 8, own: Mapping[str, float] = NOTHING_OWN) -> list[Suggestion]:
-        """Names to complete what was typed with: each once, whatever it is the name of, what is meant first."""
+        """Names to complete what was typed with: each has a word of it and comes once, whatever it is the name of; what
+        is meant comes first."""
         _check(prefix, limit, SUGGESTIONS_MAX)
         query = parsed(prefix)
         if not query.terms:
             return []
-        rows = _Search(self.postings, query, NO_FILTERS, own).ranked(EVERYTHING)
+        search = _Search(self.postings, query, NO_FILTERS, own)
+        rows = search.ranked(EVERYTHING)
         names: dict[str, Suggestion] = {}
         for group, row in sorted(
             ((group, row) for group, each in rows.items() for row in each), key=lambda pair: -pair[1].score
         ):
             text = (row.found.title, row.found.album, row.found.artist)[_NAME_AT[group]]
-            names.setdefault(plain(text), Suggestion(text, group))
-        return list(names.values())[:limit]
+            if len(names) == limit:
+                break
+            if any(piece.match for piece in marked(text, search.terms, query.words)):
+                names.setdefault(plain(text), Suggestion(text, group))
+        return list(names.values())
 
 
 def _check(text: str, limit: int, most: int) -> None:

@@ -76,12 +76,15 @@ async def test_what_is_typed_is_found_with_all_a_player_needs(finding: Finding, 
 
 
 async def test_suggestions_complete_what_was_typed(finding: Finding, store: WatchedStore) -> None:
-    """Names of all three groups."""
-    await publish(store, "yellow")
+    """Names of all three groups, and none that has nothing of it."""
+    await publish(store, "yellow", release="Sonnet")
+    await publish(store, "blue", release="Other")
     async with finding() as origin:
         answer = await _get(origin, "/api/v1/suggest?q=so")
         names = [(each["group"], each["text"]) for each in answer["suggestions"]]
-        assert sorted(names) == [("album", "Album"), ("artist", "Somebody"), ("track", "Song yellow")]
+        assert sorted(names) == [
+            ("album", "Sonnet"), ("artist", "Somebody"), ("track", "Song blue"), ("track", "Song yellow"),
+        ]  # fmt: skip
         assert len((await _get(origin, "/api/v1/suggest?q=so&limit=1"))["suggestions"]) == 1
 
 
