@@ -49,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="WORD",
         help="create NAME [TRACK_ID...]; add ID TRACK_ID...; remove ID ENTRY...; move ID ENTRY; rename ID NAME; "
-        "import FILE|FOLDER...; export [ID...]; show, share, delete ID",
+        "import FILE|FOLDER...; export [ID...]; show, share, delete, follow, unfollow ID",
     )  # fmt: skip
     parser.add_argument("--listener", default="", metavar="LISTENER_ID", help="whose playlists")
     parser.add_argument("--comment", help="create, rename: what to say about it")
-    parser.add_argument("--rules", type=Path, metavar="FILE", help="create: by the rules of an .nsp file")
+    parser.add_argument("--rules", type=Path, metavar="FILE", help="create, rename: by the rules of an .nsp file")
     parser.add_argument("--before", type=int, metavar="ENTRY", help="add, move: before this entry [at the end]")
     parser.add_argument("--public", action="store_true", help="create, share: whoever has its id may hear it")
     parser.add_argument("--private", action="store_true", help="share: only the owner and who was invited may hear it")
@@ -162,8 +162,12 @@ def _move(task: Task) -> None:
 
 def _rename(task: Task) -> None:
     playlist_id, name = task.words
-    comment = task.arguments.comment
-    change = PlaylistChange(name=playlist_name(name), comment=comment if comment is None else clean_lines(comment))
+    comment, rules = task.arguments.comment, task.arguments.rules
+    change = PlaylistChange(
+        name=playlist_name(name),
+        comment=comment if comment is None else clean_lines(comment),
+        rules=rules if rules is None else read_nsp(read_bytes(rules)).text,
+    )
     task.kept.change(playlist_id, task.listener_id, change)
     _tell(task, task.kept.get(playlist_id, task.listener_id))
 
@@ -173,6 +177,8 @@ def _share(task: Task) -> None:
     playlist_id = task.words[0]
     if said.public and said.private:
         raise UsageError("--public and --private exclude each other", hint="say one of them")
+    if not (said.public or said.private or said.invited or said.parted):
+        raise UsageError("shared with whom?", hint=f"segue playlist {ACTIONS['share'].usage}")
     if said.public or said.private:
         task.kept.change(playlist_id, task.listener_id, PlaylistChange(public=said.public))
     if said.invited:
@@ -180,6 +186,17 @@ def _share(task: Task) -> None:
     if said.parted:
         task.kept.part(playlist_id, task.listener_id, said.parted)
     _tell(task, task.kept.get(playlist_id, task.listener_id))
+
+
+def _follow(task: Task) -> None:
+    task.kept.follow(task.words[0], task.listener_id)
+    _tell(task, task.kept.get(task.words[0], task.listener_id))
+
+
+def _unfollow(task: Task) -> None:
+    row = task.kept.get(task.words[0], task.listener_id)
+    task.kept.part(row.playlist_id, task.listener_id, task.listener_id)
+    _tell(task, row)
 
 
 def _delete(task: Task) -> None:
@@ -252,8 +269,10 @@ ACTIONS = {
     "add": Action(_add, "add ID TRACK_ID... [--before ENTRY]", (2, _MANY)),
     "remove": Action(_remove, "remove ID ENTRY...", (2, _MANY)),
     "move": Action(_move, "move ID ENTRY [--before ENTRY]", (2, 2)),
-    "rename": Action(_rename, "rename ID NAME", (2, 2)),
+    "rename": Action(_rename, "rename ID NAME [--comment COMMENT] [--rules FILE]", (2, 2)),
     "share": Action(_share, "share ID [--public|--private] [--with LISTENER_ID] [--without LISTENER_ID]", (1, 1)),
+    "follow": Action(_follow, "follow ID", (1, 1)),
+    "unfollow": Action(_unfollow, "unfollow ID", (1, 1)),
     "delete": Action(_delete, "delete ID", (1, 1)),
     "import": Action(_import, "import FILE|FOLDER...", (1, _MANY)),
     "export": Action(_export, "export [ID...] [--into FOLDER]", (0, _MANY)),

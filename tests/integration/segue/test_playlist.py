@@ -92,7 +92,12 @@ def test_sharing_is_with_one_or_with_all(run: Run) -> None:
     assert run("list", listener=BOB)[1] == [{"event": "summary", "playlists": 0}]
     run("share", playlist_id, "--public")
     assert _entries(run, playlist_id, BOB) == ["Jóga"]
+    for action, listed in (("follow", [playlist_id, None]), ("unfollow", [None])):
+        assert run(action, playlist_id, listener=BOB)[1][0]["own"] is False
+        assert [line.get("playlist_id") for line in run("list", listener=BOB)[1]] == listed
     run("share", playlist_id, "--private")
+    assert run("follow", playlist_id, listener=BOB)[1][0]["code"] == "playlist-unknown"
+    assert run("share", playlist_id)[0] == 2
     assert run("show", playlist_id, listener=BOB)[0] == 1
 
 
@@ -103,6 +108,11 @@ def test_rules_choose_from_the_catalog(run: Run, tmp_path: Path) -> None:
     made = run("create", "Short ones", "--rules", str(rules), "--public")[1][0]
     assert (made["name"], made["rules"], made["public"]) == ("Short ones", True, True)
     assert _entries(run, made["playlist_id"]) == ["Jóga", "Hunter"]
+    rules.write_text('{"all": [{"lt": {"duration": 310}}], "sort": "title"}')
+    assert run("rename", made["playlist_id"], "Short", "--rules", str(rules))[1][0]["name"] == "Short"
+    assert _entries(run, made["playlist_id"]) == ["Hunter", "Jóga"]
+    rules.write_text('{"all": [{"lt": {"duration": 310}}], "sort": "-duration"}')
+    run("rename", made["playlist_id"], "Short ones", "--rules", str(rules))
     for form in ("nsp", "xspf"):
         assert run("export", made["playlist_id"], "--format", form, "--into", "out")[0] == 0
     said = json.loads((tmp_path / "out" / "Short ones.nsp").read_text())
