@@ -304,3 +304,20 @@ def test_a_path_without_a_token_stays_as_it_is(path: str) -> None:
 def test_a_token_that_is_none_still_ends_somewhere(path: str, split: tuple[str, str]) -> None:
     """At the next slash; it is refused later."""
     assert split_prefix(path) == split
+
+
+def test_seals_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the comparison that takes as long wherever they differ, and with every key, whichever fits."""
+    compared: list[tuple[str, str]] = []
+    same = hmac.compare_digest
+
+    def compare(made: str, sent: str) -> bool:
+        compared.append((made, sent))
+        return same(made, sent)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    sent = mint(GRANT, KEY)
+    assert _passes(sent, keys=(KEY, OLDER)) and _passes(sent, keys=(OLDER, KEY))
+    assert not _passes(f"{sent[:-1]}{'0' if sent[-1] != '0' else '1'}", keys=(KEY, OLDER))
+    assert len(compared) == 6
+    assert all(len(made) == len(sent) == 64 for made, sent in compared)
