@@ -98,7 +98,7 @@ class Matching:
         """Its value in a request. Raises QueryInvalid."""
         text = _only(asked, self.name, "")
         if not re.fullmatch(self.pattern, text):
-            raise QueryInvalid("must be as the description of the API says", subject=self.name)
+            raise QueryInvalid(f"not what it can be: {self.help}", subject=self.name)
         return text
 
     def described(self) -> Mapping[str, Any]:

@@ -42,12 +42,22 @@ def test_nothing_asked_for_is_the_library(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["tracks=x", "artists=../../etc", "mood=sad", "energy=101", "tempo=5", "limit=201", "tracks=&tracks="]
+    ("query", "told"),
+    [
+        ("tracks=x", "ids of tracks"),
+        ("artists=../../etc", "ids of artists"),
+        ("mood=sad", "calm"),
+        ("energy=101", "0 to 100"),
+        ("tempo=5", "20 to 399"),
+        ("limit=201", "1 to 200"),
+        ("tracks=&tracks=", "once"),
+    ],
 )
-def test_what_cannot_be_asked_is_refused(api: Api, query: str) -> None:
-    """400, and which parameter it is."""
+def test_what_cannot_be_asked_is_refused(api: Api, query: str, told: str) -> None:
+    """400, which parameter it is, and what it can be."""
     status, error, _ = ask(api, f"/api/v1/mixes?{query}")
     assert (status, error["error"], error["where"]) == (400, "query-invalid", query.partition("=")[0])
+    assert told in error["message"]
 
 
 def test_a_station_is_named_after_what_it_plays(api: Api) -> None:
