@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from cmaf.timeline import UNIT_TICKS
-from meter.true_peak import PLACE_SAMPLES
-
-PLACES_PER_UNIT = UNIT_TICKS // PLACE_SAMPLES  # as many as frames of AAC
+from model.loudest import PLACES_PER_UNIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
 from meter.meter import PeakMeter
+from model.loudest import Loudest
 from model.rendition import Rendition
 from packager.excerpt import Window
 
@@ -19,8 +20,9 @@ class EncodeJob:
     """A recording to encode, or several that run into each other. `slots` bounds how many programs run at once on this
     machine.
 
-    `lengths` are their samples at 48 kHz. `mezzanines` brings them to disk, into one folder, and is asked only when
-    something has to be encoded. No true peak shall be above the ceiling.
+    `lengths` are their samples at 48 kHz, `loudest` their loudest places as far as they were noted. `mezzanines` brings
+    them to disk, into one folder, and is asked only when something has to be encoded. No true peak shall be above the
+    ceiling.
     """
 
     tool: Ffmpeg
@@ -32,6 +34,7 @@ class EncodeJob:
     timeout_s: float
     subject: str
     on_seconds: Callable[[float], None]
+    loudest: tuple[Loudest | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

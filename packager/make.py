@@ -69,6 +69,7 @@ def _job(work: Packaging, order: Order, scratch: Path) -> EncodeJob:
         timeout_s=work.settings.tool_seconds_floor + work.settings.tool_seconds_per_second * seconds,
         subject=order.subject,
         on_seconds=_progress(work.observer, order.subject, seconds),
+        loudest=tuple(each.loudest for each in order.mezzanines),
     )
 
 

@@ -16,8 +16,9 @@ from avtool.scratch import scratch_folder
 from cmaf.encoded import read_encoded
 from cmaf.splice import frames_of, replaced, windows_of
 from cmaf.timeline import UNIT_TICKS
+from model.loudest import PLACES_PER_UNIT
 from model.rendition import Codec, Rendition
-from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
+from packager.excerpt import Window, shifts, windows_around
 from packager.job import Draw, Draws, EncodeJob, draw
 
 DRAWS_DB = ((0.05, 0.08, 0.11, 0.14), (0.0, 0.02, 0.06, 0.12))  # softer by; the second four where the first did not do

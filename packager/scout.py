@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from avtool.scratch import scratch_folder
+from model.loudest import NEAR_DB, PLACES_MAX, PLACES_PER_UNIT, loudest
 from model.loudness import LoudnessReport
 from model.rendition import Codec, Rendition
-from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
+from packager.excerpt import Window, shifts, windows_around
 from packager.job import Draw, Draws, EncodeJob, draw, places_of
 
-PLACES_MAX = 6
-NEAR_DB = 1.0  # below the highest peak: what is softer seldom decides
 # Softer by so much in each draw. What comes by chance in AAC is mended: so it is tried again before it is believed.
 DRAWS_DB = {
     Codec.AAC: ((0.0, 0.08), (0.03, 0.06, 0.1, 0.14), (0.0, 0.02, 0.05, 0.12)),
@@ -59,16 +58,17 @@ def _report(peaks: _Peaks) -> LoudnessReport:
 
 
 async def _loudest(job: EncodeJob, mezzanines: Sequence[Path], above_dbtp: float) -> list[Window]:
-    """The surroundings of the highest peaks, each in a unit of its own; in the order of the mezzanines."""
+    """The surroundings of the highest peaks, each in a unit of its own; in the order of the mezzanines.
+
+    Those that nobody took note of are looked for.
+    """
     found: list[tuple[float, int, int]] = []
     for number, (each, samples) in enumerate(zip(mezzanines, job.lengths, strict=True)):
-        async with job.slots:
-            places = await places_of(job, each, samples, above_dbtp)
-        highest: dict[int, tuple[float, int, int]] = {}
-        for place, peak_dbtp in places.items():
-            unit = place // PLACES_PER_UNIT
-            highest[unit] = max(highest.get(unit, (-math.inf, 0, 0)), (peak_dbtp, -number, -place))
-        found += highest.values()
+        noted = job.loudest[number] if job.loudest else None
+        if noted is None:
+            async with job.slots:
+                noted = loudest(await places_of(job, each, samples, above_dbtp))
+        found += [(peak_dbtp, -number, -place) for place, peak_dbtp in noted if peak_dbtp > above_dbtp]
     chosen = sorted(found, reverse=True)[:PLACES_MAX]
     return [
         window

@@ -64,6 +64,7 @@ MEZZANINES = st.builds(
     size_bytes=st.integers(1, 10**12),
     sha256=HASHES,
     tool=TEXT,
+    loudest=st.none() | st.lists(st.tuples(st.integers(0, 10**9), DECIBELS), max_size=6).map(tuple),
 )
 TRACKS = st.builds(
     Track,

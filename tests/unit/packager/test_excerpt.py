@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from cmaf.timeline import UNIT_TICKS
 from meter.true_peak import PLACE_SAMPLES
-from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
+from model.loudest import PLACES_PER_UNIT
+from packager.excerpt import Window, shifts, windows_around
 
 
 @given(places=st.sets(st.integers(0, 2_000), min_size=1), more=st.integers(1, 40 * UNIT_TICKS), file=st.integers(0, 3))
