@@ -34,6 +34,7 @@ def lists() -> dict[str, list[str]]:
             "ffmpeg", SOURCE, sample_rate_hz=22_050, channels=1, packet_hash=True, containers="mp3"
         ),
         "play-back.txt": argv.play_back("ffmpeg", "scratch/a:b [c], 'd'.mp4", samples=480_123),
+        "play-back-parts.txt": argv.play_back("ffmpeg", "scratch/parts.ffconcat", samples=480_123, joined=True),
         "normalise.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True),
         "normalise-mono.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=1.0, dither=True, mono=True),
         "normalise-untouched.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=0.0, dither=False),

@@ -1,6 +1,7 @@
 """Records survive the store, and whatever else lies there is refused by one typed error."""
 
 import json
+import tracemalloc
 from contextlib import suppress
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from model.analysis import Analysis, Signs
 from model.errors import RecordMalformed
+from model.loudness import LoudnessReport
 from model.package import Current, Package
 from model.records import from_json, to_json
 from model.track import Track
@@ -115,6 +118,36 @@ def test_values_that_json_can_spell_but_no_record_has(field: str, spelled: str) 
     _, end = decoder.raw_decode(text, start)
     with pytest.raises(RecordMalformed):
         from_json(Track, (text[:start] + spelled + text[end:]).encode(), subject=SUBJECT)
+
+
+def test_a_long_record_takes_little_memory() -> None:
+    """Of numbers over time, eight bytes each; and to write them no more than some times the text."""
+    steps = [round(0.1 + number / 7**7, 6) for number in range(30_000)]
+    loudness, signs = (
+        LoudnessReport(integrated_lufs=None),
+        Signs(clipped_runs=0, silence_start_s=0, silence_end_s=0, mono=False, bandwidth_hz=None, cliff_db=None),
+    )
+    tracemalloc.start()
+    try:
+        made = Analysis(
+            recording_id="a" * 26, meter="meter", sample_rate_hz=48_000, samples=1,
+            loudness=loudness, energies=steps, peaks=steps, signs=signs,
+        )  # fmt: skip
+        kept, _ = tracemalloc.get_traced_memory()
+        data = to_json(made)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 9 * 2 * len(steps)
+    assert most - kept < 4 * len(data)
+    assert json.loads(data)["peaks"] == steps
+    assert from_json(Analysis, data, subject=SUBJECT) == made
+
+
+def test_what_no_record_holds_is_our_own_mistake() -> None:
+    """A set has no order that a text could keep."""
+    with pytest.raises(TypeError, match="no record holds a set"):
+        to_json({"found": {1, 2}})
 
 
 def test_a_pit_of_brackets_is_refused() -> None:
