@@ -13,10 +13,10 @@ the best of the rounds. `per_cpu_s` is requests per second of the server's own C
 machine much the same, and on a busy one the figure to trust. Ratios are to nginx with files.
 
 Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
-from it; medians, lower quartiles (p25) and least times (min). Of the first segment of a track whose playlist was asked
-for before, as every player does (`start`); of those that a listener jumps to (`later`), and of those that follow them
-(`next`), asked for at once, which the origin reads with them; and of a first segment that nothing was asked
-for before (`unprepared`), beside two GETs, of the package's record and of the segment.
+from it, neither held to one core; medians, lower quartiles (p25) and least times (min). Of the first segment of a track
+whose playlist was asked for before, as every player does (`start`); of those that a listener jumps to (`later`), and of
+those that follow them (`next`), asked for at once, which the origin reads with them; and of a first segment that
+nothing was asked for before (`unprepared`), beside two GETs, of all of the package's record and then of the segment.
 
 Held: memory of an origin with idle connections and slow readers, all of one segment, or each in a place of its own
 (`places`). `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold play of a rendition,
@@ -254,7 +254,7 @@ def report(rounds: int) -> dict[str, object]:
                     servers[name] = peers.enter_context(peer(make, has))
             results = hot(servers, rounds)
         keys = {"AWS_ACCESS_KEY_ID": WRITER.access_key, "AWS_SECRET_ACCESS_KEY": WRITER.secret_key}
-        with origin(seaweed.url(), environment=keys) as over_s3:
+        with origin(seaweed.url(), environment=keys, pinned=False) as over_s3:
             cold_ones, unprepared = package_ids[2 : COLD_PACKAGES + 2], package_ids[COLD_PACKAGES + 2 :]
             others: dict[str, object] = {"cold": cold(over_s3.port, seaweed, cold_ones, unprepared)}
             others["store_reads"] = store_reads(over_s3.port, *package_ids[:2])

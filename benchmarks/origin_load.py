@@ -76,8 +76,8 @@ class Kept:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
 
-    def first_byte_s(self, request: bytes) -> float:
-        """Seconds from sending a request to the first byte of the body of its answer; the rest is read, too."""
+    def times_s(self, request: bytes) -> tuple[float, float]:
+        """Seconds from sending a request to the first byte of the body of its answer, and to the last."""
         began = time.perf_counter()
         self._socket.sendall(request)
         got = b""
@@ -94,7 +94,7 @@ class Kept:
             part = self._socket.recv(1 << 18)
             assert part, "the server closed a connection"
             left -= len(part)
-        return took
+        return took, time.perf_counter() - began
 
     def close(self) -> None:
         """End it."""

@@ -85,11 +85,16 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def origin(store: str, base: str = "", environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """`segue serve` over a store; `base` is the path of a rendition."""
+def origin(
+    store: str, base: str = "", environment: Mapping[str, str] | None = None, *, pinned: bool = True
+) -> Iterator[Server]:
+    """`segue serve` over a store; `base` is the path of a rendition. Unless it is `pinned` it has all cores."""
     command = [sys.executable, "-m", "segue.main", "serve", "--json", "--port", "0", "--store", store]
     with subprocess.Popen(
-        _pinned(command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+        _pinned(command) if pinned else command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
     ) as process:
         try:
             assert process.stdout is not None

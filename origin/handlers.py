@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 
 from aiohttp import web
 
@@ -29,7 +30,8 @@ _ID = "[a-z2-7]{16,26}"
 _TRACK = f"/tracks/{{track_id:{_ID}}}"
 _OF_RENDITION = f"{{recording_id:{_ID}}}/{{package_id:{_ID}}}/{{rendition_id:[a-z0-9-]{{1,40}}}}"
 _RENDITION = f"/recordings/{_OF_RENDITION}"
-_PART_PATH = re.compile(f"/recordings/({_ID})/({_ID})/([a-z0-9-]{{1,40}})/(init|0|[1-9][0-9]{{0,5}})[.]mp4")
+_RENDITION_PATH = re.compile(f"/recordings/({_ID})/({_ID})/([a-z0-9-]{{1,40}})")
+_PART_NAME = re.compile("(init|0|[1-9][0-9]{0,5})[.]mp4")
 _KEY = f"/keys/{_OF_RENDITION}/{{period:0|[1-9][0-9]{{0,5}}}}"
 _PART = "{part:init|0|[1-9][0-9]{0,5}}"
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
@@ -61,9 +63,22 @@ def add_routes(app: web.Application) -> None:
 def expect(library: Library, path: str) -> None:
     """Begin to read what a GET of this path will be answered with, where that is a part of a known package: the store
     works while the request finds its way."""
-    found = _PART_PATH.fullmatch(path)
-    if found is not None:
-        library.expect_part(found[1], found[2], found[3], _part_number(found[4]))
+    base, _, name = path.rpartition("/")
+    place, number = _place(base), _number_in(name)
+    if place is not None and number is not None:
+        library.expect_part(*place, number)
+
+
+@lru_cache(1024)  # a listener waits, and the next one asks for another part of the same
+def _place(base: str) -> tuple[str, str, str] | None:
+    found = _RENDITION_PATH.fullmatch(base)
+    return None if found is None else (found[1], found[2], found[3])
+
+
+@lru_cache(1024)
+def _number_in(name: str) -> int | None:
+    found = _PART_NAME.fullmatch(name)
+    return None if found is None else _part_number(found[1])
 
 
 async def get_part(request: web.Request) -> web.StreamResponse:

@@ -26,6 +26,7 @@ Admit = Callable[[bytes], bytes | None]
 
 _HEAD_BYTES_MAX = 4096  # of a plain request: more than players and CDNs send
 _UNDER_A_TOKEN = (b"GET /t/", b"HEAD /t/")
+_GET, _VERSION = b"GET ", b" HTTP/1.1"
 _OVERHEAD_BYTES = 700  # of an answer that is kept, beside its bytes: objects, and its place in the table
 _BLOCKS_MAX = 1024  # header blocks that are remembered, each of at most _HEAD_BYTES_MAX
 
@@ -174,9 +175,9 @@ class HotPath:
     def expect(self, asked: Asked) -> None:
         """Have what a plain request asks for got ready, while it is on its way to the application."""
         key, headers, _ = asked
-        named = None if headers.conditional else plain_line(key[0])
-        if named is not None and named[0] == "GET":
-            self._expect(named[1])
+        line = key[0]
+        if not headers.conditional and line.startswith(_GET) and line.endswith(_VERSION):
+            self._expect(line[len(_GET) : -len(_VERSION)].decode("latin-1"))
 
     def keep(self, asked: Asked, response: web.StreamResponse) -> None:
         """Take what the application answered to this very request, if it may be sent again."""

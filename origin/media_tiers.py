@@ -177,15 +177,15 @@ class MediaTiers:
         on_disk = self._on_disk(file, pieces[0])
         if on_disk or self._memory.went_unused((file.key, pieces[0].start)):
             del pieces[1:]  # what is read ahead now would not be there when it is wanted
-        new: list[Coming] = []
-        for piece in pieces:
-            if new and (self._is_near(file, piece) or self._on_disk(file, piece)):
+        for number, piece in enumerate(pieces):
+            if number and (self._is_near(file, piece) or self._on_disk(file, piece)):
+                del pieces[number:]
                 break
-            new.append(Coming(piece))
-            self._coming[file.key, piece.start] = new[-1]
+        wanted = ByteRange(pieces[0].start, pieces[-1].end)
+        give_up = None if on_disk else self._reads.hasten(file.key, wanted)  # all else is done while the store works
+        new = [Coming(piece) for piece in pieces]
+        self._coming.update({(file.key, coming.piece.start): coming for coming in new})
         new[0].tier = Tier.DISK if on_disk else None
-        wanted = ByteRange(new[0].piece.start, new[-1].piece.end)
-        give_up = None if on_disk else self._reads.hasten(file.key, wanted)
         task = asyncio.create_task(self._fill_from_disk(file, new[0]) if on_disk else self._fill_in_time(file, new))
         self._tasks.add(task)
         task.add_done_callback(partial(self._filled, file, new, give_up))

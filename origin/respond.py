@@ -19,6 +19,7 @@ from origin.state import BEGAN_S, FIRST_BYTE_S, GATE, KIND, REQUEST_ID, SETTINGS
 
 log = logging.getLogger(__name__)
 
+_FIRST_BYTES = 4 << 10
 _REFUSALS = {412: "precondition-failed", 416: "range-not-satisfiable"}
 
 
@@ -170,7 +171,8 @@ async def _write_all(
 ) -> None:
     step = request.app[SETTINGS].write_bytes_max
     try:
-        await _write(response, first, step)
+        await response.write(first[:_FIRST_BYTES])  # alone: the kernel sends nothing before it has copied all
+        await _write(response, first[_FIRST_BYTES:], step)
         async for block in rest:
             await _write(response, block, step)
         await response.write_eof()
