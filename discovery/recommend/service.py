@@ -4,10 +4,12 @@ Everything blocks for some milliseconds: call it through asyncio.to_thread. Noth
 or it has too few tracks, lists are filled up with what everybody plays, then with what is new, then with any tracks.
 """
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from catalog.plays import Heard, Plays
 from catalog.schema import TrackRow
@@ -29,6 +31,8 @@ BECAUSE = 2  # shelves of what is like a track played lately
 REASONS = 2
 LATELY = 50  # tracks by which a favourite artist is told
 FILLED = 10_000  # tracks that are known before anybody asks, 15 MB
+FILL_S = 0.2  # how long to work out what nobody has asked yet, now and then
+FILL_AT_ONCE = 4  # answers
 HALF_LIFE_DAYS = 30.0  # of what is popular
 FLOOR = 500  # popular and new tracks that are known by heart
 FLOOR_S = 60.0  # how long they are right, at least
@@ -96,6 +100,9 @@ class Recommender:
         self._current = current
         self._rows = KnownRows(catalog)
         self._alike: Alike | None = None
+        self._likely: Iterator[Like] = iter(())
+        self._filling = threading.Lock()
+        self._filled_of: tuple[Model, int] | None = None
         self._pages: dict[str, Page] = {}
         self._floor: tuple[str, ...] = ()
         self._floor_until = 0.0
@@ -129,11 +136,24 @@ class Recommender:
         elif model is not self.model:
             model.prepare()
             self._alike = Alike(model)
+            self._likely = self._alike.likely(2 * SHELF, SHELF)
 
-    def fill(self) -> None:
-        """Know the tracks that will be asked for most before they are. Raises CatalogError."""
-        if model := self.model:
-            self._rows.fill(model.tracks[item] for item in model.by_listeners[:FILLED].tolist())
+    def fill(self) -> bool:
+        """Work out, for a moment, what will be asked most before it is; whether some of it is left. Raises
+        CatalogError."""
+        with self._filling:
+            alike, likely = self._alike, self._likely
+            if alike is None:
+                return False
+            model, until = alike.model, time.monotonic() + FILL_S
+            if self._filled_of != (filled_of := (model, self._rows.number)):
+                self._rows.fill(model.tracks[item] for item in model.by_listeners[:FILLED].tolist())
+                self._filled_of = filled_of
+            while some := list(islice(likely, FILL_AT_ONCE)):
+                alike.ask([], some)
+                if time.monotonic() > until:
+                    return True
+            return False
 
     def for_listener(self, listener_id: str, limit: int, *, seen: bool = False) -> list[Suggested]:
         """At most `limit` tracks for a listener, the best first; what it heard only if `seen`."""

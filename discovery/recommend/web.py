@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -144,7 +144,7 @@ class Recommending:
     async def following(self) -> AsyncIterator[None]:
         """While this is open, new models are taken up and what is popular is counted; once before it opens."""
         self._recommender = await asyncio.to_thread(self._opened)
-        await self._look()
+        await self._in_thread(self.recommender.look)
         async with alongside(self._looking()):
             yield
 
@@ -182,16 +182,16 @@ class Recommending:
 
     async def _looking(self) -> None:
         while True:
+            await self._in_thread(self.recommender.fill)
             await asyncio.sleep(LOOK_S)
-            await self._look()
+            await self._in_thread(self.recommender.look)
 
-    async def _look(self) -> None:
+    async def _in_thread(self, work: Callable[[], object]) -> None:
         try:
-            await asyncio.to_thread(self.recommender.look)
-            await asyncio.to_thread(self.recommender.fill)
+            await asyncio.to_thread(work)
         except CatalogError as error:
             extra = {"error_code": error.code, "error": str(error), "hint": error.hint}
-            log.warning("plays not counted", extra=extra)
+            log.warning("recommendations not kept up", extra=extra)
 
 
 def _recommended(found: Iterable[Suggested]) -> list[Recommended]:
