@@ -23,7 +23,7 @@ class Scorer(Protocol):
         ...
 
 
-def to_scale(means: NDArray[np.floating], squares: NDArray[np.floating]) -> Floats:
+def to_scale(means: Floats, squares: Floats) -> Floats:
     """What numbers with these means, and means of squares, are to be multiplied by to have deviation 1: so scores of
     several models can be added. 0 for equals."""
     variances = squares - means * means
@@ -67,12 +67,12 @@ class Neighbours:
 
     def lines(self, rows: Sequence[Row]) -> Floats:
         """The sum of what each row's items say, a line for each."""
-        return np.array([self.line(row, len(self.starts) - 1) for row in rows], dtype=np.float32)
+        return np.stack([self.line(row, len(self.starts) - 1) for row in rows])
 
-    def line(self, row: Row, items: int) -> NDArray[np.float64]:
+    def line(self, row: Row, items: int) -> Floats:
         """The sum of what a row's items say for the first so many items, beyond which all have 0."""
         targets, said, _ = self._said(row)
-        return np.bincount(targets, said, items).astype(np.float64, copy=False)  # whole numbers, where nothing is said
+        return np.bincount(targets, said, items).astype(np.float32)
 
     def _said(self, row: Row) -> tuple[Indices, Floats, NDArray[np.int64]]:
         """All that the row's last items say: for whom, how much, and how much of it each of them says."""
