@@ -5,13 +5,15 @@
 Listening is drawn as it comes about (benchmarks/listening_data.py: made_up). The model is trained of it as
 `segue train` does it; with `--sounds` every track is in it, for what all sound like is known. Then listeners, each
 another one, ask for `/api/v1/home` one after the other, on a socket of this machine; and once again, when nothing has
-changed. CPU is that of the process for one
-request: the server with all its threads, and the client here. BLAS has one thread, as in `segue serve`.
-JSON on stdout.
+changed. Among them are one who has played more than counts, one whose tracks are gone for the most part, and one who
+has played nothing. What is made ready before somebody asks, is. CPU is that of the process for one request: the server
+with all its threads, and the client here. BLAS has one thread, and cycles are looked for as seldom, as in `segue
+serve`. JSON on stdout.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import platform
@@ -46,7 +48,7 @@ from discovery.recommend.web import Recommending
 from model.track import digest_of
 
 P99_MS_MAX = 10.0
-_AT_A_TIME = 10_000
+MANY, BEREFT, NEW = (f"{name:a<20}" for name in ("many", "bereft", "new"))  # listeners like few others
 
 
 def rows(artist_of: dict[str, str]) -> list[TrackRow]:
@@ -63,10 +65,18 @@ def rows(artist_of: dict[str, str]) -> list[TrackRow]:
     ]  # fmt: skip
 
 
+def unusual(track_ids: Sequence[str]) -> tuple[list[Played], list[str]]:
+    """What the listeners heard who are like few others, and the tracks that are gone since then."""
+    luck = random.Random(2)
+    many, bereft = luck.sample(track_ids, min(600, len(track_ids))), luck.sample(track_ids, min(60, len(track_ids)))
+    heard = [(MANY, track_id, luck.randint(1, 9), at) for at, track_id in enumerate(many)]
+    return heard + [(BEREFT, track_id, 1, at) for at, track_id in enumerate(bereft)], bereft[10:]
+
+
 def kept(database: ListenerDatabase, played: Sequence[Played]) -> None:
     """Put what was played into its tables as the service does; counts only, for nothing here asks for events."""
     PlayTables(database)
-    names = sorted({listener for listener, *_ in played})
+    names = sorted({listener for listener, *_ in played} | {NEW})
     with database.writing() as db:
         db.executemany("INSERT INTO listeners VALUES (?, ?, '', 0)", ((each, each.encode()) for each in names))
         db.executemany("INSERT INTO consents VALUES (?, 0)", ((each,) for each in names))
@@ -88,6 +98,8 @@ def serving(catalog: Catalog, database: ListenerDatabase, models: Path) -> Itera
         loop = asyncio.get_running_loop()
         stop.append(lambda: loop.call_soon_threadsafe(ended.set))
         async with recommending.following():
+            while await asyncio.to_thread(recommending.recommender.fill):  # what is made ready now and then, is
+                pass
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
             port.append(runner.addresses[0][1])
@@ -145,6 +157,8 @@ def main() -> None:
     asked = options.parse_args()
     load_before = os.getloadavg()[0]
     artist_of, scene_of, played = made_up(asked.tracks, asked.listeners)
+    more, gone = unusual(list(artist_of))
+    played += more
     sounds = made_up_sounds(artist_of, scene_of) if asked.sounds else {}
     known = {track_id: Known(artist, sounds.get(track_id)) for track_id, artist in artist_of.items()}
     with TemporaryDirectory() as folder, Catalog() as catalog, open_listeners(None) as database:
@@ -155,12 +169,13 @@ def main() -> None:
         train_s = time.process_time() - started
         models = Path(folder)
         write_model(models, model, made_ms=1, kind="blend", facts={})
+        catalog.apply([], gone)
         accounts = Listeners(database)
         heard = sorted({each for each, *_ in played})
-        some = random.Random(1).sample(heard, min(asked.requests, len(heard)))
+        some = [MANY, BEREFT, NEW, *random.Random(1).sample(heard, min(asked.requests, len(heard)))]
         keys = [key for each in some if (key := accounts.new_key(each))]
         with serving(catalog, database, models) as port:
-            measured(port, keys[:3])  # what is made once, is made
+            measured(port, keys[-3:])  # what is made once, is made
             own, again, everybody = measured(port, keys), measured(port, keys), measured(port, [""] * asked.requests)
     own_cpu = own["cpu_ms"]
     assert isinstance(own_cpu, dict)
@@ -187,5 +202,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(20_000, 20, 20)
     with threadpool_limits(1, "blas"):
         main()

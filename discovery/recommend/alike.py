@@ -1,7 +1,7 @@
 """What is like a track or an artist, by a model: the same for everybody, so it is worked out once."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -11,7 +11,8 @@ from discovery.recommend.choose import POOL, best
 from discovery.recommend.model import Model
 from discovery.recommend.plays import Floats, Row, row_of
 
-KEPT = 40_000  # answers
+KEPT = 40_000  # answers, 25 MB
+LIKELY = 20_000  # tracks that are asked about before somebody else does; there are not more artists than tracks
 ARTIST_MAX = 3  # tracks of one artist in a list
 ARTIST_ROW = 50  # tracks that tell who an artist is: those with the most listeners
 FURTHER = 10  # times as many tracks are looked at, where the first are of too few artists
@@ -47,6 +48,19 @@ class Alike:
     def artists(self, artist: str, limit: int) -> tuple[str, ...]:
         """At most `limit` artists that are played by those who play this one, the most alike first."""
         return self._of(Like(Kind.ARTIST, artist, limit))
+
+    def likely(self, tracks: int, artists: int) -> Iterator[Like]:
+        """What will be asked, the likeliest first: the tracks with the most listeners, and the artist of each, with
+        these limits."""
+        model, had = self.model, {-1}
+        for item in model.by_listeners[:LIKELY].tolist():
+            if not model.listeners[item]:
+                return
+            yield Like(Kind.TRACK, model.tracks[item], tracks)
+            artist = int(model.artists[item])
+            if artist not in had:
+                had.add(artist)
+                yield Like(Kind.ARTIST, model.artist_names[artist], artists)
 
     def ask(self, rows: Sequence[Row], wanted: Iterable[Like]) -> Sequence[Floats]:
         """How well each item suits each of some rows, none of them empty. What else is wanted and not known yet is

@@ -10,7 +10,8 @@ from discovery.recommend.plays import Floats, Indices
 
 HEAD_PLAYS = 0.2  # the head: the most popular items that have this part of all plays together
 POOL = 20  # times as many items as are wanted are looked at
-_BLOCK = 64
+NEAR = 5  # times as many are enough for most lists
+_BLOCK = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +45,11 @@ def chosen(
     if len(without):
         scores = scores.copy()
         scores[np.fromiter(without, dtype=np.int64, count=len(without))] = -np.inf
-    near = best(scores, POOL * limit)
-    taken = _taken(near, limit, shelf, artist_max, head_max)
+    for pool in (NEAR, POOL):
+        near = best(scores, pool * limit)
+        taken = _taken(near, limit, shelf, artist_max, head_max)
+        if len(taken) == limit:
+            return taken
     if len(taken) < limit:
         had = set(taken)
         taken += [item for item in near.tolist() if item not in had][: limit - len(taken)]
@@ -54,14 +58,21 @@ def chosen(
 
 def best(scores: Floats, count: int) -> NDArray[np.int64]:
     """The `count` items with the best scores, in order, and of equal ones the first; none whose score is -inf."""
-    least = np.float32(-np.inf)
-    if 0 < count < len(scores):
-        # The best of each block are `count` items or more, so the last of so many of them is a bound, quickly found.
-        whole = len(scores) // _BLOCK
-        some = scores[: whole * _BLOCK].reshape(whole, _BLOCK).max(axis=1) if whole > count else scores
-        least = np.partition(some, len(some) - count)[len(some) - count]
-    near = np.flatnonzero((scores >= least) & (scores > -np.inf))
-    return near[np.argsort(-scores[near], kind="stable")[:count]]
+    blocks = len(scores) // _BLOCK
+    if 0 < count < blocks:
+        # The best of each block are more than `count` items, so the last of so many of them is a bound, quickly found.
+        # A block has every so-manieth item: the best of all blocks are worked out side by side.
+        tops = scores[: blocks * _BLOCK].reshape(_BLOCK, blocks).max(axis=0)
+        least = np.partition(tops, blocks - count)[blocks - count]
+        some = np.arange(0, blocks * _BLOCK, blocks)[:, None] + np.flatnonzero(tops >= least)
+        near = np.concatenate([some.ravel(), np.arange(blocks * _BLOCK, len(scores))])
+        near = near[scores[near] >= least]
+    elif 0 < count < len(scores):
+        near = np.flatnonzero(scores >= np.partition(scores, len(scores) - count)[len(scores) - count])
+    else:
+        near = np.arange(len(scores))
+    order = near[np.argsort(-scores[near], kind="stable")[:count]]
+    return order[scores[order] > -np.inf]
 
 
 def _taken(near: NDArray[np.int64], limit: int, shelf: Shelf, artist_max: int, head_max: int | None) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discovery.recommend.plays import Floats, Row
-from discovery.recommend.scorers import inverse_root
+from discovery.recommend.scorers import Spread
 from model.features import PITCH_CLASSES, Features, KeyMode
 
 WIDTH_MAX = 128  # numbers of one vector
@@ -28,26 +28,17 @@ class Content:
         return np.asarray(self.vectors.any(axis=1), dtype=np.float32)
 
     @cached_property
-    def _spread(self) -> tuple[Floats, Floats]:
-        """The mean of all vectors, and the mean of their outer products."""
-        return self.vectors.mean(axis=0), self.vectors.T @ self.vectors / np.float32(max(len(self.vectors), 1))
+    def spread(self) -> Spread:
+        """How the vectors of all items lie."""
+        return Spread(self.vectors)
 
-    def lines(self, rows: Sequence[Row], folded: Floats | None) -> Floats:
-        """How much each item sounds like what each row has, a line for each with mean 0 and deviation 1; half of it, if
+    def ways(self, rows: Sequence[Row], folded: Floats | None) -> Floats:
+        """For each row the way along which lies what sounds like it: items have deviation 1 along it; half of it, if
         the vectors of the rows are given, by the factors that its sound lets expect."""
-        ways = self._even(np.stack([row.strengths() @ self.vectors[row.items] for row in rows]))
-        if folded is not None:
-            ways = self._even(ways + self._even(folded @ self.to_factors.T))
-        lines = ways @ self.vectors.T
-        lines -= (ways @ self._spread[0])[:, None]
-        return lines
-
-    def _even(self, ways: Floats) -> Floats:
-        """The same directions, so long that items have deviation 1 along each. Worked out by the spread: nothing has to
-        be done for each item."""
-        mean, products = self._spread
-        squares = np.einsum("ij,ij->i", ways @ products, ways)
-        return ways * inverse_root(squares - (ways @ mean) ** 2, squares)[:, None]
+        ways = self.spread.even(np.stack([row.strengths() @ self.vectors[row.items] for row in rows]))
+        if folded is None:
+            return ways
+        return self.spread.even(ways + self.spread.even(folded @ self.to_factors.T))
 
 
 def content_vectors(sounds: Sequence[Features | None]) -> Floats:

@@ -51,16 +51,34 @@ class Model:
         return {name: order[bounds[at] : bounds[at + 1]] for at, name in enumerate(self.artist_names)}
 
     @cached_property
+    def by_listeners(self) -> Indices:
+        """All items, those with the most listeners first."""
+        return np.argsort(-self.listeners, kind="stable").astype(np.int32)
+
+    def prepare(self) -> None:
+        """Work out what is worked out once, so that nobody waits for it."""
+        if self.artist_items:
+            self.recommended(row_of([0]), 1)
+
+    @cached_property
     def shelf(self) -> Shelf:
         """What lists are chosen by."""
         return Shelf(artists=self.artists, head=head_of(self.popularity))
 
     @cached_property
-    def _content_share(self) -> Floats:
-        if self.content is None:
-            return np.zeros(len(self.tracks), dtype=np.float32)
+    def _sounds(self) -> Floats:
+        """For each item, from above: its vector times the share that content has of the say, that share, and the rest
+        of it."""
+        assert self.content is not None, "asked of models with sounds only"
         falling = CONTENT_LISTENERS / np.maximum(self.listeners, CONTENT_LISTENERS)
-        return (CONTENT_SHARE * falling * self.content.known).astype(np.float32)
+        share = (CONTENT_SHARE * falling * self.content.known).astype(np.float32)
+        return np.concatenate([self.content.vectors.T * share, [share, 1 - share]])
+
+    @cached_property
+    def _factors_across(self) -> Floats:
+        """The vectors of the items that can be known by plays, side by side: so a product of few rows takes less."""
+        assert self.factors is not None, "asked of models with factors only"
+        return np.ascontiguousarray(self.factors.vectors[: self._played].T)
 
     def row(self, played: Iterable[tuple[str, int]]) -> Row:
         """The row of these tracks and their listens, the last played first; those that the model has."""
@@ -77,16 +95,19 @@ class Model:
         once takes less than to ask about one after another."""
         folded = None if self.factors is None else self.factors.folded(rows)
         says = [self.say * min(1.0, len(row.items) / self.long_row) if self.factors else 1.0 for row in rows]
-        by_plays, rest = self._by_plays(rows, folded, says)
+        by_plays, means, scales = self._by_plays(rows, folded, says)
         played = by_plays.shape[1]
         if self.content is None:
-            return np.concatenate([by_plays, np.repeat(rest, len(self.tracks) - played, axis=1)], axis=1)
-        scales = to_scale(by_plays - rest, len(self.tracks))[:, None]
-        lines, share = self.content.lines(rows, folded), self._content_share
-        lines *= share
-        by_plays *= scales
-        lines[:, :played] += by_plays * (1 - share[:played])
-        lines[:, played:] += rest * scales * (1 - share[played:])
+            lines = np.repeat(-means[:, None], len(self.tracks), axis=1)
+            lines[:, :played] += by_plays
+            return lines
+        ways = self.content.ways(rows, folded)
+        lines = np.column_stack([ways, -ways @ self.content.spread.mean, -means * scales]) @ self._sounds
+        rest = self._sounds[-1, :played]
+        for line, own, scale in zip(lines, by_plays, scales, strict=True):  # one after another: each fits the cache
+            own *= rest
+            own *= scale
+            line[:played] += own
         return lines
 
     def together(self, row: Row) -> Floats:
@@ -96,28 +117,34 @@ class Model:
         items, not what a listener will like of whom no more is known.
         """
         folded = None if self.factors is None else self.factors.folded([row])
-        [by_plays], _ = self._by_plays([row], folded, [self.say])
+        [by_plays], [mean], _ = self._by_plays([row], folded, [self.say])
         suited = np.full(len(self.tracks), -np.inf, dtype=np.float32)
-        suited[: len(by_plays)] = np.where(self.listeners[: len(by_plays)] > 0, by_plays, -np.inf)
+        suited[: len(by_plays)] = np.where(self.listeners[: len(by_plays)] > 0, by_plays - mean, -np.inf)
         return suited
 
-    def _by_plays(self, rows: Sequence[Row], folded: Floats | None, says: Sequence[float]) -> tuple[Floats, Floats]:
-        """How well each item suits each row that can be known by plays; and how well all others do, which is the same
-        for all. Each part of the say has mean 0 over all items, and deviation 1 times its weight."""
-        items, played = len(self.tracks), self._played
+    def _by_plays(
+        self, rows: Sequence[Row], folded: Floats | None, says: Sequence[float]
+    ) -> tuple[Floats, Floats, Floats]:
+        """How well each item suits each row that can be known by plays; all others have 0. For each row, over all
+        items: the mean of that, and what gives it deviation 1. Each part of the say has deviation 1 times its weight.
+        """
+        count, played = np.float32(len(self.tracks)), self._played
         lines = np.zeros((len(rows), played), dtype=np.float32)
-        weights = np.array(says, dtype=np.float32) / np.float32(max(len(self.neighbours), 1))
-        for part in self.neighbours:
-            said = part.lines(rows, played)
-            said *= (to_scale(said, items) * weights)[:, None]
-            lines += said
+        means, squares = np.zeros(len(rows), dtype=np.float32), np.empty(len(rows), dtype=np.float32)
         if self.factors is not None and folded is not None:
-            said = folded @ self.factors.vectors[:played].T
-            said *= to_scale(said, items)[:, None]
-            lines += said
-        means = lines.sum(axis=1, keepdims=True) / np.float32(items)
-        lines -= means
-        return lines, -means
+            ways = self.factors.spread.even(folded)
+            np.matmul(ways, self._factors_across, out=lines)
+            means = ways @ self.factors.spread.mean
+        for at, (line, row, say) in enumerate(zip(lines, rows, says, strict=True)):
+            for part in self.neighbours:
+                said = part.line(row, played)
+                mean = said.sum() / count
+                weight = to_scale(mean, said @ said / count) * say / len(self.neighbours)
+                said *= weight
+                line += said
+                means[at] += mean * weight
+            squares[at] = line @ line / count
+        return lines, means, to_scale(means, squares)
 
     @cached_property
     def _played(self) -> int:

@@ -10,6 +10,7 @@ from catalog.store import Catalog
 
 KEPT = 20_000  # rows, 30 MB; of a larger library those that were asked for last
 NEWEST = 500
+_AT_ONCE = 100  # rows that are read while others wait
 
 
 class KnownRows:
@@ -28,6 +29,12 @@ class KnownRows:
         """The live ones of these, in their order, each once."""
         with self._lock:
             return self._read(tuple(dict.fromkeys(track_ids)))
+
+    def fill(self, track_ids: Iterable[str]) -> None:
+        """Know these before they are asked for; whoever asks for others meanwhile hardly waits."""
+        rest = iter(track_ids)
+        while some := tuple(islice(rest, _AT_ONCE)):
+            self.live(some)
 
     def first(self, track_ids: Iterable[str], limit: int) -> list[TrackRow]:
         """The first `limit` live ones of these; others are not looked at."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -22,18 +23,25 @@ class Scorer(Protocol):
         ...
 
 
-def to_scale(lines: Floats, items: int) -> Floats:
-    """What each line is to be multiplied by to have deviation 1 over so many items, of which all beyond the line have
-    0: so scores of several models can be added. 0 for a line of equals."""
-    means = lines.sum(axis=1) / np.float32(items)
-    squares = np.einsum("ij,ij->i", lines, lines) / np.float32(items)
-    return inverse_root(squares - means * means, squares)
-
-
-def inverse_root(variances: Floats, squares: Floats) -> Floats:
-    """1 over the root of each; 0 where next to nothing is left of the mean of squares."""
+def to_scale(means: Floats, squares: Floats) -> Floats:
+    """What numbers with these means, and means of squares, are to be multiplied by to have deviation 1: so scores of
+    several models can be added. 0 for equals."""
+    variances = squares - means * means
     some = variances > _EQUAL * squares
     return np.asarray(some / np.sqrt(np.where(some, variances, 1)), dtype=np.float32)
+
+
+class Spread:
+    """How vectors lie. What all of them come to along a way is known by it: nothing has to be done for each."""
+
+    def __init__(self, vectors: Floats) -> None:
+        self.mean: Floats = vectors.mean(axis=0)
+        self._products: Floats = vectors.T @ vectors / np.float32(max(len(vectors), 1))
+
+    def even(self, ways: Floats) -> Floats:
+        """The same directions, so long that the vectors have deviation 1 along each."""
+        squares = np.einsum("ij,ij->i", ways @ self._products, ways)
+        return ways * to_scale(ways @ self.mean, squares)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +65,14 @@ class Neighbours:
     weights: Floats
     half_life: float = 0.0
 
-    def lines(self, rows: Sequence[Row], items: int | None = None) -> Floats:
-        """The sum of what each row's items say, a line for each; if that is given, of the first so many items, beyond
-        which all have 0."""
-        items = len(self.starts) - 1 if items is None else items
-        said = [self._said(row) for row in rows]
-        places = [targets + line * items for line, (targets, _, _) in enumerate(said)]
-        sums = np.bincount(np.concatenate(places), np.concatenate([each for _, each, _ in said]), len(rows) * items)
-        return np.asarray(sums.reshape(len(rows), items), dtype=np.float32)
+    def lines(self, rows: Sequence[Row]) -> Floats:
+        """The sum of what each row's items say, a line for each."""
+        return np.stack([self.line(row, len(self.starts) - 1) for row in rows])
+
+    def line(self, row: Row, items: int) -> Floats:
+        """The sum of what a row's items say for the first so many items, beyond which all have 0."""
+        targets, said, _ = self._said(row)
+        return np.bincount(targets, said, items).astype(np.float32)
 
     def _said(self, row: Row) -> tuple[Indices, Floats, NDArray[np.int64]]:
         """All that the row's last items say: for whom, how much, and how much of it each of them says."""
@@ -96,7 +104,7 @@ class Neighbours:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Factors:
     """A vector for each item, by least squares; a row's vector is found when it is asked about (fold-in).
 
@@ -108,6 +116,11 @@ class Factors:
     gram: Floats
     ridge: float
     ridge_each: float
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How the vectors of all items lie."""
+        return Spread(self.vectors)
 
     def folded(self, rows: Sequence[Row]) -> Floats:
         """The vectors of some rows."""

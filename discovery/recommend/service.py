@@ -4,10 +4,12 @@ Everything blocks for some milliseconds: call it through asyncio.to_thread. Noth
 or it has too few tracks, lists are filled up with what everybody plays, then with what is new, then with any tracks.
 """
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from catalog.plays import Heard, Plays
 from catalog.schema import TrackRow
@@ -28,6 +30,9 @@ SHELF = 20  # tracks on a shelf of the home page
 BECAUSE = 2  # shelves of what is like a track played lately
 REASONS = 2
 LATELY = 50  # tracks by which a favourite artist is told
+FILLED = 10_000  # tracks that are known before anybody asks, 15 MB
+FILL_S = 0.2  # how long to work out what nobody has asked yet, now and then
+FILL_AT_ONCE = 4  # answers
 HALF_LIFE_DAYS = 30.0  # of what is popular
 FLOOR = 500  # popular and new tracks that are known by heart
 FLOOR_S = 60.0  # how long they are right, at least
@@ -95,6 +100,9 @@ class Recommender:
         self._current = current
         self._rows = KnownRows(catalog)
         self._alike: Alike | None = None
+        self._likely: Iterator[Like] = iter(())
+        self._filling = threading.Lock()
+        self._filled_of: tuple[Model, int] | None = None
         self._pages: dict[str, Page] = {}
         self._floor: tuple[str, ...] = ()
         self._floor_until = 0.0
@@ -102,12 +110,11 @@ class Recommender:
     @property
     def model(self) -> Model | None:
         """The model in use."""
-        return self._current.model if self._current else None
+        return self._alike.model if self._alike else None
 
     def look(self) -> None:
         """Take up a new model, if there is one; count what is popular, if that was long ago. Raises CatalogError."""
-        if self._current:
-            self._current.look()
+        self._take_up()
         started = time.monotonic()
         for listener_id, page in list(self._pages.items()):
             if page.made_s < started - PAGE_S:
@@ -118,6 +125,35 @@ class Recommender:
         self._floor = tuple(sorted(popular, key=lambda track: (-popular[track], track))[:FLOOR])
         now = time.monotonic()
         self._floor_until = now + max(FLOOR_S, FLOOR_REST * (now - started))
+
+    def _take_up(self) -> None:
+        """Look for a model; one that is new is of use when all is worked out that it takes to ask it."""
+        if self._current:
+            self._current.look()
+        model = self._current.model if self._current else None
+        if model is None:
+            self._alike = None
+        elif model is not self.model:
+            model.prepare()
+            self._alike = Alike(model)
+            self._likely = self._alike.likely(2 * SHELF, SHELF)
+
+    def fill(self) -> bool:
+        """Work out, for a moment, what will be asked most before it is; whether some of it is left. Raises
+        CatalogError."""
+        with self._filling:
+            alike, likely = self._alike, self._likely
+            if alike is None:
+                return False
+            model, until = alike.model, time.monotonic() + FILL_S
+            if self._filled_of != (filled_of := (model, self._rows.number)):
+                self._rows.fill(model.tracks[item] for item in model.by_listeners[:FILLED].tolist())
+                self._filled_of = filled_of
+            while some := list(islice(likely, FILL_AT_ONCE)):
+                alike.ask([], some)
+                if time.monotonic() > until:
+                    return True
+            return False
 
     def for_listener(self, listener_id: str, limit: int, *, seen: bool = False) -> list[Suggested]:
         """At most `limit` tracks for a listener, the best first; what it heard only if `seen`."""
@@ -132,7 +168,7 @@ class Recommender:
         return self._similar(track, limit, {track_id, *without})
 
     def _similar(self, track: TrackRow, limit: int, refused: Collection[str]) -> list[TrackRow]:
-        alike = self._by_model
+        alike = self._alike
         return self._filled(
             limit,
             refused,
@@ -140,17 +176,10 @@ class Recommender:
             lambda: [each.track_id for each in self._shelves.tracks_by(_artist_id(track), limit)],
         )
 
-    @property
-    def _by_model(self) -> Alike | None:
-        model, alike = self.model, self._alike
-        if model is None or alike is None or alike.model is not model:
-            alike = self._alike = Alike(model) if model is not None else None
-        return alike
-
     def similar_artists(self, artist: str, limit: int) -> list[str]:
         """At most `limit` artists that are played by those who play this one, the most alike first; those of popular
         tracks, where that is not known."""
-        alike = self._by_model
+        alike = self._alike
         found = dict.fromkeys(alike.artists(artist, limit) if alike else ())
         if len(found) < limit:
             found |= dict.fromkeys(row.artist for row in self._filled(4 * limit, ()) if row.artist)
@@ -193,7 +222,7 @@ class Recommender:
     def _taste(self, heard: Sequence[Heard], *, mixes: int = 0, like: Sequence[Like] = ()) -> Taste | None:
         """What the model makes of what was heard, and of at most so many tastes in it; None without one. What else will
         be asked of it is worked out at once."""
-        alike = self._by_model
+        alike = self._alike
         if alike is None:
             return None
         model = alike.model
@@ -210,8 +239,7 @@ class Recommender:
             return
         model = taste.model
         for part, scores in taste.parts:
-            items = model.recommended(part, 2 * SHELF, seen=True, artist_max=ARTIST_MAX, scores=scores)
-            tracks = self._rows.first((model.tracks[item] for item in items), SHELF)
+            tracks = self._rows.first(_recommended(model, part, SHELF, scores, seen=True), SHELF)
             names = dict.fromkeys(track.artist for track in tracks if track.artist)
             yield Shelf(kind=ShelfKind.MIX, about=tuple(names)[:3], tracks=_plain(tracks))
 
@@ -238,8 +266,7 @@ class Recommender:
         if taste is None:
             return list(_plain(self._filled(limit, refused)))
         model, row = taste.model, taste.row
-        items = model.recommended(row, 2 * limit, seen=seen, artist_max=ARTIST_MAX, scores=taste.scores)
-        rows = self._filled(limit, refused, lambda: [model.tracks[item] for item in items])
+        rows = self._filled(limit, refused, lambda: _recommended(model, row, limit, taste.scores, seen=seen))
         known = [track.track_id for track in rows if track.track_id in model.items]
         said = model.reasons(row, [model.items[each] for each in known], REASONS)
         because = dict(zip(known, ([model.tracks[item] for item in each] for each in said), strict=True))
@@ -254,7 +281,7 @@ class Recommender:
     def _heard(self, listener_id: str) -> list[Heard]:
         return self._plays.heard(listener_id, limit=ROW_MAX)
 
-    def _filled(self, limit: int, refused: Collection[str], *wanted: Callable[[], Sequence[str]]) -> list[TrackRow]:
+    def _filled(self, limit: int, refused: Collection[str], *wanted: Callable[[], Iterable[str]]) -> list[TrackRow]:
         """The live ones of those that are wanted, then the popular, the newest, any; each once, none that is refused.
         What comes later is only asked for if it is needed."""
         without, found = set(refused), dict[str, TrackRow]()
@@ -266,6 +293,14 @@ class Recommender:
         rows = self._catalog.page(0, limit + len(without))
         found |= {row.track_id: found.get(row.track_id, row) for row in rows if row.track_id not in without}
         return list(found.values())[:limit]
+
+
+def _recommended(model: Model, row: Row, limit: int, scores: Floats, *, seen: bool) -> Iterator[str]:
+    """The tracks that are recommended for a row; where these are not enough, for some are gone, those of a longer
+    list."""
+    for count in (limit, 2 * limit):
+        for item in model.recommended(row, count, seen=seen, artist_max=ARTIST_MAX, scores=scores):
+            yield model.tracks[item]
 
 
 def _score(scores: Floats, item: int | None) -> float:

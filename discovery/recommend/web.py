@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from catalog.listener_database import ListenerDatabase
 from catalog.plays import Plays
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 5.0  # from one look at the folder of models to the next
 ARTIST_CHARS_MAX = 500
-ANSWERS_KEPT = 10_000  # 20 MB
+ANSWERS_KEPT = 20_000  # 15 MB
 _LIMIT = Number(name="limit", default=20, least=1, most=LIMIT_MAX, help="how many")
 
 
@@ -142,7 +144,7 @@ class Recommending:
     async def following(self) -> AsyncIterator[None]:
         """While this is open, new models are taken up and what is popular is counted; once before it opens."""
         self._recommender = await asyncio.to_thread(self._opened)
-        await self._look()
+        await self._in_thread(self.recommender.look)
         async with alongside(self._looking()):
             yield
 
@@ -180,15 +182,16 @@ class Recommending:
 
     async def _looking(self) -> None:
         while True:
+            await self._in_thread(self.recommender.fill)
             await asyncio.sleep(LOOK_S)
-            await self._look()
+            await self._in_thread(self.recommender.look)
 
-    async def _look(self) -> None:
+    async def _in_thread(self, work: Callable[[], object]) -> None:
         try:
-            await asyncio.to_thread(self.recommender.look)
+            await asyncio.to_thread(work)
         except CatalogError as error:
             extra = {"error_code": error.code, "error": str(error), "hint": error.hint}
-            log.warning("plays not counted", extra=extra)
+            log.warning("recommendations not kept up", extra=extra)
 
 
 def _recommended(found: Iterable[Suggested]) -> list[Recommended]:
@@ -201,18 +204,18 @@ def _recommended(found: Iterable[Suggested]) -> list[Recommended]:
     ]
 
 
-_answers: dict[str, tuple[TrackRow, Track]] = {}
+_answers: dict[str, tuple[TrackRow, Raw]] = {}
 
 
 def _answer(row: TrackRow) -> Track:
-    """`track_answer`, kept for as long as the recommender has the very row: lists have the same tracks again and again.
-    Only the loop asks."""
+    """`track_answer` as the JSON that it becomes, kept for as long as the recommender has the very row: lists have the
+    same tracks again and again. Only the loop asks."""
     kept = _answers.get(row.track_id)
     if kept is None or kept[0] is not row:
         if len(_answers) >= ANSWERS_KEPT:
-            _answers.clear()
-        kept = _answers[row.track_id] = (row, track_answer(row))
-    return kept[1]
+            del _answers[next(iter(_answers))]
+        kept = _answers[row.track_id] = (row, Raw(msgspec.json.encode(track_answer(row))))
+    return cast(Track, kept[1])  # whoever encodes it writes it as it is
 
 
 def _shelf(shelf: Shelf) -> HomeShelf:

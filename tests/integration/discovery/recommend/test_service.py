@@ -192,6 +192,21 @@ def test_a_home_page_is_made_anew_with_a_new_model(
     assert made.home(ANN) == page
 
 
+def test_what_is_made_ready_before_somebody_asks_changes_no_page(
+    catalog: Catalog, database: ListenerDatabase, models: Path
+) -> None:
+    add_plays(database, of_ann(2, 6))
+    ready, other = (recommender(catalog, database, models) for _ in range(2))
+    while ready.fill():
+        pass
+    page = ready.home(ANN)
+    assert page == other.home(ANN)
+    gone = {each.track.track_id for shelf in page if shelf.kind is ShelfKind.BECAUSE for each in shelf.tracks}
+    catalog.apply([], gone)
+    assert not ready.fill()
+    assert gone and ready.home(ANN) == other.home(ANN) != page
+
+
 def test_a_listener_who_withdrew_is_a_stranger(catalog: Catalog, database: ListenerDatabase, models: Path) -> None:
     add_plays(database, of_ann(2, 6))
     Plays(database).withdraw(ANN)

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from discovery.recommend.plays import Floats, gathered, row_of
-from discovery.recommend.scorers import HALF_LIVES, Neighbours, to_scale
+from discovery.recommend.scorers import HALF_LIVES, Neighbours, Spread, to_scale
 from discovery.recommend.train_factors import als, ials
 from discovery.recommend.train_neighbours import cosine, ease, matrix_of, rp3beta
 from tests.support.listening import listening
@@ -92,10 +92,16 @@ def test_equal_seeds_give_equal_vectors() -> None:
     assert (first == second).all()
 
 
-def test_lines_are_scaled_to_deviation_one_over_all_items_and_equals_to_nothing() -> None:
+def test_numbers_are_scaled_to_deviation_one_and_equals_to_nothing() -> None:
     lines = np.array([[1, 5, 2], [3, 3, 3]], dtype=np.float32)
-    assert to_scale(lines, 3).tolist() == pytest.approx([1 / np.std([1, 5, 2]), 0])
-    assert to_scale(lines, 5).tolist() == pytest.approx([1 / np.std([1, 5, 2, 0, 0]), 1 / np.std([3, 3, 3, 0, 0])])
+    found = to_scale(lines.mean(axis=1), (lines**2).mean(axis=1))
+    assert found.tolist() == pytest.approx([1 / np.std([1, 5, 2]), 0])
+
+
+def test_deviations_along_a_way_are_known_without_going_through_all() -> None:
+    luck = np.random.default_rng(3)
+    vectors, ways = (luck.normal(1, 2, (count, 4)).astype(np.float32) for count in (50, 3))
+    assert_allclose((vectors @ Spread(vectors).even(ways).T).std(axis=0), 1, atol=1e-5)
 
 
 def test_ease_refuses_more_listeners_than_it_is_for() -> None:
