@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from catalog.search_postgres import HEADS, PostgresPostings
+from catalog.search_postgres import PostgresPostings
+from catalog.search_ranks import Sizes
 from catalog.search_sqlite import SqlitePostings
 from discovery.search import RULES, Results, SearchIndex
 from model.errors import CatalogError, UsageError
 from tests.contract.search_index.songs import row, slipped, songs
 
 QUERIES = 50
+SMALL = Sizes(row=20, heads=(50, 200), many=4)
 
 
 def _queries() -> list[str]:
@@ -25,7 +27,7 @@ def test_all_answers_are_equal(postgres: str, tmp_path: Path) -> None:
     """As typed, letter by letter and with slips; after a fill, and after changes; of words that are rare and not."""
     with (
         SqlitePostings(tmp_path / "s", RULES) as one,
-        PostgresPostings(postgres, RULES, schema="alike", rare_rows=20) as other,
+        PostgresPostings(postgres, RULES, schema="alike", sizes=SMALL) as other,
     ):
         rows = songs(2000)
         changes = [row(number, f"Changed {each.title}", each.artist) for number, each in enumerate(rows[:50])]
@@ -42,8 +44,10 @@ def _answer(postings: SqlitePostings | PostgresPostings, text: str) -> Results:
 
 def test_a_rare_beginning_is_found_behind_the_popular_ones(postgres: str) -> None:
     """What the most popular rows do not have is looked for in all."""
-    with PostgresPostings(postgres, RULES, schema="rare") as postings:
-        postings.fill([*(row(number, f"Song {number}") for number in range(HEADS[-1])), row(HEADS[-1], "Zebra")])
+    with PostgresPostings(postgres, RULES, schema="rare", sizes=SMALL) as postings:
+        postings.fill(
+            [*(row(number, f"Song {number}") for number in range(SMALL.heads[-1])), row(SMALL.heads[-1], "Zebra")]
+        )
         assert [each.title for each in SearchIndex(postings).search("z").tracks] == ["Zebra"]
 
 
