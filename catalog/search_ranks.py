@@ -147,12 +147,12 @@ class Gathering:
         self._ranks: list[NDArray[np.int32]] = []
 
     def add(self, first: int, texts: Iterable[str]) -> None:
-        """Take up the terms of some places, which have ranks from `first` on; spaces are between the terms of each."""
-        split = [text.split() for text in texts]
-        numbers = [self._numbers[term] for terms in split for term in terms]
-        self._terms.append(np.array(numbers, np.int32))
-        ranks = np.arange(first, first + len(split), dtype=np.int32)
-        self._ranks.append(np.repeat(ranks, [len(terms) for terms in split]))
+        """Take up the terms of some places, which have ranks from `first` on; a space is between two terms."""
+        each = list(texts)
+        words = " ".join(each).split()
+        self._terms.append(np.fromiter(map(self._numbers.__getitem__, words), np.int32, len(words)))
+        ranks = np.arange(first, first + len(each), dtype=np.int32)
+        self._ranks.append(np.repeat(ranks, [text.count(" ") + 1 if text else 0 for text in each]))
 
     def rows(self, sizes: Sizes) -> Iterator[PostingRow]:
         """Every row of every list: first those of terms, in the order of terms, then those of beginnings."""
