@@ -83,8 +83,10 @@ class Change:
         return int(number)
 
     def _leave_both(self, track_id: str, artist: int, album: int) -> None:
-        self._leave("artists", ("name",), artist, track_id)
-        self._leave("albums", ("name", "artist"), album, track_id)
+        if artist:
+            self._leave("artists", ("name",), artist, track_id)
+        if album:
+            self._leave("albums", ("name", "artist"), album, track_id)
 
     def _leave(self, table: str, keys: tuple[str, ...], number: int, track_id: str) -> None:
         query = f"UPDATE {table} SET tracks = tracks - 1 WHERE id = %s RETURNING tracks, track_id, {', '.join(keys)}"

@@ -22,7 +22,7 @@ _FIND = {
 }
 # `of` is the table in which the ranks were found: they say nothing about another that took its place.
 _NAMED = "t.id = ANY (%s::integer[]) AND to_regclass('{of}')::oid::bigint = %s ORDER BY t.id"
-_ROWS = """SELECT w.number, p.start, p.ranks, p.tableoid::bigint
+_ROWS = """SELECT w.number, p.start, p.ranks, p.tableoid::bigint, (SELECT max(id) FROM {names})
     FROM json_to_recordset(%s) w (number integer, begun text, first text, last text)
     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {of} WHERE term = w.begun) AS listed OFFSET 0) l
     CROSS JOIN LATERAL (SELECT start, ranks, tableoid FROM {of} WHERE start >= %s AND start < %s
@@ -50,17 +50,18 @@ class Finding:
     def __init__(self, select: Select, rules: TextRules, sizes: Sizes, group: Group, limit: int) -> None:
         self._select = select
         self._rules = rules
-        self._sizes = sizes
         self._group = group
         self._limit = limit
+        self._heads = sizes.heads if group is Group.TRACK else sizes.heads[-1:]  # of artists and albums there are fewer
         self._tables: set[int] = set()
+        self._last = _ALL  # rank of all
 
     def found(self, lookups: Lookups, filters: Filters) -> list[Found]:
         """The first that match. Raises Replaced."""
         narrowed = self._narrowed(filters)
         rows: list[list[Row]] = [[] for _ in lookups]
         seen, most = 0, self._limit
-        for high in self._sizes.heads:
+        for high in self._heads:
             if 2 * most * high < self._limit * seen:
                 break  # there are hardly enough of them before it
             for known, more in zip(rows, self._rows(lookups, seen, high), strict=True):
@@ -92,7 +93,7 @@ class Finding:
         rest = self._rarest_first(rows)
         while rest and (ranks is None or len(ranks) > self._limit):
             at = rest.pop(0)
-            (more,) = self._rows([lookups[at]], seen, _ALL)
+            (more,) = self._rows([lookups[at]], seen, _ALL) if self._last >= seen else ([],)
             ranks = _common(ranks, unpacked([*rows[at], *more]))
         found = [] if ranks is None else self._named(ranks)
         return [each for each in found if self._has(each, [lookups[at] for at in rest])] if rest else found
@@ -114,11 +115,11 @@ class Finding:
             for term in each
         ]
         rows: list[list[Row]] = [[] for _ in lookups]
-        for number, start, ranks, table in self._select(
-            _ROWS.format(of=POSTINGS[self._group]), (json.dumps(asked), low, high)
-        ):
+        query = _ROWS.format(of=POSTINGS[self._group], names=f"{self._group}s")
+        for number, start, ranks, table, last in self._select(query, (json.dumps(asked), low, high)):
             rows[number].append((start, ranks))
             self._tables.add(table)
+            self._last = last
         return rows
 
     @staticmethod
