@@ -179,7 +179,8 @@ def test_filling_replaces_all_and_lasts(reopened: Open) -> None:
     """For whoever has it open, and whoever opens it later."""
     first, other = reopened(), reopened()
     first.fill([row(1, "Old")])
-    assert _titles(SearchIndex(other), "old") == ["Old"]
+    for _ in range(5):  # what was asked again and again is still asked anew
+        assert _titles(SearchIndex(other), "old") == ["Old"]
     first.fill([row(2, "New")])
     first.apply([row(3, "Newest")], [])
     for postings in (first, other, reopened()):
