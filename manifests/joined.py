@@ -271,12 +271,16 @@ def joined(
 def joined_close(
     tracks: Sequence[ListedTrack], packages: Sequence[Package], codec: Codec
 ) -> tuple[tuple[Rung, ...], tuple[Kept, ...], list[list[JoinedSegment]]]:
-    """The same of a stream for browsers, in AAC or Opus; its rungs are named so that they are no others'."""
+    """The same of a stream for browsers, in AAC or Opus; its rungs are named so that they are no others', and `kept`
+    has the times at which a browser that seeks finds the tracks."""
     rungs = rungs_of(packages, codec)
     met = met_of(strips_of(packages, codec))
     segments = [list(laid_close(tracks, rung, met)) for rung in rungs]
     named = tuple(replace(rung, rendition_id=GAPLESS_PREFIX + rung.rendition_id) for rung in rungs)
-    return named, tuple(each.kept for each in met), segments
+    kept = [each.kept for each in met]
+    if codec is Codec.AAC:  # a browser's time begins after the edit list's priming
+        kept[0] = replace(kept[0], duration_ticks=kept[0].duration_ticks - packages[0].of(codec)[0].priming_ticks)
+    return named, tuple(kept), segments
 
 
 def _rate(rendition: SegmentedRendition) -> int:
