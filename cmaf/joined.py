@@ -108,12 +108,48 @@ def joined_segment(codec: Codec, start_ticks: int, runs: Sequence[FrameRun], *, 
     frame_ticks = FRAME_TICKS[codec]
     if codec is Codec.FLAC and (whole_frames or len(runs) > 1) and any(r.last_ticks != frame_ticks for r in runs):
         raise MediaError("a shorter block of FLAC stands at the end of a segment")
+    return _fragment(codec, start_ticks, runs, last_ticks=frame_ticks if whole_frames else runs[-1].last_ticks)
+
+
+def meeting_segment(
+    codec: Codec, start_ticks: int, runs: Sequence[FrameRun], *, skip_ticks: int, whole_frames: bool
+) -> bytes:
+    """A segment in AAC or Opus of whose first frame the player leaves out `skip_ticks` (`model.joining.met_of`).
+
+    In AAC that frame has a fragment of its own, and what comes next begins before its end: so a browser cuts it off.
+    """
+    frame_ticks = FRAME_TICKS[codec]
+    last_ticks = frame_ticks if whole_frames else runs[-1].last_ticks
+    if not skip_ticks or codec is Codec.OPUS:
+        first_ticks = frame_ticks - skip_ticks if skip_ticks else None
+        return _fragment(codec, start_ticks, runs, last_ticks=last_ticks, first_ticks=first_ticks)
+    first, size = runs[0], runs[0].sizes[0]
+    lead = _fragment(
+        codec, start_ticks, [FrameRun(first.sizes[:1], first.data[:size], frame_ticks)], last_ticks=frame_ticks
+    )
+    rest = [FrameRun(first.sizes[1:], first.data[size:], first.last_ticks), *runs[1:]]
+    rest = [run for run in rest if run.sizes]
+    start_ticks += frame_ticks - skip_ticks
+    return lead + _fragment(codec, start_ticks, rest, last_ticks=last_ticks, after=1) if rest else lead
+
+
+def _fragment(
+    codec: Codec,
+    start_ticks: int,
+    runs: Sequence[FrameRun],
+    *,
+    last_ticks: int,
+    first_ticks: int | None = None,
+    after: int = 0,
+) -> bytes:
+    """One run after another; `after` so many fragments of the same segment."""
     header = fragment_header(
         codec=codec,
-        sequence=1 + start_ticks // _SEQUENCE_TICKS % (_SEQUENCES - 1),
+        sequence=1 + (start_ticks // _SEQUENCE_TICKS + after) % (_SEQUENCES - 1),
         decode_time=start_ticks,
-        frame_ticks=frame_ticks,
+        frame_ticks=FRAME_TICKS[codec],
         sizes=[size for run in runs for size in run.sizes],
-        last_ticks=frame_ticks if whole_frames else runs[-1].last_ticks,
+        last_ticks=last_ticks,
+        first_ticks=first_ticks,
     )
     return b"".join((header, *(run.data for run in runs)))

@@ -167,12 +167,24 @@ def _loudness_base(report: LoudnessReport) -> bytes:
 
 
 def fragment_header(
-    *, codec: Codec, sequence: int, decode_time: int, frame_ticks: int, sizes: Sequence[int], last_ticks: int
+    *,
+    codec: Codec,
+    sequence: int,
+    decode_time: int,
+    frame_ticks: int,
+    sizes: Sequence[int],
+    last_ticks: int,
+    first_ticks: int | None = None,
 ) -> bytes:
     """`moof` and the header of the `mdat` that follows: one `traf`, one `trun`, relative to the `moof` (§8.8).
 
-    `last_ticks` is the duration of the last frame: shorter than the others at the very end of a track.
+    `last_ticks` is the duration of the last frame: shorter than the others at the very end of a track. `first_ticks`
+    is that of the first one, if it is another than that of all.
     """
+    durations = [frame_ticks] * len(sizes)
+    durations[-1] = last_ticks
+    if first_ticks is not None:
+        durations[0] = first_ticks
     default_base_is_moof, has_duration, has_flags = 0x020000, 0x08, 0x20
     tfhd = full_box(
         b"tfhd",
@@ -187,20 +199,19 @@ def fragment_header(
     mfhd = full_box(b"mfhd", 0, 0, struct.pack(">I", sequence))
 
     def moof(data_offset: int) -> bytes:
-        trun = _trun(data_offset, frame_ticks, sizes, last_ticks)
+        trun = _trun(data_offset, frame_ticks, durations, sizes)
         return box(b"moof", mfhd, box(b"traf", tfhd, tfdt, *groups, trun))
 
     mdat_header = struct.pack(">I4s", 8 + sum(sizes), b"mdat")
     return moof(len(moof(0)) + len(mdat_header)) + mdat_header
 
 
-def _trun(data_offset: int, frame_ticks: int, sizes: Sequence[int], last_ticks: int) -> bytes:
+def _trun(data_offset: int, frame_ticks: int, durations: Sequence[int], sizes: Sequence[int]) -> bytes:
     has_data_offset, has_durations, has_sizes = 0x1, 0x100, 0x200
     fields = struct.pack(">Ii", len(sizes), data_offset)
-    if last_ticks == frame_ticks:
+    if all(ticks == frame_ticks for ticks in durations):
         return full_box(b"trun", 0, has_data_offset | has_sizes, fields, struct.pack(f">{len(sizes)}I", *sizes))
-    pairs = [value for size in sizes for value in (frame_ticks, size)]
-    pairs[-2] = last_ticks
+    pairs = [value for pair in zip(durations, sizes, strict=True) for value in pair]
     flags = has_data_offset | has_durations | has_sizes
     return full_box(b"trun", 0, flags, fields, struct.pack(f">{len(pairs)}I", *pairs))
 

@@ -17,6 +17,8 @@ _ZEROS = re.compile(r"\.0+(?=\d)")
 MULTIVARIANT_NAMES: Mapping[Codec, str] = MappingProxyType(
     {Codec.AAC: "index.m3u8", Codec.OPUS: "opus.m3u8", Codec.FLAC: "lossless.m3u8"}
 )
+# Of lists, for browsers: tracks that were encoded apart meet in their media source (docs/decisions/0032-joined.md).
+GAPLESS_NAMES: Mapping[Codec, str] = MappingProxyType({Codec.AAC: "gapless.m3u8", Codec.OPUS: "gapless-opus.m3u8"})
 
 MPD_NAME = "index.mpd"  # all families: DASH players choose among them
 

@@ -22,7 +22,7 @@ from manifests.playlist import (
     VariantStream,
 )
 from manifests.rates import average_rate_bps, peak_rate_bps
-from model.joining import JOINED_RATE_HZ, Kept, Strip, joinable, kept_in_step, kept_of, strip_of
+from model.joining import JOINED_RATE_HZ, Kept, Met, Strip, joinable, kept_in_step, kept_of, met_of, strip_of
 from model.package import Package
 from model.rendition import Codec
 from model.segment import SegmentedRendition
@@ -31,6 +31,7 @@ from model.timebase import cumulative_microseconds, microseconds, rounded_second
 # Dates of a stream that is no broadcast say how far into it something is; players take 0 for none.
 FIRST_DATE_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 TRACK_CLASS = "org.segue.track"
+GAPLESS_PREFIX = "gapless-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ class ListedTrack:
 class JoinedSegment:
     """Frames `first` to `end` of a rendition, beginning at `start_ticks`. Without `end` they are the rest of the file,
     and the last one is as long as that says. `size_bytes` is what it has at most: a few frames may be left out.
-    Frames of a protected track are encrypted with the key of that `period`."""
+    Frames of a protected track are encrypted with the key of that `period`. Where tracks meet as browsers need it, the
+    first frame is `skip_ticks` shorter, and the init section says `init_ticks`."""
 
     track: ListedTrack
     rendition_id: str
@@ -60,6 +62,8 @@ class JoinedSegment:
     duration_ticks: int
     size_bytes: int
     period: int | None = None
+    skip_ticks: int | None = None
+    init_ticks: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,22 @@ def laid_out(tracks: Sequence[ListedTrack], rung: Rung, kept: Sequence[Kept]) ->
         yield from _segments(track, rendition, keeping, start)
 
 
+def laid_close(tracks: Sequence[ListedTrack], rung: Rung, met: Sequence[Met]) -> Iterator[JoinedSegment]:
+    """The same of a stream for browsers."""
+    starts = accumulate((each.kept.duration_ticks for each in met), initial=0)
+    for track, rendition, own, start in zip(tracks, rung.renditions, met, starts, strict=False):
+        frames = replace(own.kept, duration_ticks=own.kept.duration_ticks + own.skip_ticks)
+        for number, each in enumerate(_segments(track, rendition, frames, start - own.skip_ticks)):
+            skip = 0 if number else own.skip_ticks
+            yield replace(
+                each,
+                start_ticks=each.start_ticks + skip,
+                duration_ticks=each.duration_ticks - skip,
+                skip_ticks=skip,
+                init_ticks=own.init_ticks,
+            )
+
+
 def _segments(track: ListedTrack, rendition: SegmentedRendition, kept: Kept, start: int) -> Iterator[JoinedSegment]:
     strip, protection = strip_of(rendition, (), 0), rendition.protection
     frame, before, at, left = strip.frame_ticks, 0, start, kept.duration_ticks
@@ -140,11 +160,12 @@ def joined_media_playlist(
     *,
     target_duration_s: int,
     init_uri: str,
+    init_uri_of: Callable[[JoinedSegment], str | None] = lambda _: None,
     uri_of: Callable[[JoinedSegment], str],
     key_of: Callable[[JoinedSegment], Key | None],
     date_ranges: tuple[DateRange, ...],
 ) -> MediaPlaylist:
-    """All segments of a stream that has an end."""
+    """All segments of a stream that has an end. `init_uri_of` names the init section of one that has another."""
     durations = cumulative_microseconds((each.duration_ticks for each in segments), JOINED_RATE_HZ)
     return MediaPlaylist(
         version=PROTOCOL_VERSION,
@@ -153,7 +174,12 @@ def joined_media_playlist(
         independent_segments=True,
         init_map=InitMap(uri=init_uri),
         segments=tuple(
-            MediaSegment(uri=uri_of(each), duration_us=duration_us, key=key_of(each))
+            MediaSegment(
+                uri=uri_of(each),
+                duration_us=duration_us,
+                key=key_of(each),
+                init_map=InitMap(uri=own_uri) if (own_uri := init_uri_of(each)) else None,
+            )
             for each, duration_us in zip(segments, durations, strict=True)
         ),
         ended=True,
@@ -240,6 +266,21 @@ def joined(
     segments += [list(laid_out(tracks, rung, in_step)) for rung in under]
     named = tuple(replace(rung, rendition_id=f"{codec}-{rung.rendition_id}") for rung in under)
     return (*rungs, *named), kept, segments
+
+
+def joined_close(
+    tracks: Sequence[ListedTrack], packages: Sequence[Package], codec: Codec
+) -> tuple[tuple[Rung, ...], tuple[Kept, ...], list[list[JoinedSegment]]]:
+    """The same of a stream for browsers, in AAC or Opus; its rungs are named so that they are no others', and `kept`
+    has the times at which a browser that seeks finds the tracks."""
+    rungs = rungs_of(packages, codec)
+    met = met_of(strips_of(packages, codec))
+    segments = [list(laid_close(tracks, rung, met)) for rung in rungs]
+    named = tuple(replace(rung, rendition_id=GAPLESS_PREFIX + rung.rendition_id) for rung in rungs)
+    kept = [each.kept for each in met]
+    if codec is Codec.AAC:  # a browser's time begins after the edit list's priming
+        kept[0] = replace(kept[0], duration_ticks=kept[0].duration_ticks - packages[0].of(codec)[0].priming_ticks)
+    return named, tuple(kept), segments
 
 
 def _rate(rendition: SegmentedRendition) -> int:

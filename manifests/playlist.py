@@ -1,4 +1,5 @@
-"""Playlists as values: what is constructed can be rendered, and renders to text that parses to the same value.
+"""Playlists as values: what is constructed can be rendered, and renders to text that parses to the same value; but for
+init sections of single segments, which nothing has that is stored: `manifests.listing` reads those.
 
 Only the shape is enforced here; whether a playlist is a good one is what `manifests.rules` says. `line` is where the
 parser saw an element (0: not parsed); it takes no part in equality.
@@ -94,12 +95,14 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaSegment:
-    """One EXTINF with its URI, its byte range where it is a part of a larger resource, its key where it has one."""
+    """One EXTINF with its URI, its byte range where it is a part of a larger resource, its key where it has one, its
+    init section where it is another than the playlist's."""
 
     uri: str
     duration_us: int
     byte_range: PlaylistByteRange | None = None
     key: Key | None = None
+    init_map: InitMap | None = None
     line: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +142,7 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPlaylist:
-    """The segment list of one rendition, all of it under one init section, which is in the clear.
+    """The segment list of one rendition, under an init section, or several of the same form, which are in the clear.
 
     `date_ms` is when its first segment begins (EXT-X-PROGRAM-DATE-TIME), in milliseconds since the epoch.
     """

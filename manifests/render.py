@@ -32,7 +32,13 @@ def _media_lines(playlist: MediaPlaylist) -> list[str]:
     if playlist.date_ms is not None:
         lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{utc_text(playlist.date_ms)}")
     key: Key | None = None
+    init_map = playlist.init_map
     for segment in playlist.segments:
+        own_map = segment.init_map or playlist.init_map
+        if own_map and own_map != init_map:
+            if key:  # RFC 8216 §4.3.2.4: it would be the map's, too
+                lines.append(_key_line(key := None))
+            lines.append(_map_line(init_map := own_map))
         if segment.key != key:
             key = segment.key
             lines.append(_key_line(key))

@@ -24,6 +24,10 @@ JOINED_RATE_HZ = 48_000
 JOINED_CHANNELS = 2
 FRAME_TICKS: Mapping[Codec, int] = MappingProxyType({Codec.AAC: 1024, Codec.OPUS: 960, Codec.FLAC: 3840})
 
+# Browsers take an overlap of less than a millisecond for carelessness and cut nothing off; one of exactly that may be
+# rounded down.
+UNTRIMMED_TICKS_MAX = 48
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
@@ -79,6 +83,20 @@ class Kept:
     duration_ticks: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """What is kept of a strip in a stream for browsers, and how it meets the one before: the next one begins
+    `kept.duration_ticks` after this one, wherever its last frame ends.
+
+    Of what its first frame decodes to, the player leaves out `skip_ticks`: it is so much shorter on the timeline. The
+    init section says a priming of `init_ticks`.
+    """
+
+    kept: Kept
+    skip_ticks: int
+    init_ticks: int
+
+
 def strip_of(rendition: SegmentedRendition, run: tuple[str, ...], position: int) -> Strip:
     """The strip of a rendition whose package says this of its run."""
     return Strip(
@@ -124,6 +142,36 @@ def kept_in_step(strips: Sequence[Strip], durations: Sequence[int]) -> tuple[Kep
             own = kept[place] = replace(own, end=end, duration_ticks=(end - own.first) * frame)
         at += own.end - own.first
     return tuple(kept)
+
+
+def met_of(strips: Sequence[Strip]) -> tuple[Met, ...]:
+    """How strips in AAC or Opus meet in a stream for browsers, whose media source cuts a frame off where the next
+    thing that is appended begins: what their encoders put between them takes a tick at most, or UNTRIMMED_TICKS_MAX.
+
+    - What is left of a last frame lies under the next track.
+    - AAC begins with the frame before the first one that has music; all but a tick of it lies under that.
+    - Opus says in its init section what to leave out of its first frame. A decoder reads that only where it is another
+      one than before, so it may say a tick less.
+    """
+    met: list[Met] = []
+    for at, (strip, kept) in enumerate(zip(strips, kept_of(strips), strict=True)):
+        after, frame = strips[at + 1] if at + 1 < len(strips) else None, strip.frame_ticks
+        skip, init = 0, met[-1].init_ticks if met else strip.priming_ticks
+        if met and not strip.follows(strips[at - 1]):
+            if strip.codec is Codec.AAC:
+                kept = replace(kept, first=max(strip.priming_ticks // frame - 1, 0))
+                skip = frame - 1 if strip.priming_ticks >= frame else 0
+            elif inside := strip.priming_ticks - kept.first * frame:
+                skip = inside - 1 if inside == init else inside
+                init = skip
+        ends = kept.end * frame if kept.whole_frames else strip.total_ticks
+        over = ends - strip.total_ticks
+        if after is not None and not after.follows(strip) and over > UNTRIMMED_TICKS_MAX:
+            ends -= over
+        met.append(
+            Met(kept=replace(kept, duration_ticks=ends - kept.first * frame - skip), skip_ticks=skip, init_ticks=init)
+        )
+    return tuple(met)
 
 
 def _kept(strip: Strip, before: Strip | None, after: Strip | None) -> Kept:

@@ -10,7 +10,8 @@ from functools import partial
 from aiohttp import web
 
 from cmaf.joined import joined_init
-from manifests.codecs import MEDIA_TYPE, MULTIVARIANT_NAMES
+from manifests.codecs import GAPLESS_NAMES, MEDIA_TYPE, MULTIVARIANT_NAMES
+from manifests.joined import GAPLESS_PREFIX
 from model.errors import ListenerUnknown, ObjectNotFound
 from model.rendition import Codec
 from origin import cmsd
@@ -26,7 +27,7 @@ from origin.respond import Representation, send, send_document
 from origin.state import KEYS, LIBRARY, METRICS, SETTINGS, TRACE
 from origin.stations import CODECS_ON_AIR, Stations
 
-_FAMILIES = {name: codec for codec, name in MULTIVARIANT_NAMES.items()}
+_FAMILIES = {name: codec for names in (MULTIVARIANT_NAMES, GAPLESS_NAMES) for codec, name in names.items()}
 _FAMILY = f"{{family:{'|'.join(name.replace('.', '[.]') for name in _FAMILIES)}}}"
 _FAMILY_ON_AIR = f"{{family:{'|'.join(MULTIVARIANT_NAMES[codec].replace('.', '[.]') for codec in CODECS_ON_AIR)}}}"
 _ID = "[a-z2-7]{16,26}"
@@ -40,7 +41,7 @@ _RENDITION = "{rendition_id:[a-z0-9-]{1,40}}"
 _STATION = "/stations/{station_id:[a-z][a-z0-9-]{0,63}}"
 _NUMBER = "0|[1-9][0-9]{0,14}"
 _INIT = f"/joined/init/{{codec:{'|'.join(Codec)}}}-{{priming:{_NUMBER}}}.mp4"
-_SEGMENT = f"/joined/{{start:{_NUMBER}}}/{{parts:[a-z0-9/-]{{1,1000}}}}.mp4"
+_SEGMENT = f"/joined/{{start:{_NUMBER}}}{{skip:(-(0|[1-9][0-9]{{0,3}}))?}}/{{parts:[a-z0-9/-]{{1,1000}}}}.mp4"
 
 
 ListenerOf = Callable[[web.Request], Awaitable[str]]
@@ -97,7 +98,8 @@ async def get_multivariant(request: web.Request) -> web.Response:
     lists, kind, name = joining.lists, ListKind(request.match_info["kind"]), request.match_info["name"]
     personal = await _personal(request)
     listed = personal or await lists.current(kind, name, trace)
-    joined = await lists.joined(listed, _FAMILIES[request.match_info["family"]], trace)
+    family = request.match_info["family"]
+    joined = await lists.joined(listed, _FAMILIES[family], trace, close=family in GAPLESS_NAMES.values())
     if personal:
         return await send_document(request, joined.multivariant)
     return await send_document(request, joined.multivariant, purge_keys=_purge_keys(kind, name), replay=Replay())
@@ -108,10 +110,11 @@ async def get_media_playlist(request: web.Request) -> web.Response:
     the asking player alone: it may be the wrong one, and is better than none."""
     joining, trace, named = request.app[_JOINING], request[TRACE], request.match_info
     lists, kind, name, rendition_id = joining.lists, ListKind(named["kind"]), named["name"], named["rendition_id"]
-    codec = next((each for each in Codec if each == rendition_id.partition("-")[0]), None)
+    codec = next((each for each in Codec if each == rendition_id.removeprefix(GAPLESS_PREFIX).partition("-")[0]), None)
     personal = await _personal(request)
     listed = personal or await lists.as_it_was(kind, name, named["list_id"], trace)
-    joined = await lists.joined(listed, codec, trace) if codec else None
+    close = rendition_id.startswith(GAPLESS_PREFIX)
+    joined = await lists.joined(listed, codec, trace, close=close) if codec else None
     playlist = joined.media.get(rendition_id) if joined else None
     if playlist is None:
         raise ObjectNotFound("no such rendition", subject=request.path)
@@ -177,8 +180,10 @@ async def get_segment(request: web.Request) -> web.Response:
     parts = parts_of(request.match_info["parts"])
     if parts is None:
         raise ObjectNotFound("no such segment", subject=request.path)
-    made = await media.segment(start_ticks, parts, request[TRACE])
-    replay = Replay(held=partial(media.held, start_ticks, parts))
+    skip = request.match_info["skip"]
+    skip_ticks = int(skip[1:]) if skip else None
+    made = await media.segment(start_ticks, parts, skip_ticks, request[TRACE])
+    replay = Replay(held=partial(media.held, start_ticks, parts, skip_ticks))
     return await _send(
         request,
         made.data,

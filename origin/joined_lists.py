@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from manifests.build import SESSION_DATA_PREFIX, quotable
-from manifests.codecs import PLAYLIST_SUFFIX, PLAYLIST_TYPE
+from manifests.codecs import GAPLESS_NAMES, PLAYLIST_SUFFIX, PLAYLIST_TYPE
 from manifests.joined import (
     FIRST_DATE_MS,
     JoinedSegment,
     ListedTrack,
     joined,
+    joined_close,
     joined_media_playlist,
     joined_multivariant,
     joined_target_s,
@@ -119,15 +120,18 @@ class JoinedLists:
             return remembered
         return await self.current(kind, name, trace)
 
-    async def joined(self, listed: Listed, codec: Codec, trace: Trace) -> Joined:
-        """The playlists of a list in a codec. Raises ObjectNotFound if there is nothing to play."""
-        key = (listed.list_id, codec)
+    async def joined(self, listed: Listed, codec: Codec, trace: Trace, *, close: bool) -> Joined:
+        """The playlists of a list in a codec; `close`: for browsers, in AAC or Opus. Raises ObjectNotFound if there is
+        nothing to play."""
+        if close and codec not in GAPLESS_NAMES:
+            raise ObjectNotFound("this codec has no stream of its own for browsers", subject=codec)
+        key = (listed.list_id, codec, close)
         kept = self._documents.get(key)
         self._metrics.cache_asked(Cache.DOCUMENT, hit=kept is not None)
         if kept is not None:
             trace.hit(Tier.MEMORY)
             return kept
-        return await self._gatherer.run(("list", *key), partial(self._join, listed, codec), trace)
+        return await self._gatherer.run(("list", *key), partial(self._join, listed, codec, close=close), trace)
 
     def _remember(self, kind: ListKind, name: str, listed: Listed) -> Listed:
         self._remembered.put((kind, name, listed.list_id), listed, weight=1 + len(listed.found.tracks))
@@ -140,13 +144,15 @@ class JoinedLists:
             found = await (self._lists.album(name) if kind is ListKind.ALBUM else self._lists.playlist(name))
         return Listed(list_id=list_id_of(found), found=found)
 
-    async def _join(self, listed: Listed, codec: Codec) -> Joined:
+    async def _join(self, listed: Listed, codec: Codec, *, close: bool) -> Joined:
         tracks = listed.found.tracks[: self._settings.joined_tracks_max]
         members = _within(await self._gatherer.members(tracks, codec), codec, self._settings.joined_seconds_max)
         if not members:
             raise ObjectNotFound("nothing of this list can be joined in this codec", subject=listed.list_id)
-        made = await asyncio.to_thread(_documents, listed, members, codec)  # a day of music takes a second or two
-        self._documents.put((listed.list_id, codec), made, weight=made.size_bytes)
+        made = await asyncio.to_thread(
+            _documents, listed, members, codec, close=close
+        )  # a day of music: a second or two
+        self._documents.put((listed.list_id, codec, close), made, weight=made.size_bytes)
         return made
 
 
@@ -160,10 +166,10 @@ def _within(members: list[Member], codec: Codec, seconds_max: int) -> list[Membe
     return members
 
 
-def _documents(listed: Listed, members: list[Member], codec: Codec) -> Joined:
+def _documents(listed: Listed, members: list[Member], codec: Codec, *, close: bool) -> Joined:
     tracks = [track for track, _ in members]
     packages = [package for _, package in members]
-    rungs, kept, laid_out = joined(tracks, packages, codec)
+    rungs, kept, laid_out = (joined_close if close else joined)(tracks, packages, codec)
     target_s = max(map(joined_target_s, laid_out))
     ranges = _date_ranges(tracks, kept)
     media, variants = {}, []
@@ -174,6 +180,7 @@ def _documents(listed: Listed, members: list[Member], codec: Codec) -> Joined:
             segments,
             target_duration_s=target_s,
             init_uri=_ROOT + init_path(rung.codec, rung.priming_ticks),
+            init_uri_of=partial(_init_uri, rung.codec),
             uri_of=_uri,
             key_of=_key,
             date_ranges=ranges,
@@ -184,8 +191,15 @@ def _documents(listed: Listed, members: list[Member], codec: Codec) -> Joined:
     return Joined(multivariant=document(multivariant, media_type=PLAYLIST_TYPE, modified_s=None), media=media)
 
 
+def _init_uri(codec: Codec, segment: JoinedSegment) -> str | None:
+    """Of Opus alone: in AAC an edit list holds for the whole stream."""
+    if codec is not Codec.OPUS or segment.init_ticks is None:
+        return None
+    return _ROOT + init_path(codec, segment.init_ticks)
+
+
 def _uri(segment: JoinedSegment) -> str:
-    return _ROOT + segment_path(segment.start_ticks, (_part(segment),))
+    return _ROOT + segment_path(segment.start_ticks, (_part(segment),), segment.skip_ticks)
 
 
 def _key(segment: JoinedSegment) -> Key | None:
@@ -193,7 +207,9 @@ def _key(segment: JoinedSegment) -> Key | None:
         return None
     track = segment.track
     uri = f"{_ROOT}keys/{track.recording_id}/{track.package_id}/{segment.rendition_id}/{segment.period}"
-    return Key(method=KeyMethod.AES_128, uri=uri, iv=segment_iv(segment.start_ticks, _part(segment)))
+    return Key(
+        method=KeyMethod.AES_128, uri=uri, iv=segment_iv(segment.start_ticks, _part(segment), segment.skip_ticks)
+    )
 
 
 def _part(segment: JoinedSegment) -> Part:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from cmaf.joined import FrameRun, frames_in, joined_segment
+from cmaf.joined import FrameRun, frames_in, joined_segment, meeting_segment
 from model.errors import ObjectNotFound
 from model.joining import FRAME_TICKS, joinable
 from model.rendition import Codec
@@ -75,14 +75,16 @@ class JoinedMedia:
         """End what is being made."""
         await self._making.close()
 
-    def held(self, start_ticks: int, parts: tuple[Part, ...]) -> bytes | None:
+    def held(self, start_ticks: int, parts: tuple[Part, ...], skip_ticks: int | None) -> bytes | None:
         """A segment's bytes for as long as they are in memory; asking keeps them there."""
-        made = self._made.get((start_ticks, parts))
+        made = self._made.get((start_ticks, parts, skip_ticks))
         return None if made is None else made.data
 
-    async def segment(self, start_ticks: int, parts: tuple[Part, ...], trace: Trace) -> MadeSegment:
+    async def segment(
+        self, start_ticks: int, parts: tuple[Part, ...], skip_ticks: int | None, trace: Trace
+    ) -> MadeSegment:
         """A segment. Raises ObjectNotFound for one that cannot be, what the store raises, and TimeoutError."""
-        key = (start_ticks, parts)
+        key = (start_ticks, parts, skip_ticks)
         kept = self._made.get(key)
         self._metrics.cache_asked(Cache.MEDIA, hit=kept is not None)
         if kept is not None:
@@ -90,15 +92,20 @@ class JoinedMedia:
             return kept
         if key in self._making:
             trace.asked(collapsed=True)
-        return await self._making.run(key, partial(self._make, start_ticks, parts, trace))
+        return await self._making.run(key, partial(self._make, start_ticks, parts, skip_ticks, trace))
 
-    async def _make(self, start_ticks: int, parts: tuple[Part, ...], trace: Trace) -> MadeSegment:
+    async def _make(
+        self, start_ticks: int, parts: tuple[Part, ...], skip_ticks: int | None, trace: Trace
+    ) -> MadeSegment:
         sources = [await self._source(part, trace) for part in parts]
-        codec, whole_frames = _manner(start_ticks, parts, sources)
+        codec, whole_frames = _manner(start_ticks, parts, skip_ticks, sources)
         runs = [run for source in sources for run in await self._frames(source, codec, trace)]
-        data = joined_segment(codec, start_ticks, runs, whole_frames=whole_frames)
+        if skip_ticks is None:
+            data = joined_segment(codec, start_ticks, runs, whole_frames=whole_frames)
+        else:
+            data = meeting_segment(codec, start_ticks, runs, skip_ticks=skip_ticks, whole_frames=whole_frames)
         if sources[0].key:
-            data = encrypt(data, sources[0].key, segment_iv(start_ticks, parts[0]))
+            data = encrypt(data, sources[0].key, segment_iv(start_ticks, parts[0], skip_ticks))
         made = MadeSegment(
             data=data,
             etag=etag_of(hashlib.sha256(data).hexdigest()),
@@ -110,7 +117,7 @@ class JoinedMedia:
                 self._node_name,
             ),
         )
-        self._made.put((start_ticks, parts), made, weight=len(data) + ENTRY_BYTES)
+        self._made.put((start_ticks, parts, skip_ticks), made, weight=len(data) + ENTRY_BYTES)
         return made
 
     async def _source(self, part: Part, trace: Trace) -> _Source:
@@ -162,7 +169,9 @@ def _within(rendition: SegmentedRendition, first: int, end: int) -> Iterator[tup
         before += count
 
 
-def _manner(start_ticks: int, parts: Sequence[Part], sources: Sequence[_Source]) -> tuple[Codec, bool]:
+def _manner(
+    start_ticks: int, parts: Sequence[Part], skip_ticks: int | None, sources: Sequence[_Source]
+) -> tuple[Codec, bool]:
     """The codec of a segment, and whether all its frames are whole. Raises ObjectNotFound for nonsense."""
     codecs = {each.rendition.rendition.codec for each in sources}
     codec, whole_frames = codecs.pop(), parts[-1].end is not None
@@ -171,7 +180,11 @@ def _manner(start_ticks: int, parts: Sequence[Part], sources: Sequence[_Source])
         for each in (sources if whole_frames else sources[:-1])
     )
     locked = len(sources) > 1 and any(each.key for each in sources)  # one segment, one key
-    if codecs or short_blocks or locked or not is_on_grid(codec, start_ticks):
+    if skip_ticks is None:
+        placed = is_on_grid(codec, start_ticks)
+    else:
+        placed = codec is not Codec.FLAC and len(parts) == 1 and skip_ticks < FRAME_TICKS[codec]
+    if codecs or short_blocks or locked or not placed:
         raise ObjectNotFound("these frames cannot be there", subject=str(start_ticks))
     return codec, whole_frames
 

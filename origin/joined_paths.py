@@ -2,9 +2,10 @@
 
 `/joined/{start}/{recording_id}/{package_id}/{rendition_id}/{first}-{end}.mp4`: frames `first` up to, not including,
 `end` of that track file, in their full length, at `start` on the timeline (48,000 to the second). `{first}-end` is the
-rest of the file, whose last frame is as long as the file says. What spans a joint has several such parts, one after
-another; frames of a protected track stand alone, encrypted with its key and an IV that follows from the path. Init
-sections are `/joined/init/{codec}-{priming}.mp4`.
+rest of the file, whose last frame is as long as the file says. `{start}-{skip}` is a segment of a stream for browsers:
+it may begin anywhere, its first frame is `skip` shorter (`model.joining.met_of`), and it has one part. Of the others,
+what spans a joint has several such parts, one after another; frames of a protected track stand alone, encrypted with
+its key and an IV that follows from the path. Init sections are `/joined/init/{codec}-{priming}.mp4`.
 """
 
 import hashlib
@@ -35,15 +36,17 @@ class Part:
     end: int | None
 
 
-def segment_path(start_ticks: int, parts: Sequence[Part]) -> str:
+def segment_path(start_ticks: int, parts: Sequence[Part], skip_ticks: int | None = None) -> str:
     """The path of a segment, without a slash in front."""
-    return f"joined/{start_ticks}/{'/'.join(map(_text, parts))}.mp4"
+    place = start_ticks if skip_ticks is None else f"{start_ticks}-{skip_ticks}"
+    return f"joined/{place}/{'/'.join(map(_text, parts))}.mp4"
 
 
-def segment_iv(start_ticks: int, part: Part) -> bytes:
+def segment_iv(start_ticks: int, part: Part, skip_ticks: int | None = None) -> bytes:
     """The IV of a segment of a protected track. A rendition has one key and any number of joined segments: no two of
     them share an IV, nor one with the track's own segments, whose IVs are their numbers."""
-    return hashlib.sha256(b"segue joined iv 1\0" + segment_path(start_ticks, (part,)).encode()).digest()[:IV_BYTES]
+    path = segment_path(start_ticks, (part,), skip_ticks)
+    return hashlib.sha256(b"segue joined iv 1\0" + path.encode()).digest()[:IV_BYTES]
 
 
 def init_path(codec: Codec, priming_ticks: int) -> str:

@@ -156,7 +156,14 @@ export class Deck extends EventTarget {
   }
 
   seek(seconds) {
-    this.audio.currentTime = Math.min(Math.max(seconds, 0), this.duration);
+    const to = Math.min(Math.max(seconds, 0), this.duration);
+    if (this.track?.joined && this.#bufferAfter(to) === 0) this.#forget();
+    this.audio.currentTime = to;
+  }
+
+  /** In a joined stream a track's first frames cut off the end of what is there before them, so that comes first. */
+  #forget() {
+    this.#hls?.trigger(Hls.Events.BUFFER_FLUSHING, { startOffset: 0, endOffset: Infinity, type: null });
   }
 
   get position() {
@@ -171,10 +178,14 @@ export class Deck extends EventTarget {
 
   /** Seconds of music after the playhead that need no network. */
   get bufferAhead() {
-    const { buffered, currentTime } = this.audio;
+    return this.#bufferAfter(this.audio.currentTime);
+  }
+
+  #bufferAfter(seconds) {
+    const { buffered } = this.audio;
     for (let i = 0; i < buffered.length; i += 1) {
       const starts = buffered.start(i) - 0.1; // a start within a decoder's frame of the playhead counts as there
-      if (starts <= currentTime && currentTime < buffered.end(i)) return buffered.end(i) - currentTime;
+      if (starts <= seconds && seconds < buffered.end(i)) return buffered.end(i) - seconds;
     }
     return 0;
   }

@@ -251,7 +251,7 @@ export class Player extends EventTarget {
   #onPlaylist() {
     const start = this.#wanted && this.item.startOf(this.#wanted);
     this.#wanted = null;
-    if (Number.isFinite(start) && Math.abs(this.deck.position - start) > 1e-3) this.deck.audio.currentTime = start;
+    if (Number.isFinite(start) && Math.abs(this.deck.position - start) > 1e-3) this.deck.seek(start);
     this.#changed();
   }
 

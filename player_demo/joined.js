@@ -1,9 +1,11 @@
 // Albums, playlists and stations as one stream each: what is loaded as if it were a track, and which track is on when.
 
 import { allAt, at } from "./api.js";
+import { support } from "./deck.js";
 
 const CLASS = "org.segue.track";
 const FAMILIES = { aac: "index", opus: "opus", lossless: "lossless" };
+const GAPLESS = { aac: "gapless", opus: "gapless-opus", lossless: "lossless" }; // a media source cuts off what encoders put between tracks
 const EDGE_S = 0.02; // a seek to a track's beginning may land a hair before it
 
 /**
@@ -36,7 +38,7 @@ function anyId() {
 
 function streams(path, tracks) {
   const has = (family) => tracks.every((track) => track.playlists[family]);
-  const families = Object.entries(FAMILIES).filter(([family]) => family === "aac" || has(family));
+  const families = Object.entries(support.hls ? GAPLESS : FAMILIES).filter(([family]) => family === "aac" || has(family));
   return allAt(Object.fromEntries(families.map(([family, file]) => [family, `${path}/${file}.m3u8`])));
 }
 

@@ -287,6 +287,9 @@ async def test_what_was_answered_is_ready_to_be_sent_again(origin: Running, stor
         "/joined/0/{r}/{p}/aac-64/0-46.mp4",  # the first segment has 45 frames, the file less than 400 beyond
         "/joined/1023/{r}/{p}/aac-64/0-45.mp4",
         "/joined/00/{r}/{p}/aac-64/0-45.mp4",
+        "/joined/0-00/{r}/{p}/aac-64/0-45.mp4",
+        "/joined/0-1024/{r}/{p}/aac-64/0-45.mp4",
+        "/joined/0-0/{r}/{p}/flac/0-34.mp4",
         "/joined/0/{r}/{q}/aac-64/0-45.mp4",
         "/joined/0/{r}/{p}/aac-65/0-45.mp4",
         "/joined/0/{r}/{p}/aac-64/45-45.mp4",

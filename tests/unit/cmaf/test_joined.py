@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmaf.joined import FrameRun, frames_in, joined_init, joined_segment
+from cmaf.joined import FrameRun, frames_in, joined_init, joined_segment, meeting_segment
 from cmaf.read import read_track_file
 from model.errors import MediaError
 from model.joining import FRAME_TICKS
@@ -55,6 +55,26 @@ def test_the_rest_of_a_file_ends_as_the_file_does(codec: Codec) -> None:
     else:
         whole = joined_segment(codec, 0, [run], whole_frames=True)
         assert [set(row) for row in read_boxes(whole)[0].one("traf/trun").rows] == [{"size"}] * (count - 1)
+
+
+@pytest.mark.parametrize("codec", [Codec.AAC, Codec.OPUS])
+def test_the_first_frame_gives_way_as_browsers_need_it(codec: Codec) -> None:
+    """In AAC it has a fragment of its own, of its full length, and the next begins before its end; in Opus it is
+    shorter. All frames are there once."""
+    segment, frame = SEGMENTS[codec][0], FRAME_TICKS[codec]
+    made = meeting_segment(codec, 5001, [frames_in(segment, codec, 0, 4)], skip_ticks=300, whole_frames=True)
+    moofs = read_boxes(made)[::2]
+    times = [moof.one("traf/tfdt")["decode_time"] for moof in moofs]
+    durations = [[row.get("duration", frame) for row in moof.one("traf/trun").rows] for moof in moofs]
+    if codec is Codec.AAC:
+        assert (times, durations) == ([5001, 5001 + frame - 300], [[frame], [frame] * 3])
+        lone = meeting_segment(codec, 0, [frames_in(segment, codec, 0, 1)], skip_ticks=300, whole_frames=True)
+        assert len(read_boxes(lone)) == 2
+    else:
+        assert (times, durations) == ([5001], [[frame - 300, *[frame] * 3]])
+    size = moofs[0].size + 8 + sum(row["size"] for row in moofs[0].one("traf/trun").rows)
+    frames = [frame for part in (made[:size], made[size:]) if part for frame in frames_in_segment(part)]
+    assert frames == frames_in_segment(segment)[:4]
 
 
 def test_sequence_numbers_grow_with_the_time() -> None:

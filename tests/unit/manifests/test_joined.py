@@ -13,6 +13,7 @@ from manifests.joined import (
     ListedTrack,
     can_join,
     joined,
+    joined_close,
     joined_media_playlist,
     joined_multivariant,
     joined_target_s,
@@ -66,6 +67,24 @@ def test_segments_tile_the_time(codec: Codec, order: list[Package], cut: int) ->
                 assert after.start_ticks % FRAME_TICKS[codec] == 0
                 assert before.end is not None
                 assert before.duration_ticks == (before.end - before.first) * FRAME_TICKS[codec]
+        assert segments[-1].end is None
+    assert len({tuple((each.start_ticks, each.first, each.end) for each in segments) for segments in rungs}) == 1
+
+
+@pytest.mark.parametrize("codec", [Codec.AAC, Codec.OPUS])
+@given(order=st.permutations([*RUN, *ALONE]), cut=st.integers(1, 5))
+@settings(max_examples=40)
+def test_segments_for_browsers_tile_the_time(codec: Codec, order: list[Package], cut: int) -> None:
+    """Each begins where the one before is said to end, in every rung at the same times; the first of a track may skip,
+    and has the track's init section like the others."""
+    tracks = [listed(each, number) for number, each in enumerate(order[:cut])]
+    _, _, rungs = joined_close(tracks, order[:cut], codec)
+    for segments in rungs:
+        assert (segments[0].start_ticks, segments[0].skip_ticks) == (0, 0)
+        for before, after in pairwise(segments):
+            assert after.start_ticks == before.start_ticks + before.duration_ticks > before.start_ticks
+            if before.track == after.track:
+                assert (after.skip_ticks, after.init_ticks) == (0, before.init_ticks)
         assert segments[-1].end is None
     assert len({tuple((each.start_ticks, each.first, each.end) for each in segments) for segments in rungs}) == 1
 

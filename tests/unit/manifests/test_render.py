@@ -28,6 +28,22 @@ KEY = Key(method=KeyMethod.AES_128, uri="../k/0")
 WITH_IV = Key(method=KeyMethod.AES_128, uri="k", iv=b"\x1f" * 16)
 
 
+def test_an_init_section_of_a_segment_is_never_under_a_key() -> None:
+    """It is in the clear, and holds until another is named (RFC 8216 §4.3.2.4, §4.3.2.5)."""
+    other, key = InitMap(uri="other"), Key(method=KeyMethod.AES_128, uri="k")
+    segments = [
+        MediaSegment(uri=name, duration_us=6_000_000, key=key, init_map=own)
+        for name, own in (("a", None), ("b", other), ("c", other), ("d", None))
+    ]
+    playlist = MediaPlaylist(version=6, target_duration_s=6, segments=tuple(segments), init_map=InitMap(uri="own"))
+    head = ("#EXTM3U", "#EXT-X-VERSION", "#EXT-X-TARGETDURATION", "#EXT-X-MEDIA-SEQUENCE", "#EXTINF")
+    lines = [line for line in render(playlist).decode().splitlines() if not line.startswith(head)]
+    tag, none, maps = '#EXT-X-KEY:METHOD=AES-128,URI="k"', "#EXT-X-KEY:METHOD=NONE", '#EXT-X-MAP:URI="{}"'
+    assert lines == [
+        maps.format("own"), tag, "a", none, maps.format("other"), tag, "b", "c", none, maps.format("own"), tag, "d",
+    ]  # fmt: skip
+
+
 def test_a_media_playlist_with_everything() -> None:
     """Every tag and attribute, in the one order."""
     playlist = MediaPlaylist(

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.joining import FRAME_TICKS, Kept, Strip, joinable, kept_in_step, kept_of, strip_of
+from model.joining import (
+    FRAME_TICKS,
+    UNTRIMMED_TICKS_MAX,
+    Kept,
+    Strip,
+    joinable,
+    kept_in_step,
+    kept_of,
+    met_of,
+    strip_of,
+)
 from model.loudness import LoudnessReport
 from model.rendition import Codec, Rendition
 from model.segment import Segment, SegmentedRendition
@@ -86,6 +96,33 @@ def test_what_is_in_step_never_drifts(before: list[int], run: list[int], after: 
         assert own == whole[number] or not (last or strips[number + 1].follows(strip))
         at, twin = at + own.duration_ticks, twin + samples[number]
     assert kept[-1] == whole[-1]
+
+
+@given(codec=lossy, before=lengths, run=lengths, after=lengths, torn=st.booleans())
+def test_tracks_meet_in_a_stream_for_browsers(
+    codec: Codec, before: list[int], run: list[int], after: list[int], torn: bool
+) -> None:
+    """Where one's music ends the next one's begins, a tick later or what no browser cuts off; but for the music of its
+    neighbour that a piece of AAC out of its run begins with. No music lies under what comes after."""
+    frame, pieces_of_run = FRAME_TICKS[codec], pieces(codec, run)[0]
+    strips = [Strip(codec=codec, priming_ticks=PRIMING[codec], total_ticks=PRIMING[codec] + n) for n in before + after]
+    strips[len(before) : len(before)] = pieces_of_run[::-1] if torn else pieces_of_run
+    met, at, ended, init = met_of(strips), 0, 0, -1
+    for number, (strip, own) in enumerate(zip(strips, met, strict=True)):
+        head = strip.priming_ticks - own.kept.first * frame
+        begins = at + head - own.skip_ticks
+        if number == 0:
+            assert (begins, own.skip_ticks, own.init_ticks) == (strip.priming_ticks, 0, strip.priming_ticks)
+        elif strip.follows(strips[number - 1]):
+            assert (begins, own.skip_ticks, own.init_ticks) == (ended, 0, init)
+        else:
+            foreign = max(head - frame, 0) if codec is Codec.AAC else 0
+            assert foreign < frame and (foreign == 0 or strip.position)
+            assert 0 <= begins - ended - foreign <= UNTRIMMED_TICKS_MAX + 1
+            if codec is Codec.OPUS and own.skip_ticks:
+                assert own.init_ticks == own.skip_ticks != init
+        at, ended, init = at + own.kept.duration_ticks, begins + strip.total_ticks - strip.priming_ticks, own.init_ticks
+    assert at == ended
 
 
 @given(codec=lossy, samples=lengths)
