@@ -102,8 +102,11 @@ class Change:
             self._db.execute(f"UPDATE {table} SET track_id = ({other}) WHERE id = %s", (number, number))
 
     def _post(self, group: Group, number: int, terms: Iterable[str], *, there: bool) -> None:
-        """What is said last of a list and a number counts."""
-        self._posted[group].update(dict.fromkeys(((name, number) for name in lists_of(terms, self._sizes)), there))
+        """What goes and comes again, or comes and goes, is as it was."""
+        posted = self._posted[group]
+        for name in lists_of(terms, self._sizes):
+            if posted.pop((name, number), there) == there:
+                posted[name, number] = there
 
     def _write(self, table: str, posted: Mapping[tuple[str, int], bool]) -> None:
         kept: list[PostingRow] = []

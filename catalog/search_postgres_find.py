@@ -22,7 +22,7 @@ _FIND = {
 }
 # `of` is the table in which the ranks were found: they say nothing about another that took its place.
 _NAMED = "t.id = ANY (%s::integer[]) AND to_regclass('{of}')::oid::bigint = %s ORDER BY t.id"
-_ROWS = """SELECT w.number, p.start, p.ranks, p.tableoid::bigint, (SELECT max(id) FROM {names})
+_ROWS = """SELECT w.number, p.start, p.ranks, p.tableoid::bigint, (SELECT coalesce(max(id), 0) FROM {names})
     FROM json_to_recordset(%s) w (number integer, begun text, first text, last text)
     CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {of} WHERE term = w.begun) AS listed OFFSET 0) l
     CROSS JOIN LATERAL (SELECT start, ranks, tableoid FROM {of} WHERE start >= %s AND start < %s

@@ -5,7 +5,7 @@ row of a list begins at 0. Pure.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count, groupby, pairwise
 from typing import TypeVar
@@ -59,7 +59,9 @@ def packed(start: int, ranks: Ranks) -> bytes:
     """What a row that begins at `start` keeps for sorted ranks: the width of a step, and the steps."""
     if not len(ranks):
         return b""
-    steps = np.diff(ranks, prepend=start)
+    steps = ranks.copy()
+    steps[0] -= start
+    steps[1:] -= ranks[:-1]
     width = _WIDTHS[int(_width_at(steps.max()))]
     return bytes((width,)) + steps.astype(f"<u{width}").tobytes()
 
@@ -93,11 +95,16 @@ def _width_of(row: tuple[int, bytes]) -> int:
     return row[1][0]
 
 
-def changed(start: int, data: bytes, *, more: Iterable[int], less: Iterable[int], size: int) -> list[tuple[int, bytes]]:
+def changed(
+    start: int, data: bytes, *, more: Collection[int], less: Collection[int], size: int
+) -> list[tuple[int, bytes]]:
     """The row or rows to be kept in place of one, after some ranks came and some went; the first begins where it did,
     and may be empty."""
-    ranks = set(unpacked([(start, data)]).tolist()).difference(less).union(more)
-    left = np.array(sorted(ranks), np.int32)
+    left = unpacked([(start, data)])
+    if less:
+        left = left[~np.isin(left, list(less))]
+    if more:
+        left = _each_once(np.concatenate((left, from_numbers(more))))
     pieces = [left] if len(left) <= 2 * size else [left[at : at + size] for at in range(0, len(left), size)]
     starts = [start, *(int(piece[0]) for piece in pieces[1:])]
     return [(first, packed(first, piece)) for first, piece in zip(starts, pieces, strict=True)]

@@ -4,7 +4,7 @@ CPU is that of the searching thread and of the server's process for its connecti
 that of all processes of the server. So the server has to run on this machine (Linux, with /proc/*/schedstat), for
 nothing else, as one whose processes this user may look at. The schema of the index is thrown away.
 
-    python -m benchmarks.bench_search_postgres postgresql://USER@127.0.0.1:PORT/DATABASE CATALOGUE > result.json
+    python -m benchmarks.search_postgres postgresql://USER@127.0.0.1:PORT/DATABASE CATALOGUE > result.json
 
 CATALOGUE is what benchmarks/search_catalogue.py makes.
 """
