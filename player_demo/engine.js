@@ -7,6 +7,7 @@ import { Queue } from "./queue.js";
 const WARM_LEAD_S = 12; // a slow line gets its first segments of the next track in this time
 const RESTART_AFTER_S = 3; // "previous" goes back to the start of the track when it has played longer than this
 const HANDOVER_LEAD_S = 0.05; // seeking inside a buffer takes about this long
+const PAST_JOINT_S = 0.025; // a segment may begin an AAC frame and a millisecond later than the track is said to
 const TRACE_MAX = 500;
 const ERRORS_MAX = 100;
 
@@ -285,7 +286,7 @@ export class Player extends EventTarget {
     const { keyRefusedAt } = this.deck.failure;
     const next = keyRefusedAt !== null && this.item.joined ? this.item.after(keyRefusedAt) : null;
     if (next) { // a track of a list that is not for this listener: the others may be
-      this.#load(this.deck, this.item, next.start);
+      this.#load(this.deck, this.item, next.start + PAST_JOINT_S);
       if (this.#wantsToPlay) this.#start();
       return;
     }
