@@ -17,13 +17,13 @@ RELATIVE_GATE_LU = -10.0
 RANGE_GATE_LU = -20.0
 _OFFSET_LU = -0.691  # BS.1770-4: a 997 Hz sine at full scale in one channel is -3.01 LUFS
 _LOW, _HIGH = 0.10, 0.95  # Tech 3342: the range lies between these percentiles
-_PLACES = 6  # what is told: matrix products differ between makes of processors, in the twelfth place
+_PLACES = 4  # what is told: products of floats differ between makes of processors, by some millionths of a dB
 
 Energies = NDArray[np.float64]
 
 
 def report(energies: Sequence[float], peaks: Sequence[float], *, momentary_max: float = 0.0) -> LoudnessReport:
-    """The measurement of one track to a millionth: K-weighted mean squares of every whole 100 ms, linear true peaks.
+    """The measurement of one track to four places: K-weighted mean squares of every whole 100 ms, linear true peaks.
 
     `momentary_max` is the largest mean square of any 400 ms, where it was looked for on a finer grid.
     """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from meter import gating
-from meter.batches import BATCH, Batches
+from meter.batches import BATCH, Batch, Batches
 from meter.energy import Energies
 from meter.inspection import Inspection
 from meter.sound import Hears, Sound
@@ -18,7 +18,7 @@ from meter.true_peak import LargestTruePeak, TruePeaks
 from model.analysis import Signs
 from model.loudness import LoudnessReport
 
-METER = "meter 2"
+METER = "meter 3"
 SAMPLE_RATE_MIN_HZ = 1_000
 _SURROUND = 1.41  # BS.1770-4 table 3
 _WEIGHTS = {
@@ -72,7 +72,7 @@ class Meter:
         `hearing` listens along.
         """
         self._energies = Energies(sample_rate_hz, weights=_weights(sample_rate_hz, channels, weights), batch=BATCH)
-        self._peaks = TruePeaks(sample_rate_hz, channels=channels, batch=BATCH)
+        self._peaks = TruePeaks(sample_rate_hz, channels=channels)
         self._inspection = Inspection(sample_rate_hz, channels=channels) if signs else None
         self._hearing = hearing
         self._digest = hashlib.sha256()
@@ -106,14 +106,18 @@ class Meter:
             sound=self._sound(),
         )
 
-    def _hear(self, samples: NDArray[np.float32], count: int, largest: float) -> None:
-        self._peaks.take(samples, count)
-        self._energies.take(samples, count)
-        if self._inspection and count:
-            self._inspection.take(samples[:, :count], largest)
-        if self._hearing and count:
+    def _hear(self, batch: Batch) -> None:
+        self._peaks.take(batch)
+        self._energies.take(batch)
+        if (self._inspection or self._hearing) and batch.count:
+            self._look(batch.by_channel(), batch.largest)
+
+    def _look(self, samples: NDArray[np.float32], largest: float) -> None:
+        if self._inspection:
+            self._inspection.take(samples, largest)
+        if self._hearing:
             try:
-                self._hearing.take(samples[:, :count])
+                self._hearing.take(samples)
             except _SENSELESS:
                 self._hearing = None
 
@@ -139,9 +143,10 @@ class LoudnessMeter:
         ceiling_dbtp: float = math.inf,
     ) -> None:
         """As that of `Meter`."""
-        self._energies = Energies(sample_rate_hz, weights=_weights(sample_rate_hz, channels, weights), batch=BATCH)
+        weights = _weights(sample_rate_hz, channels, weights)
+        self._energies = Energies(sample_rate_hz, weights=weights, batch=BATCH, kind=np.float32)
         above = 10 ** (ceiling_dbtp / 20)
-        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, batch=BATCH, above=above)
+        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, above=above)
         self._batches = Batches(channels, self._hear)
 
     def take_bytes(self, data: bytes) -> None:
@@ -158,9 +163,9 @@ class LoudnessMeter:
         """The highest true peak above the ceiling, in dBTP, of every 1,024 samples (by their number) that has one."""
         return _places(self._peak)
 
-    def _hear(self, samples: NDArray[np.float32], count: int, largest: float) -> None:
-        self._peak.take(samples, largest)
-        self._energies.take(samples, count)
+    def _hear(self, batch: Batch) -> None:
+        self._peak.take(batch)
+        self._energies.take(batch)
 
 
 class PeakMeter:
@@ -168,8 +173,8 @@ class PeakMeter:
 
     def __init__(self, *, sample_rate_hz: int, channels: int, ceiling_dbtp: float) -> None:
         above = 10 ** (ceiling_dbtp / 20)
-        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, batch=BATCH, above=above)
-        self._batches = Batches(channels, self._hear)
+        self._peak = LargestTruePeak(sample_rate_hz, channels=channels, above=above)
+        self._batches = Batches(channels, self._peak.take)
 
     def take_bytes(self, data: bytes) -> None:
         """As of `LoudnessMeter`."""
@@ -180,9 +185,6 @@ class PeakMeter:
         self._batches.end()
         self._peak.end()
         return _places(self._peak)
-
-    def _hear(self, samples: NDArray[np.float32], _: int, largest: float) -> None:
-        self._peak.take(samples, largest)
 
 
 def _places(peak: LargestTruePeak) -> dict[int, float]:

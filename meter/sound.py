@@ -90,7 +90,7 @@ class SoundMeter:
 
     def __init__(self, *, sample_rate_hz: int, channels: int) -> None:
         self._hearing = Hearing(sample_rate_hz)
-        self._batches = Batches(channels, lambda samples, count, _: self._hearing.take(samples[:, :count]))
+        self._batches = Batches(channels, lambda batch: self._hearing.take(batch.by_channel()))
 
     def take_bytes(self, data: bytes) -> None:
         """Interleaved 32-bit floats, little-endian. A frame that is cut waits for its rest."""

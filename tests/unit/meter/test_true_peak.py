@@ -1,20 +1,31 @@
 """True peaks: what lies between samples is found within the limits of BS.1770-4 annex 2."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
-from meter.batches import peak
-from meter.true_peak import PLACE_SAMPLES, PLACES_MAX, TAPS, LargestTruePeak, TruePeaks, oversampling, phases
+from meter.batches import Batch
+from meter.between import TAPS, oversampling, phases
+from meter.true_peak import PLACE_SAMPLES, PLACES_MAX, LargestTruePeak, TruePeaks
 
 BATCH = 1 << 12
 
 
-def _steps(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> list[float]:
-    """The peaks of every 100 ms of (channels, samples)."""
-    peaks = TruePeaks(rate, channels=len(samples), batch=BATCH)
+def _batches(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Iterator[Batch]:
+    """Of (channels, samples), the last one not full."""
+    batch = Batch(len(samples), BATCH)
     for start in range(0, samples.shape[1] + 1, BATCH):
         some = samples[:, start : start + BATCH]
-        peaks.take(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))), some.shape[1])
+        batch.fill(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))).T.copy(), some.shape[1])
+        yield batch
+
+
+def _steps(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> list[float]:
+    """The peaks of every 100 ms of (channels, samples)."""
+    peaks = TruePeaks(rate, channels=len(samples))
+    for batch in _batches(samples):
+        peaks.take(batch)
     return list(peaks.steps)
 
 
@@ -68,17 +79,15 @@ def test_fast_rates_need_no_points_between() -> None:
 
 
 def test_nothing_has_no_peak() -> None:
-    """No samples, no steps; and the peak of nothing is 0."""
+    """No samples, no steps."""
     assert _steps(np.zeros((2, 0), np.float32), 48_000) == []
-    assert peak(np.zeros((2, 0), np.float32)) == 0.0
 
 
 def _largest(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: int) -> float:
     """The largest peak of (channels, samples)."""
-    found = LargestTruePeak(rate, channels=len(samples), batch=BATCH)
-    for start in range(0, samples.shape[1], BATCH):
-        some = samples[:, start : start + BATCH]
-        found.take(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))), peak(some))
+    found = LargestTruePeak(rate, channels=len(samples))
+    for batch in _batches(samples):
+        found.take(batch)
     return found.end()
 
 
@@ -86,13 +95,17 @@ def _largest(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], rate: i
 @pytest.mark.parametrize("count", [1, 31, 33, BATCH - 13, BATCH, 3 * BATCH + 5])
 def test_the_largest_is_that_of_all_steps(rate: int, count: int) -> None:
     """Few places are looked at, and none is missed: noise that fades in or out, a lone click, and a cut through it."""
+    filters = phases(oversampling(rate))
     rng = np.random.default_rng(count)
     noise = rng.uniform(-1, 1, (2, count))
     signals = [noise * np.linspace(0, 1, count), noise * np.linspace(1, 0, count), noise * 0.01]
     signals[2][:, count // 2] += 0.9
     for signal in signals:
         samples = signal.astype(np.float32)
-        assert _largest(samples, rate) == pytest.approx(max(_steps(samples, rate)), rel=2e-6)
+        points = [np.convolve(channel, taps[::-1]) for channel in samples.astype(np.float64) for taps in filters]
+        expected = pytest.approx(max(float(np.abs(each).max()) for each in (samples, *points)), rel=6e-6)
+        assert _largest(samples, rate) == expected
+        assert max(_steps(samples, rate)) == expected
 
 
 def test_a_crest_far_above_all_samples_is_met() -> None:
@@ -112,10 +125,9 @@ def test_of_silence_there_is_no_peak() -> None:
 
 def _places(samples: np.ndarray[tuple[int, int], np.dtype[np.float32]], above: float) -> dict[int, float]:
     """Where (channels, samples) at 48 kHz are above a limit."""
-    found = LargestTruePeak(48_000, channels=len(samples), batch=BATCH, above=above)
-    for start in range(0, samples.shape[1], BATCH):
-        some = samples[:, start : start + BATCH]
-        found.take(np.pad(some, ((0, 0), (0, BATCH - some.shape[1]))), peak(some))
+    found = LargestTruePeak(48_000, channels=len(samples), above=above)
+    for batch in _batches(samples):
+        found.take(batch)
     found.end()
     return found.places
 
