@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-BATCH = 65_536  # samples measured at once: half as many cost a fifth more in calls
+BATCH = 65_536  # samples measured at once: half as many cost a tenth more, in calls
 SAMPLE_MAX = 1e9  # +180 dBFS: what is above is damage, as NaN and infinity are
 BLOCK = 32  # samples in a column; 24 to 48 cost the least
 _SAMPLE_BYTES = 4
