@@ -166,7 +166,7 @@ def _resident(pid: int) -> tuple[str, int]:
 def _hearing_s(pid: int) -> float:
     """The CPU of a process up to now, if it is a decoder of what we made; else 0."""
     with suppress(OSError):
-        if b"amovie" in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"-i\0amovie=" in Path(f"/proc/{pid}/cmdline").read_bytes():
             after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")  # utime, stime
     return 0.0

@@ -23,7 +23,8 @@ from discovery.search_follow import compare, popular_first
 from discovery.sync import sync
 from model.album import artist_id_of
 from model.errors import ConsentMissing, TrackUnknown, UsageError
-from model.track import derived_id, is_id
+from model.track import derived_id
+from segue.asked import check_listener_id
 from segue.config import Config
 from segue.loop import run_loop
 from segue.opened import opened_catalog, opened_listeners, opened_postings, opened_store
@@ -51,8 +52,8 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
         raise UsageError("whose plays?", hint="say --store file:PATH as `segue serve` has it, or --catalog FILE")
     if (arguments.action == "import") != bool(arguments.files):
         raise UsageError("import takes files, and nothing else does", hint=f"as in: {EXAMPLE}")
-    if arguments.files and not is_id(arguments.listener):
-        raise UsageError("no listener", hint="say --listener LISTENER_ID: `segue listener list` shows them")
+    if arguments.files:
+        check_listener_id(arguments.listener)
     return run_loop(_run(config, arguments, output))
 
 

@@ -2,9 +2,7 @@
 
 import argparse
 import asyncio
-import shlex
 
-from catalog.shelves import Shelves
 from catalog.store import Catalog
 from discovery.recommend.current import CurrentModel
 from discovery.sequence.mix import Placed
@@ -15,6 +13,7 @@ from discovery.sequence.wish import MOODS, Wish, station_id_of
 from discovery.sync import sync
 from model.album import artist_id_of
 from model.errors import UsageError
+from segue.asked import check_artist
 from segue.config import Config
 from segue.loop import run_loop
 from segue.opened import opened_catalog, opened_store
@@ -70,10 +69,8 @@ def _check_seeds(catalog: Catalog, arguments: argparse.Namespace) -> None:
     for track_id in arguments.seed_track:
         if track_id not in rows or not rows[track_id].live:
             raise UsageError("no such track", subject=track_id, hint="`segue ls` shows the tracks and their ids")
-    shelves = Shelves(catalog)
     for artist in arguments.seed_artist:
-        if not shelves.tracks_by(artist_id_of(artist), 1):
-            raise UsageError("no such artist", subject=artist, hint=f"`segue search {shlex.quote(artist)}` finds names")
+        check_artist(catalog, artist)
 
 
 def _wish(arguments: argparse.Namespace) -> Wish:

@@ -14,7 +14,7 @@ from discovery.playlists.listening import KeptListening
 from discovery.playlists.nsp import RulePlaylist, read_nsp
 from discovery.sync import sync
 from model.errors import UsageError
-from model.track import is_id
+from segue.asked import check_listener_id
 from segue.config import Config
 from segue.loop import run_loop
 from segue.opened import opened_catalog, opened_listeners, opened_store
@@ -68,9 +68,7 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     """Bring the catalog up to date with the store, if one was named, and do it."""
     if not (config["store"] or config["catalog"]):
         raise UsageError("whose playlists?", hint="say --store file:PATH as `segue serve` has it, or --catalog FILE")
-    if not is_id(arguments.listener):
-        hint = "say --listener LISTENER_ID: `segue listener list` shows them"
-        raise UsageError("no listener", subject=ascii(arguments.listener), hint=hint)
+    check_listener_id(arguments.listener)
     action = ACTIONS[arguments.action]
     least, most = action.words
     if not least <= len(arguments.words) <= most:

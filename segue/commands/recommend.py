@@ -1,17 +1,14 @@
 """`segue recommend`: tracks for a listener, tracks like one, artists like one."""
 
 import argparse
-import shlex
 
 from catalog.plays import Plays
 from catalog.schema import TrackRow
-from catalog.shelves import Shelves
 from discovery.recommend.current import CurrentModel
 from discovery.recommend.service import LIMIT_MAX, Recommender
 from discovery.sync import sync
-from model.album import artist_id_of
 from model.errors import UsageError
-from model.track import is_id
+from segue.asked import check_artist, check_listener_id
 from segue.config import Config
 from segue.loop import run_loop
 from segue.opened import opened_catalog, opened_listeners, opened_store
@@ -39,9 +36,8 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
         raise UsageError("nothing to recommend from", hint=hint)
     if not 1 <= arguments.limit <= LIMIT_MAX:
         raise UsageError(f"--limit is from 1 to {LIMIT_MAX}", hint="ask for fewer")
-    if arguments.listener and not is_id(arguments.listener):
-        hint = "`segue listener list` shows them"
-        raise UsageError("no listener", subject=ascii(arguments.listener), hint=hint)
+    if arguments.listener:
+        check_listener_id(arguments.listener)
     return run_loop(_run(config, arguments, output))
 
 
@@ -50,9 +46,8 @@ async def _run(config: Config, arguments: argparse.Namespace, output: Output) ->
         if config["store"]:
             async with opened_store(config) as store:
                 await sync(store, catalog)
-        if arguments.artist and not Shelves(catalog).tracks_by(artist_id_of(arguments.artist), 1):
-            hint = f"`segue search {shlex.quote(arguments.artist)}` finds names"
-            raise UsageError("no such artist", subject=arguments.artist, hint=hint)
+        if arguments.artist:
+            check_artist(catalog, arguments.artist)
         recommender = Recommender(catalog, Plays(listeners), CurrentModel(config.models_path))
         recommender.look()
         count = _shown(recommender, arguments, output)

@@ -12,7 +12,7 @@ from discovery.search import EVERYTHING, LIMIT_MAX, NOTHING_OWN, SUGGESTIONS_MAX
 from discovery.search_follow import compare
 from discovery.sync import sync
 from model.errors import UsageError
-from model.track import is_id
+from segue.asked import check_listener_id
 from segue.config import Config
 from segue.loop import run_loop
 from segue.opened import opened_catalog, opened_listeners, opened_search, opened_store
@@ -41,9 +41,8 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
     if not (config["store"] or config["catalog"]):
         hint = "say --store file:PATH, or --catalog FILE to search what was listed before"
         raise UsageError("nothing to search in", hint=hint)
-    if arguments.listener and not is_id(arguments.listener):
-        hint = "`segue listener list` shows them"
-        raise UsageError("no listener", subject=ascii(arguments.listener), hint=hint)
+    if arguments.listener:
+        check_listener_id(arguments.listener)
     if arguments.suggest and (arguments.group or arguments.artist or arguments.album):
         raise UsageError("--suggest is not narrowed down", hint="leave --group, --artist and --album out")
     return run_loop(_run(config, arguments, output))
