@@ -112,6 +112,10 @@ def _confine(pid: int, limits: Limits) -> None:
     for kind, value in most.items():
         with suppress(ProcessLookupError, PermissionError):  # it may have ended, or may do less than this anyway
             resource.prlimit(pid, kind, (value, value))
+    with suppress(OSError):
+        # Its threads hand frames to each other: who gets one shall not take the processor from who gives (sched(7)).
+        if os.sched_getscheduler(pid) == os.SCHED_OTHER:
+            os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
 
 
 async def _finish(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from model.errors import Interrupted
+from segue.time_slice import ask_for_short_slices
 
 new_event_loop: Callable[[], asyncio.AbstractEventLoop]
 try:
@@ -21,6 +22,7 @@ def run_server(server: Coroutine[Any, Any, None]) -> None:
     """Run a server, which minds signals itself, to its end."""
     # Cycles are rare in a server; looking for them after every 700 objects takes 0.2 ms for which somebody waits.
     gc.set_threshold(20_000, 20, 20)
+    ask_for_short_slices()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(server)
 

@@ -322,6 +322,27 @@ async def test_no_core_is_left(tmp_path: Path) -> None:
     assert (await _python(code)).stdout == b"(0, 0)\n"
 
 
+async def test_it_is_batch_work() -> None:
+    """Its threads do not take the processor from each other with every frame (sched(7))."""
+    code = "import os, time; time.sleep(0.3); print(os.sched_getscheduler(0) == os.SCHED_BATCH)"
+    assert (await _python(code)).stdout == b"True\n"
+
+
+async def test_another_scheduling_is_kept() -> None:
+    """What an operator started for idle times only stays that."""
+    code = "import os, time; time.sleep(0.3); print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
+    ours = f"""
+import asyncio, os, sys
+from avtool.run import Limits, run
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+print(asyncio.run(run([sys.executable, "-c", {code!r}], limits=Limits(timeout_s=60), subject="x")).stdout.decode())
+"""
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", ours], cwd=CHECKOUT, capture_output=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == b"True"
+
+
 async def test_it_inherits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No secrets in its environment, no standard input, a group of its own."""
     monkeypatch.setenv("SEGUE_S3_SECRET_KEY", "hush")

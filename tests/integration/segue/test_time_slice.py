@@ -1,0 +1,57 @@
+"""What a server asks of the kernel's scheduler, as the kernel tells it."""
+
+import ctypes
+import os
+import platform
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from segue.time_slice import SLICE_NS
+from tests.support.command import CHECKOUT
+
+_SCHED_GETATTR = {"x86_64": 315, "aarch64": 275, "riscv64": 275}
+_ATTRIBUTES = struct.Struct("=IIQiIQQQ")
+_KNOWN_SINCE = (6, 12)
+
+
+def _told_here() -> tuple[int, int, int]:
+    """The policy, the nice value and the slice in ns of this thread; a kernel that knows of none tells 0."""
+    buffer = ctypes.create_string_buffer(_ATTRIBUTES.size)
+    number = _SCHED_GETATTR[platform.machine()]
+    assert ctypes.CDLL(None).syscall(number, 0, buffer, _ATTRIBUTES.size, 0) == 0
+    _, policy, _, nice, _, runtime, _, _ = _ATTRIBUTES.unpack(buffer.raw)
+    return policy, nice, runtime
+
+
+def _told_after(before: str) -> tuple[int, int, int]:
+    """The same of a thread that a server started, in a process that did this before."""
+    code = f"""
+import asyncio, os
+from segue.loop import run_server
+from tests.integration.segue.test_time_slice import _told_here
+{before}
+async def server():
+    print(await asyncio.to_thread(_told_here))
+run_server(server())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60
+    )
+    policy, nice, slice_ns = map(int, done.stdout.strip(" ()\n").split(","))
+    return policy, nice, slice_ns
+
+
+@pytest.mark.skipif(platform.machine() not in _SCHED_GETATTR, reason="the call's number is not known here")
+def test_a_server_asks_to_run_sooner_and_takes_no_more() -> None:
+    """Short slices, in all its threads, and no other priority."""
+    kernel = tuple(map(int, platform.release().split("-")[0].split(".")[:2]))
+    expected = SLICE_NS if kernel >= _KNOWN_SINCE else 0
+    assert _told_after("os.nice(3)") == (os.SCHED_OTHER, os.getpriority(os.PRIO_PROCESS, 0) + 3, expected)
+
+
+@pytest.mark.skipif(platform.machine() not in _SCHED_GETATTR, reason="the call's number is not known here")
+def test_a_scheduling_that_an_operator_chose_is_kept() -> None:
+    assert _told_after("os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))")[0] == os.SCHED_BATCH
