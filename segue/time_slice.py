@@ -1,8 +1,8 @@
 """How soon the kernel lets this process run once something has come for it, beside others that run already.
 
-Linux gives the processor to whoever's slice would end first (EEVDF, sched(7)). All have slices of some milliseconds unless they
-ask for others; since Linux 6.12 they may. A shorter one means: run me sooner, and not for long. It is no priority: over
-time each has the same share as before.
+Linux gives the processor to whoever's slice would end first (EEVDF, sched(7)). All have slices of some milliseconds
+unless they ask for others; since Linux 6.12 they may. A shorter one means: run me sooner, and not for long. It is no
+priority: over time each has the same share as before.
 """
 
 import ctypes
