@@ -3,13 +3,14 @@
 The floor: one decode of the mezzanine, and each of the nine encoders (5 AAC, 4 Opus) alone to null with our options;
 of each encoder's process, what a decode costs is taken off. Ours: `segue package` of an ingested track (encode,
 measure what came out, cut, upload, verify), and `segue publish` of the file (the same with measure and normalise).
+Measuring what came out is something else than encoding and packaging it: what that takes by itself is `hearing`, beside
+ffmpeg's `ebur128` on the same nine files, and ours are told with it and without (`less_hearing`).
 Theirs: two passes of ffmpeg's loudnorm and its HLS muxer with nine outputs; Shaka Streamer, which does not normalise,
 with the same nine bit rates, on its own ffprobe and packager and the same ffmpeg. They do not measure what came out,
 nor read it again. All of it in turn, in rounds; of each figure the least of the rounds counts.
 
 CPU is that of a process and all that it started, memory the most that they held together, looked at every 50 ms (what
-two of them share counts once); `hearing_cpu_s` is what of the CPU went to decoders of what we made ourselves, for the
-meter. `encodings` says how many encodings our nine renditions took. Files are those of one
+two of them share counts once). `encodings` says how many encodings our nine renditions took. Files are those of one
 package, `objects` all in our store, with mezzanine, records and covers. Of several files, `batch` is one `publish` of
 them all beside the sum of what the others took for each.
 
@@ -56,6 +57,8 @@ LOOK_S = 0.05
 BARS = {
     "package_cpu_of_floor": 1.04,
     "publish_cpu_of_floor": 1.08,
+    "package_less_hearing_cpu_of_floor": 1.04,
+    "publish_less_hearing_cpu_of_floor": 1.08,
     "publish_cpu_of_ffmpeg": 0.85,
     "publish_wall_of_ffmpeg": 0.6,
     "publish_peak_mib": 150.0 * 10**6 / 2**20,
@@ -83,7 +86,6 @@ class Cost:
     cpu_s: float
     wall_s: float
     peak_mib: float = 0.0
-    hearing_cpu_s: float = 0.0
 
 
 Work = Callable[[Path, Path], Cost]  # of a source, into an empty folder
@@ -112,18 +114,16 @@ def run(*command: str, folder: Path | None = None, path: str | None = None) -> t
         cpu_s=used.ru_utime + used.ru_stime,
         wall_s=wall_s,
         peak_mib=looker.peak_bytes / 2**20,
-        hearing_cpu_s=sum(looker.hearing_s.values()),
     )
     return cost, said
 
 
 class _Looker(threading.Thread):
-    """Looks at the memory of a process and its descendants, again and again, and at the CPU of those that hear."""
+    """Looks at the memory of a process and its descendants, again and again."""
 
     def __init__(self, pid: int) -> None:
         super().__init__()
         self.peak_bytes = 0
-        self.hearing_s: dict[int, float] = {}
         self._pid = pid
         self._ended = threading.Event()
 
@@ -133,7 +133,6 @@ class _Looker(threading.Thread):
             processes = _tree(self._pid)
             held = dict(_resident(each) for each in processes)
             self.peak_bytes = max(self.peak_bytes, sum(held.values()))
-            self.hearing_s |= {each: spent for each in processes if (spent := _hearing_s(each))}
 
     def end(self) -> None:
         """Look no more."""
@@ -161,15 +160,6 @@ def _resident(pid: int) -> tuple[str, int]:
             if name == "Pss:":
                 return addresses, int(value.split()[0]) << 10
     return "", 0
-
-
-def _hearing_s(pid: int) -> float:
-    """The CPU of a process up to now, if it is a decoder of what we made; else 0."""
-    with suppress(OSError):
-        if b"-i\0amovie=" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")  # utime, stime
-    return 0.0
 
 
 def summed(costs: Sequence[Cost]) -> Cost:
@@ -214,6 +204,19 @@ def _alone(mezzanine: Path, rendition: Rendition) -> list[str]:
     options = words[words.index("mp4") + 1 : words.index("file:/dev/null")]
     reading = (FFMPEG, "-nostdin", "-v", "error", "-format_whitelist", "mov", "-i", str(mezzanine))
     return [*reading, "-map", "0:a:0", "-f", "null", *options, "-"]
+
+
+def hearing(track_files: Sequence[Path]) -> Cost:
+    """What the packager's own measuring of what it made takes; the start of Python and a look at ffmpeg taken off."""
+    command = (sys.executable, "-m", "benchmarks.hear_results")
+    whole, starting = run(*command, *map(str, track_files))[0], run(*command)[0]
+    return Cost(cpu_s=whole.cpu_s - starting.cpu_s, wall_s=whole.wall_s - starting.wall_s, peak_mib=whole.peak_mib)
+
+
+def ebur128(track_files: Sequence[Path]) -> Cost:
+    """The same by ffmpeg."""
+    measured = ("-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-")
+    return summed([run(FFMPEG, "-nostdin", "-v", "error", "-i", str(each), *measured)[0] for each in track_files])
 
 
 def ffmpeg_hls(source: Path, folder: Path) -> Cost:
@@ -300,6 +303,9 @@ def compared(source: Path, folder: Path, *, rounds: int) -> dict[str, Any]:
             if name == "package":
                 (mezzanine,) = place.glob("store/recordings/*/mezzanine/*.mp4")
                 costs.setdefault("floor", []).append(floor(mezzanine))
+                made = sorted({*place.glob("store/recordings/*/*/*.mp4")} - {mezzanine})
+                costs.setdefault("hearing", []).append(hearing(made))
+                costs.setdefault("ebur128", []).append(ebur128(made))
             shutil.rmtree(place)
     best = {name: _best(each) for name, each in costs.items()}
     figures = _figures(best, written["publish"]["files"])
@@ -333,6 +339,9 @@ def _best(costs: Sequence[Cost]) -> dict[str, float]:
 def _figures(costs: Mapping[str, Mapping[str, float]], files: int) -> dict[str, float]:
     """What the bars are about, by the same names, and the others beside the floor."""
     found = {f"{name}_cpu_of_floor": cost["cpu_s"] / costs["floor"]["cpu_s"] for name, cost in costs.items()}
+    for name in ("package", "publish"):
+        found[f"{name}_less_hearing_cpu_of_floor"] = found[f"{name}_cpu_of_floor"] - found["hearing_cpu_of_floor"]
+    found["hearing_cpu_of_ebur128"] = costs["hearing"]["cpu_s"] / costs["ebur128"]["cpu_s"]
     for peer in ("ffmpeg", "shaka"):
         if peer in costs:
             for figure in ("cpu_s", "wall_s"):
