@@ -16,11 +16,10 @@ from model.package import Attempt
 from model.rendition import Ladder, Rendition
 from packager.job import EncodeJob
 from packager.level import Settled, key_of, settle, together
-from packager.mend import mend
+from packager.mend import MENDS_MAX, mend
 from packager.order import Order
 from packager.scout import scout
 
-MENDS_MAX = 2
 _SAMPLE_BYTES = 4
 
 
@@ -105,8 +104,9 @@ class Encoder:
     async def _mended(self, rendition: Rendition, trim_db: float) -> None:
         path, mezzanine = self._path(rendition, trim_db), (await self.mezzanines())[0]
         meters = await self._measured(path)
-        for _ in range(MENDS_MAX):
-            if not meters.places or not await mend(self.job, mezzanine, path, (rendition, trim_db), meters.places):
+        for again in range(MENDS_MAX):
+            of, places = (rendition, trim_db), meters.places
+            if not places or not await mend(self.job, mezzanine, path, of, places, again=again):
                 break
             meters = await self._measured(path)
         self._held[rendition, trim_db] = meters.reports

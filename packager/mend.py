@@ -4,6 +4,10 @@ Whether a frame overshoots depends on how its bits happen to fall: with another 
 not. So the surroundings of such a place are encoded again a few times, a little softer (within what a rendition may
 be off its level), and of the best of them the frames at that place are taken: those between two joints where both
 encodings have the same windows. All other frames stay as they are, and what comes out is measured like any encoding.
+
+A few frames hold noise that is no more than described, and each decoder makes its own of it, after all that it decoded
+before (ISO/IEC 14496-3 §4.6.13). So what is below the ceiling in an excerpt may be above it in the whole: then other
+encodings are tried.
 """
 
 import asyncio
@@ -21,7 +25,13 @@ from model.rendition import Codec, Rendition
 from packager.excerpt import Window, shifts, windows_around
 from packager.job import Draw, Draws, EncodeJob, draw
 
-DRAWS_DB = ((0.05, 0.08, 0.11, 0.14), (0.0, 0.02, 0.06, 0.12))  # softer by; the second four where the first did not do
+# Softer by: the second four where the first did not do. And others where what was put in did not hold.
+DRAWS_DB = (
+    ((0.05, 0.08, 0.11, 0.14), (0.0, 0.02, 0.06, 0.12)),
+    ((0.07, 0.1, 0.13, 0.03), (0.01, 0.04, 0.09, 0.12)),
+    ((0.06, 0.12, 0.14, 0.09), (0.02, 0.05, 0.08, 0.11)),
+)
+MENDS_MAX = len(DRAWS_DB)
 WINDOWS_MAX = 24
 PART_MAX = 8  # windows are no more than an eighth of the whole: else it is not chance
 _ALWAYS = 2  # so many windows are mended in the shortest
@@ -41,16 +51,23 @@ class _Wound:
 
 
 async def mend(
-    job: EncodeJob, mezzanine: Path, encoding: Path, of: tuple[Rendition, float], places: Mapping[int, float]
+    job: EncodeJob,
+    mezzanine: Path,
+    encoding: Path,
+    of: tuple[Rendition, float],
+    places: Mapping[int, float],
+    *,
+    again: int = 0,
 ) -> bool:
     """Mend an encoding of a mezzanine, with this rendition and trim, at the places where it is above the ceiling.
 
-    Whether it was changed: it is not where that is no use. Raises ToolError or MediaError.
+    `again` says how often it was mended before, less than `MENDS_MAX` times. Whether it was changed: it is not where
+    that is no use. Raises ToolError or MediaError.
     """
     rendition, trim_db = of
     wounds = [_Wound(each, max(places[at] for at in each.places)) for each in _windows(job, rendition, places)]
     async with scratch_folder(str(job.scratch)) as scratch:
-        for number, softer_db in enumerate(DRAWS_DB):
+        for number, softer_db in enumerate(DRAWS_DB[again]):
             left = [each for each in wounds if each.peak_dbtp > job.ceiling_dbtp]
             if not left:
                 break

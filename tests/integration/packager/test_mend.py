@@ -19,7 +19,7 @@ from cmaf.splice import frames_of
 from model.loudest import loudest
 from model.rendition import Codec, Rendition
 from packager.job import EncodeJob, places_of
-from packager.mend import mend
+from packager.mend import MENDS_MAX, mend
 from packager.scout import scout
 from tests.support.audio import make_audio
 
@@ -90,6 +90,19 @@ async def test_a_peak_is_taken_out_where_it_is(tool: Ffmpeg, mezzanine: Path, tm
     assert await mend(job, mezzanine, again, (AAC, 0.0), high)
     assert again.read_bytes() == path.read_bytes()
     assert not list(tmp_path.glob("*/"))  # nothing is left behind
+
+
+async def test_what_did_not_hold_is_mended_in_another_way(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
+    """A decoder makes noise of its own of some frames, so what was put in may peak where it lies now: each time it is
+    something else that is put in."""
+    mended = []
+    for again in range(MENDS_MAX):
+        path = await _encoded(tool, mezzanine, AAC, tmp_path / f"{again}.mp4")
+        job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, 0.03))
+        assert await mend(job, mezzanine, path, (AAC, 0.0), await _high(job, path), again=again)
+        assert await _high(job, path) == {}
+        mended.append(path.read_bytes())
+    assert len(set(mended)) == MENDS_MAX
 
 
 async def test_what_cannot_be_mended_stays_as_it_is(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
