@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from meter.batches import BLOCK
 
+_SHELF_HZ = 1681.974450955533
 GROUP = 16  # blocks whose memories are found by one product
 _MEMORY = 4
 _TINY = 1e-30  # memory this small is silence; let it end before it gets too small for fast arithmetic
@@ -34,8 +35,11 @@ class Biquad:
 
 
 def shelf(sample_rate_hz: int) -> Biquad:
-    """Stage 1, the head: +4 dB above 1.7 kHz. At 48 kHz it is table 1 of BS.1770-4."""
-    tangent = math.tan(math.pi * 1681.974450955533 / sample_rate_hz)
+    """Stage 1, the head: +4 dB above 1.7 kHz. At 48 kHz it is table 1 of BS.1770-4. A rate that has nothing up there is
+    not changed."""
+    if sample_rate_hz <= 2 * _SHELF_HZ:
+        return Biquad(1.0, 0.0, 0.0, 0.0, 0.0)
+    tangent = math.tan(math.pi * _SHELF_HZ / sample_rate_hz)
     quality, high = 0.7071752369554196, 10 ** (3.999843853973347 / 20)
     middle = high**0.4996667741545416
     scale = 1 + tangent / quality + tangent**2

@@ -52,7 +52,14 @@ def test_other_rates_weigh_alike(rate: int) -> None:
         assert _gain_db(rate, hertz) == pytest.approx(_gain_db(48_000, hertz), abs=0.3 if rate < 16_000 else 0.1), hertz
 
 
-@pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 192_000])
+@pytest.mark.parametrize("rate", [1_000, 2_000, 3_363, 3_364])
+def test_a_rate_that_ends_below_the_shelf_is_weighted_too(rate: int) -> None:
+    """The shelf lies above all that it has: what is left is the high-pass, within 0.6 dB of 48 kHz."""
+    assert _gain_db(rate, 300.0) == pytest.approx(_gain_db(48_000, 300.0), abs=0.6)
+    assert _gain_db(rate, 38.0) == pytest.approx(_gain_db(48_000, 38.0), abs=0.6)
+
+
+@pytest.mark.parametrize("rate", [1_000, 3_363, 8_000, 44_100, 48_000, 192_000])
 def test_products_are_the_recursive_filter(rate: int) -> None:
     """Over several batches, two channels at once: the memory goes on from batch to batch."""
     samples = np.random.default_rng(rate).uniform(-1, 1, (2, 2 * BATCH)).astype(np.float32)
