@@ -54,8 +54,8 @@ def shelf(sample_rate_hz: int) -> Biquad:
 
 
 def high_pass(sample_rate_hz: int) -> Biquad:
-    """Stage 2: below 38 Hz nothing sounds loud. At 48 kHz it is table 2 of BS.1770-4, which makes all else 0.04 dB louder;
-    at rates that are hardly music's that would be up to 2 dB, and is nothing."""
+    """Stage 2: below 38 Hz nothing sounds loud. At 48 kHz it is table 2 of BS.1770-4, which makes all else 0.04 dB
+    louder; at rates that are hardly music's that would be up to 2 dB, and is nothing."""
     tangent, quality = math.tan(math.pi * 38.13547087602444 / sample_rate_hz), 0.5003270373238773
     scale = 1 + tangent / quality + tangent**2
     gain = 1.0 if sample_rate_hz >= _MUSIC_HZ else 1 / scale
