@@ -209,7 +209,7 @@ def fragment_header(
 def _trun(data_offset: int, frame_ticks: int, durations: Sequence[int], sizes: Sequence[int]) -> bytes:
     has_data_offset, has_durations, has_sizes = 0x1, 0x100, 0x200
     fields = struct.pack(">Ii", len(sizes), data_offset)
-    if all(ticks == frame_ticks for ticks in durations):
+    if durations.count(frame_ticks) == len(durations):
         return full_box(b"trun", 0, has_data_offset | has_sizes, fields, struct.pack(f">{len(sizes)}I", *sizes))
     pairs = [value for pair in zip(durations, sizes, strict=True) for value in pair]
     flags = has_data_offset | has_durations | has_sizes
