@@ -1,9 +1,11 @@
 """Encoded frames -> one CMAF track file: header, segment index, one fragment per segment."""
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, repeat
+from itertools import accumulate, compress, islice, pairwise
+from operator import add, ne, sub
 from typing import BinaryIO
 
 from cmaf.encoded import EncodedTrack
@@ -134,11 +136,8 @@ def _header(
 
 def _most_in_a_row(sizes: Sequence[int], count: int) -> int:
     """The largest sum of `count` sizes that follow each other, or of all if there are fewer."""
-    most = now = 0
-    for entering, leaving in zip(sizes, chain(repeat(0, count), sizes), strict=False):
-        now += entering - leaving
-        most = max(most, now)
-    return most
+    sums = array("Q", accumulate(sizes, initial=0))
+    return max(map(sub, islice(sums, count, None), sums), default=sums[-1])
 
 
 def _flac_of(config: bytes, samples: int) -> bytes:
@@ -160,15 +159,20 @@ def _pieces(
 
 def _frames(encoded: EncodedTrack, source: BinaryIO, run: _Run) -> Iterator[bytes]:
     """The bytes of a run's frames; neighbours in the file are read together."""
-    first = run.first
-    while first < run.end:
-        end, size = first, 0
-        while end < run.end and size < COPY_BYTES and encoded.offsets[end] == encoded.offsets[first] + size:
-            size += encoded.sizes[end]
-            end += 1
-        source.seek(encoded.offsets[first])
-        data = source.read(size)
-        if len(data) != size:
-            raise MediaError("the encoder's file ends before its last frame")
-        yield data
-        first = end
+    frames = slice(run.first, run.end)
+    for position, size in _stretches(encoded.offsets[frames], encoded.sizes[frames]):
+        source.seek(position)
+        for left in range(size, 0, -COPY_BYTES):
+            wanted = min(left, COPY_BYTES)
+            data = source.read(wanted)
+            if len(data) != wanted:
+                raise MediaError("the encoder's file ends before its last frame")
+            yield data
+
+
+def _stretches(offsets: Sequence[int], sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where frames lie that follow each other in the file, and how many bytes they have together."""
+    ends = map(add, offsets, sizes)
+    firsts = [0, *compress(range(1, len(offsets)), map(ne, ends, offsets[1:])), len(offsets)]
+    for first, end in pairwise(firsts):
+        yield offsets[first], sum(sizes[first:end])

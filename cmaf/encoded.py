@@ -97,7 +97,7 @@ def _in_fragments(file: BinaryIO) -> _Frames:
             raise MediaError(f"a track of more than {FRAMES_MAX} frames")
         sizes.extend(each.sizes)
         offsets.extend(accumulate(each.sizes[:-1], initial=each.mdat.offset + each.mdat.header))
-        durations = _joined([*durations, *((1, ticks) for ticks in each.durations)])
+        durations = _joined([*durations, *_runs(each.durations)])
         frame_ticks, last_ticks = _ticks(durations)
     if not sizes:
         raise MediaError("a track of 0 frames")
@@ -111,6 +111,13 @@ def _in_tables(stbl: Box, file_bytes: int) -> _Frames:
     if any(offset + size > file_bytes for offset, size in zip(offsets, sizes, strict=True)):
         raise MediaError("frames lie past the end of the file", hint="the file is cut off")
     return _Frames(frame_ticks=frame_ticks, last_ticks=last_ticks, offsets=offsets, sizes=sizes)
+
+
+def _runs(durations: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """How many frames last how many ticks, of the frames of a fragment: nearly always all last as long."""
+    if durations.count(durations[0]) == len(durations):
+        return [(len(durations), durations[0])]
+    return ((1, ticks) for ticks in durations)
 
 
 def _joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

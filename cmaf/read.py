@@ -1,6 +1,7 @@
 """Reading a CMAF track file back, whoever wrote it. Shares no code with cmaf.write."""
 
 import itertools
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -211,11 +212,10 @@ def _frames(trun: Box, default_ticks: int) -> tuple[int, int]:
     """Total duration and total size of the frames of a run."""
     flags, count = trun.uint(1, 3), trun.uint(4, 4)
     present = [bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800)]
-    stride = 4 * sum(present)
+    columns = sum(present)
     first = 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
-    if not present[1] or trun.start + first + stride * count > trun.end:
+    if not present[1] or trun.start + first + 4 * columns * count > trun.end:
         raise MediaError("trun without its frame sizes")
-    size_at = 4 if present[0] else 0
-    rows = range(first, first + stride * count, stride)
-    ticks = sum(trun.uint(row, 4) for row in rows) if present[0] else default_ticks * count
-    return ticks, sum(trun.uint(row + size_at, 4) for row in rows)
+    table = struct.unpack_from(f">{columns * count}I", trun.data, trun.start + first)
+    ticks = sum(table[::columns]) if present[0] else default_ticks * count
+    return ticks, sum(table[present[0] :: columns])

@@ -198,22 +198,23 @@ def fragment_header(
         groups.append(full_box(b"sbgp", 0, 0, b"roll", struct.pack(">III", 1, len(sizes), 1)))
     mfhd = full_box(b"mfhd", 0, 0, struct.pack(">I", sequence))
 
+    flags, table = _frame_table(frame_ticks, durations, sizes)
+
     def moof(data_offset: int) -> bytes:
-        trun = _trun(data_offset, frame_ticks, durations, sizes)
+        trun = full_box(b"trun", 0, flags, struct.pack(">Ii", len(sizes), data_offset), table)
         return box(b"moof", mfhd, box(b"traf", tfhd, tfdt, *groups, trun))
 
     mdat_header = struct.pack(">I4s", 8 + sum(sizes), b"mdat")
     return moof(len(moof(0)) + len(mdat_header)) + mdat_header
 
 
-def _trun(data_offset: int, frame_ticks: int, durations: Sequence[int], sizes: Sequence[int]) -> bytes:
+def _frame_table(frame_ticks: int, durations: Sequence[int], sizes: Sequence[int]) -> tuple[int, bytes]:
+    """The flags of a `trun`, and what they say is there of each frame."""
     has_data_offset, has_durations, has_sizes = 0x1, 0x100, 0x200
-    fields = struct.pack(">Ii", len(sizes), data_offset)
-    if all(ticks == frame_ticks for ticks in durations):
-        return full_box(b"trun", 0, has_data_offset | has_sizes, fields, struct.pack(f">{len(sizes)}I", *sizes))
+    if durations.count(frame_ticks) == len(durations):
+        return has_data_offset | has_sizes, struct.pack(f">{len(sizes)}I", *sizes)
     pairs = [value for pair in zip(durations, sizes, strict=True) for value in pair]
-    flags = has_data_offset | has_durations | has_sizes
-    return full_box(b"trun", 0, flags, fields, struct.pack(f">{len(pairs)}I", *pairs))
+    return has_data_offset | has_durations | has_sizes, struct.pack(f">{len(pairs)}I", *pairs)
 
 
 def segment_index(*, timescale: int, sizes: Sequence[int], durations: Sequence[int]) -> bytes:

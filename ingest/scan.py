@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiofiles
-
 from model.errors import (
     SourceChanged,
     SourceEmpty,
@@ -166,6 +164,8 @@ def plain_file(path: str, flags: int) -> int:
 
 async def hash_file(source: Source, *, size_bytes: int) -> str:
     """SHA-256 of the file's bytes, in hex. Raises SourceChanged for a file of another size, else as `unreadable`."""
+    import aiofiles  # noqa: PLC0415 - brings asyncio, which the child that reads tags has no use for
+
     digest = hashlib.sha256()
     seen = 0
     try:

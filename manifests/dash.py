@@ -24,7 +24,8 @@ MIN_BUFFER_S = 2
 SELECTION_PRIORITIES = {Codec.OPUS: 3, Codec.AAC: 2, Codec.FLAC: 1}
 _CHANNELS_SCHEME = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _ROLE_SCHEME = "urn:mpeg:dash:role:2011"
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# The rest of XML 1.0's production 2; a set of what it has takes 4 ms to compile.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def render_mpd(package: Package, *, uri_of: Callable[[SegmentedRendition], str], title: str = "") -> bytes:

@@ -84,7 +84,7 @@ async def _fetch_mezzanines(store: ObjectStore, order: Order, scratch: Path) -> 
 async def _fetch_mezzanine(store: ObjectStore, mezzanine: Mezzanine, target: Path, *, again: str) -> Path:
     key = mezzanine_key(mezzanine.recording_id, mezzanine.mezzanine_id)
     try:
-        await store.fetch(key, target)
+        await store.lend(key, target)
     except ObjectNotFound as error:
         hint = f"publish the source again: {again}"
         raise ObjectNotFound("the mezzanine is missing", subject=key, hint=hint) from error

@@ -97,7 +97,7 @@ async def _verify_track_file(
     path = scratch / name
     try:
         key = track_file_key(package.recording_id, package.package_id, rendition.track_file_path)
-        info = await store.fetch(key, path)
+        info = await store.lend(key, path)
     except ObjectNotFound:
         return [_finding("SEGUE-object", "package.json", f"{rendition.track_file_path} is missing")]
     try:

@@ -4,20 +4,19 @@ The only module that reads the environment. Secrets come from the environment or
 never printed.
 """
 
-import difflib
 import hashlib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from catalog.listener_open import is_server
 from model.errors import UsageError
 from model.features import FeatureSet
-from origin.tokens import TokenKey
+
+if TYPE_CHECKING:
+    from origin.tokens import TokenKey
 
 # Read by BLAS when NumPy is first imported: threads that nobody will use cost 0.1 s of every command to start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -95,7 +94,7 @@ def _factor(text: str) -> float:
     return float(text)
 
 
-def _token_keys(text: str) -> tuple[TokenKey, ...]:
+def _token_keys(text: str) -> "tuple[TokenKey, ...]":
     """Comma-separated, each `NAME:DIGITS` or hexadecimal digits alone."""
     keys = tuple(map(_token_key, text.split(",")))
     if any(len(key.secret) < TOKEN_KEY_BYTES_LEAST for key in keys):
@@ -106,7 +105,9 @@ def _token_keys(text: str) -> tuple[TokenKey, ...]:
     return keys
 
 
-def _token_key(text: str) -> TokenKey:
+def _token_key(text: str) -> "TokenKey":
+    from origin.tokens import TokenKey  # noqa: PLC0415 - few commands are given keys
+
     name, colon, digits = text.strip().rpartition(":")
     if colon and not name:
         raise ValueError("a name stands before the colon")
@@ -275,6 +276,8 @@ class Config:
         named after it."""
         if self["models"]:
             return Path(self["models"])
+        from catalog.listener_open import is_server  # noqa: PLC0415 - few commands have to do with listeners
+
         kept = self["listeners"]
         path = Path(kept) if kept and not is_server(kept) else self._listeners_path
         return path.with_name(f"{path.stem}-models")
@@ -321,19 +324,33 @@ def _parsed(setting: Setting, text: Any, name: str) -> Any:
 
 def _file(path: Path, *, required: bool) -> dict[str, Any]:
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         if required:
             raise UsageError("no such configuration file", subject=str(path), hint="check --config") from error
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the configuration file ({error})", subject=str(path)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    found = _tables(path, text)
     for key, value in found.items():
         if key not in _BY_KEY:
             raise UsageError(f"unknown setting {key!r}", subject=str(path), hint=_nearest(key, _BY_KEY))
         if isinstance(value, dict):
             raise UsageError(f"{key} is a value, not a table", subject=str(path), hint=_BY_KEY[key].help)
     return found
+
+
+def _tables(path: Path, text: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most have no file
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"cannot read the configuration file ({error})", subject=str(path))
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
@@ -344,6 +361,8 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
 
 
 def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    import difflib  # noqa: PLC0415 - for mistakes only
+
     choices = [each.removeprefix(prefix) for each in known]
     near = difflib.get_close_matches(name.removeprefix(prefix), choices, n=1, cutoff=0.6)
     return f"did you mean {prefix}{near[0]}?" if near else "`segue config` shows every setting"

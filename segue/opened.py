@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from catalog.listener_database import ListenerDatabase
-from catalog.listener_open import open_listeners
-from catalog.search_postings import Postings
 from catalog.store import Catalog
 from model.errors import UsageError
 from protection.key_store import key_folder, load_keys
@@ -17,6 +15,10 @@ from storage.base import ObjectStore
 from storage.open import S3Credentials, open_store
 from storage.retry import RetryPolicy
 from storage.s3_limits import S3Limits
+
+if TYPE_CHECKING:
+    from catalog.listener_database import ListenerDatabase
+    from catalog.search_postings import Postings
 
 
 def store_url(config: Config) -> str:
@@ -61,21 +63,23 @@ async def opened_catalog(config: Config) -> AsyncIterator[Catalog]:
 
 
 @asynccontextmanager
-async def opened_listeners(config: Config) -> AsyncIterator[ListenerDatabase]:
+async def opened_listeners(config: Config) -> AsyncIterator["ListenerDatabase"]:
     """The listeners' database, closed afterwards."""
+    from catalog.listener_open import open_listeners  # noqa: PLC0415 - whoever packages has no use for it
+
     with open_listeners(config.listeners_address) as listeners:
         yield listeners
 
 
 @asynccontextmanager
-async def opened_search(config: Config) -> AsyncIterator[Postings]:
+async def opened_search(config: Config) -> AsyncIterator["Postings"]:
     """The search index: where it was told to be, else in a file beside the catalog; closed afterwards."""
     with opened_postings(config) as postings:
         yield postings
 
 
 @contextmanager
-def opened_postings(config: Config) -> Iterator[Postings]:
+def opened_postings(config: Config) -> Iterator["Postings"]:
     """The same, outside of an event loop."""
     from discovery.search_open import open_postings  # noqa: PLC0415 - 2 MiB that whoever publishes has no use for
 

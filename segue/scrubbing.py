@@ -11,9 +11,9 @@ from packager.pipeline import package
 from packager.records import find_package, live_package, read_track
 from segue.config import Config
 from segue.output import Output
+from segue.packing import packing
 from segue.progress import Progress
 from segue.steps import Steps
-from segue.wiring import workshop
 from storage.base import ObjectStore
 from upkeep.scrub import scrub
 
@@ -34,7 +34,7 @@ async def tell_damage(store: ObjectStore, seen: Container[tuple[str, str]], outp
 async def repair(config: Config, track_ids: Sequence[str], output: Output) -> None:
     """Make the packages of these tracks again, one after the other, from their mezzanines and as they were published;
     what fails is told."""
-    async with workshop(config, Progress(output)) as shop:
+    async with packing(config, Progress(output)) as shop:
         for track_id in track_ids:
             try:
                 work = await _as_published(shop.packaging, track_id)

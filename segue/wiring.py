@@ -19,13 +19,11 @@ from model.errors import UsageError
 from model.events import Observer
 from model.features import FeatureSet
 from model.loudness import LoudnessMode, LoudnessTarget
-from model.protection import ProtectionMethod
 from packager.order import Packaging
-from packager.protect import Protector
-from packager.settings import PackageSettings
 from segue.config import Config
 from segue.engine import engagement
-from segue.opened import catalog_path, credentials, key_ring, opened_store
+from segue.opened import catalog_path, credentials, opened_store
+from segue.packing import package_settings_of, protector_of
 from storage.base import ObjectStore
 from storage.open import S3Credentials
 
@@ -54,16 +52,6 @@ def source_credentials(config: Config) -> S3Credentials | None:
     """The keys of the S3 service that sources lie in: their own, else the store's."""
     access, secret = config["source_access_key"], config["source_secret_key"]
     return S3Credentials(access_key=access, secret_key=secret) if access and secret else credentials(config)
-
-
-def protector_of(config: Config, *, create: bool) -> Protector:
-    """How packages are protected; `create` may make the key store. Raises as `key_ring` does."""
-    method = None if config["protect"] == "off" else ProtectionMethod(config["protect"])
-    if method and not config["key_store"]:
-        hint = "say --key-store file:PATH, a folder outside the store, or set SEGUE_KEY_STORE"
-        raise UsageError("no key store", hint=hint)
-    keys = key_ring(config, create=create and method is not None)
-    return Protector(method=method, keys=keys, rotation_segments=config["key_rotation"])
 
 
 @asynccontextmanager
@@ -126,17 +114,4 @@ def ingest_settings_of(config: Config, *, again: bool = False) -> IngestSettings
         raise UsageError("librosa is not installed", hint="pip install 'segue[librosa]', or leave `features` at own")
     return IngestSettings(
         mode=mode, target=target, again=again, scratch_dir=config["scratch"] or None, features=config.features
-    )
-
-
-def package_settings_of(config: Config) -> PackageSettings:
-    """What the packager is told."""
-    if not config["aac"]:
-        hint = "every HLS client plays AAC; Opus comes on top"
-        raise UsageError("a ladder needs at least one AAC rung", hint=hint)
-    return PackageSettings(
-        aac_bitrates_bps=tuple(1000 * rate for rate in config["aac"]),
-        opus_bitrates_bps=tuple(1000 * rate for rate in config["opus"]),
-        lossless=config["lossless"] == "on",
-        scratch_dir=config["scratch"] or None,
     )

@@ -106,6 +106,11 @@ class ObjectStore(Protocol):
         """Copy an object of any size to the file `target`, all or nothing."""
         ...
 
+    async def lend(self, key: str, target: Path) -> ObjectInfo:
+        """As `fetch`, for who only reads `target`: where both are on one disk it is the store's own file, which costs
+        nothing, and whoever wrote to it would damage the object. It stays that version if the object is replaced."""
+        ...
+
     async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
         """Write an object, all or nothing: readers see the old version or the new one, also after a crash."""
         ...

@@ -76,6 +76,12 @@ class FilesystemStore:
         checked(key)
         return await self._workers.settle(lambda flag: self._fetch(key, target, flag))
 
+    async def lend(self, key: str, target: Path) -> ObjectInfo:
+        """The file of an object under one more name, or a copy where there can be none; see ObjectStore."""
+        checked(key)
+        lent = await self._workers.settle(lambda _: self._lend(key, target))
+        return lent or await self.fetch(key, target)
+
     async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
         """Write an object, all or nothing, also when cancelled or killed; see ObjectStore."""
         checked(key)
@@ -163,6 +169,16 @@ class FilesystemStore:
                     temporary.replace(target)
                     return _info(key, version)
         raise _in_flux(key)
+
+    def _lend(self, key: str, target: Path) -> ObjectInfo | None:
+        path = self._place(key)
+        with self._opened(key) as (_, version), contextlib.suppress(OSError):  # another disk, or not our file
+            target.unlink(missing_ok=True)
+            target.hardlink_to(path)
+            if _identity_at(target) == version.identity:
+                return _info(key, version)
+            target.unlink()  # replaced meanwhile
+        return None
 
     def _put(
         self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag, *, new: bool = False

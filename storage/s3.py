@@ -106,6 +106,10 @@ class S3Store:
         checked(key)
         return await self._trying(partial(self._workers.settle, partial(self._fetch, key, target)))
 
+    async def lend(self, key: str, target: Path) -> ObjectInfo:
+        """A copy, which is all that a service gives; see ObjectStore."""
+        return await self.fetch(key, target)
+
     async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
         """Write an object, all or nothing; a file that changes meanwhile is refused. See ObjectStore."""
         checked(key)

@@ -8,7 +8,6 @@ LINES_CHARACTERS_MAX = 50_000
 LOOKED_AT_MAX = 8  # times what is kept, of a text that may have megabytes
 # Overrides and isolates turn text around for whoever prints it; a byte order mark inside a text is a stray one.
 _DROPPED = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
-_MARKS = re.compile("[\xc0-\uffff]")  # what UTF-8 read as another encoding must have
 _LONGER = re.compile(rb"[\xe0-\xf4]")
 _MANY = re.compile(rb"[\xc2-\xf4]")
 _LATIN = re.compile(rb"[\xc2\xc3]")
@@ -25,7 +24,7 @@ def repaired(text: str) -> str:
     The whole text has to round-trip, and what comes out must be more than one letter that a sign stands behind:
     `CAFÉ™` is also valid UTF-8, and meant as it is.
     """
-    if _MARKS.search(text) is None:
+    if text.isascii():
         return text
     values = [_BYTES.get(character, -1) for character in text]
     if min(values) < 0:

@@ -3,6 +3,7 @@
 import argparse
 
 from model.events import Status, TrackOutcome
+from packager.order import Packaging
 from packager.pipeline import package
 from segue.batch import run_batch
 from segue.commands.tracks import add_track_ids, counted_tracks
@@ -10,8 +11,8 @@ from segue.config import Config
 from segue.engine import SETTINGS as ENGINE
 from segue.loop import run_loop
 from segue.output import Output
+from segue.packing import packing
 from segue.progress import Progress
-from segue.wiring import Workshop, workshop
 
 HELP = "encode the ladder, cut, write playlists, verify, make live"
 PROTECTION = ("protect", "key_store", "key_rotation")
@@ -32,12 +33,12 @@ def run(config: Config, arguments: argparse.Namespace, output: Output) -> int:
 
 async def _run(config: Config, track_ids: list[str], output: Output, *, repair: bool) -> int:
     progress = Progress(output)
-    async with workshop(config, progress) as shop:
+    async with packing(config, progress) as shop:
         try:
             async with counted_tracks(shop.store, track_ids, live=False) as (total, chosen):
                 await run_batch(
                     chosen,
-                    lambda track_id: _package(shop, track_id, repair=repair),
+                    lambda track_id: _package(shop.packaging, track_id, repair=repair),
                     total=total,
                     name=lambda track_id: track_id,
                     jobs=shop.jobs,
@@ -48,7 +49,7 @@ async def _run(config: Config, track_ids: list[str], output: Output, *, repair: 
     return 1 if progress.failed else 0
 
 
-async def _package(shop: Workshop, track_id: str, *, repair: bool) -> TrackOutcome:
-    done = await package(shop.packaging, track_id, subject=track_id, repair=repair)
+async def _package(work: Packaging, track_id: str, *, repair: bool) -> TrackOutcome:
+    done = await package(work, track_id, subject=track_id, repair=repair)
     status = Status.DONE if done.fresh else Status.SKIPPED
     return TrackOutcome(source=track_id, status=status, track_id=track_id, title=done.track.tags.title)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingest.metadata.sidecar import Sidecar, load_sidecar
 from ingest.scan import Source, printable
@@ -25,13 +25,15 @@ from segue.loop import run_loop
 from segue.output import Output
 from segue.plan import Plan
 from segue.progress import Progress
-from segue.report import ReportWriter
-from segue.report_summary import ReportSummary
 from segue.settled import Settlement
 from segue.watch import SETTLE_S, done_folder, move_done, watched
 from segue.wiring import Workshop, workshop
 from storage.base import ObjectStore
 from storage.keys import art_key
+
+if TYPE_CHECKING:
+    from segue.report import ReportWriter
+    from segue.report_summary import ReportSummary
 
 SETTLE_S_MAX = 3600
 
@@ -93,7 +95,7 @@ def run_sources(config: Config, arguments: argparse.Namespace, output: Output, *
             output=output,
             publish=publish,
             sidecar=stack.enter_context(load_sidecar(arguments.sidecar)) if arguments.sidecar else None,
-            report=stack.enter_context(ReportWriter(arguments.report)) if arguments.report else None,
+            report=stack.enter_context(_report(arguments.report)) if arguments.report else None,
             done_to=done_folder(arguments.move_done, named) if arguments.move_done else None,
             urls=urls,
         )
@@ -125,6 +127,12 @@ def _check(arguments: argparse.Namespace, urls: Sequence[str]) -> None:
         raise UsageError("--watch goes with neither --dry-run nor --retry-failed", hint="run them one after the other")
 
 
+def _report(target: Path) -> "ReportWriter":
+    from segue.report import ReportWriter  # noqa: PLC0415 - few runs write one
+
+    return ReportWriter(target)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Session:
     """One run of a command over sources: one batch, or with --watch one after the other."""
@@ -134,7 +142,7 @@ class _Session:
     output: Output
     publish: bool
     sidecar: Sidecar | None
-    report: ReportWriter | None
+    report: "ReportWriter | None"
     done_to: Path | None
     urls: Sequence[str] = ()
     started: float = field(default_factory=time.monotonic)
@@ -221,10 +229,12 @@ class _Session:
             except PipelineError as error:
                 self.output.say(f"not moved: {error}")
 
-    def _add(self, report: ReportWriter, end: Finished) -> None:
+    def _add(self, report: "ReportWriter", end: Finished) -> None:
         report.add(end.outcome, track=end.track, package=end.package, analysis=end.analysis, thumbnail=end.thumbnail)
 
-    def _summary(self, shop: Workshop, *, interrupted: bool) -> ReportSummary:
+    def _summary(self, shop: Workshop, *, interrupted: bool) -> "ReportSummary":
+        from segue.report_summary import ReportSummary  # noqa: PLC0415 - as above
+
         return ReportSummary(
             command="publish" if self.publish else "ingest",
             mode=shop.ingest.settings.mode,

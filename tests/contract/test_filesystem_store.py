@@ -74,6 +74,26 @@ CHILD = """
 """
 
 
+async def test_a_file_is_lent_without_a_copy_where_that_can_be(
+    store: FilesystemStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one disk it is the very file, and what is known of it stays known; on another it is a copy."""
+    await store.put("a/b.mp4", b"bytes", media_type="audio/mp4", cache_control="no-cache")
+    lent, copied = tmp_path / "lent", tmp_path / "copied"
+    info = await store.lend("a/b.mp4", lent)
+    assert lent.samefile(tmp_path / "store/a/b.mp4")
+    lent.unlink()
+    assert await store.head("a/b.mp4") == info
+
+    def other_disk(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(Path, "hardlink_to", other_disk)
+    assert await store.lend("a/b.mp4", copied) == info
+    assert copied.read_bytes() == b"bytes"
+    assert not copied.samefile(tmp_path / "store/a/b.mp4")
+
+
 async def test_a_kill_at_any_moment_leaves_whole_objects(store: FilesystemStore, tmp_path: Path) -> None:
     """kill -9 amid puts and deletes, again and again: every read has one version's bytes, hash and media type."""
     root, acknowledged = tmp_path / "store", b"0"

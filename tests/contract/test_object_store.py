@@ -93,6 +93,22 @@ async def test_a_file_is_put_and_fetched(store: ObjectStore, tmp_path: Path) -> 
     assert part.info == fetched
 
 
+async def test_a_file_that_is_lent_is_the_object_as_it_was(store: ObjectStore, tmp_path: Path) -> None:
+    """Its bytes and info, in place of what the target held, also when the object is replaced or deleted meanwhile."""
+    target = tmp_path / "target"
+    target.write_bytes(b"old")
+    await _put(store, KEY, TEN)
+    assert await store.lend(KEY, target) == await store.head(KEY)
+    await _put(store, KEY, b"new")
+    assert target.read_bytes() == TEN
+    assert await store.lend(KEY, tmp_path / "new-folder" / "target") == await store.head(KEY)
+    await store.delete(KEY)
+    assert (tmp_path / "new-folder" / "target").read_bytes() == b"new"
+    with pytest.raises(ObjectNotFound):
+        await store.lend(KEY, target)
+    assert target.read_bytes() == TEN
+
+
 async def test_an_empty_file_is_fetched(store: ObjectStore, tmp_path: Path) -> None:
     """Nothing to copy is not an error, and replaces what the target held."""
     (tmp_path / "target").write_bytes(b"old")
@@ -252,6 +268,7 @@ async def test_what_is_no_key_is_a_usage_error(store: ObjectStore, key: str, tmp
     """Every call refuses it before anything is touched."""
     for call in (
         store.head(key), store.read(key), store.delete(key), store.fetch(key, tmp_path / "t"), _put(store, key, TEN),
+        store.lend(key, tmp_path / "t"),
     ):  # fmt: skip
         with pytest.raises(UsageError):
             await call

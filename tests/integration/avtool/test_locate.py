@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from avtool.locate import DEMUXERS, ENCODERS, FILTERS, Ffmpeg, locate
+from avtool.locate import DEMUXERS, ENCODERS, FILTERS, Ffmpeg, _has_all, _lacking, locate
 from avtool.output import parse_probe
 from avtool.run import Limits, run
 from model.errors import ToolMissing
@@ -53,6 +53,47 @@ async def test_a_stranger_with_all_abilities_is_taken(tmp_path: Path) -> None:
     """What counts is what it says that it can do."""
     path = _script(tmp_path, _answers(GOOD))
     assert await locate(path) == Ffmpeg(path=path, version="9.9-test")
+
+
+WHOLE = "--enable-gpl --enable-libopus --enable-libsoxr --disable-debug --disable-libfdk-aac"
+
+
+def _configured(*words: str, note: str = "") -> str:
+    """A script that answers as an ffmpeg of this configuration does, and has no lists of what it can do."""
+    configuration = " ".join(("configuration:", *words))
+    return f"case $2 in -version) echo 'ffmpeg version 9.9'; echo '{configuration}'; echo '{note}';; esac"
+
+
+async def test_a_whole_build_is_believed(tmp_path: Path) -> None:
+    """All that is FFmpeg's own is in it: it is started once only."""
+    path = _script(tmp_path, f"echo $2 >> {tmp_path}/asked", _configured(WHOLE))
+    assert await locate(path) == Ffmpeg(path=path, version="9.9")
+    assert (tmp_path / "asked").read_text().split() == ["-version"]
+
+
+@pytest.mark.parametrize(
+    ("words", "note"),
+    [
+        (f"{WHOLE} --disable-everything --enable-encoder=aac", ""),
+        (f"{WHOLE} --disable-filter=pan", ""),
+        (f"{WHOLE} --disable-libopus", ""),
+        ("--enable-libsoxr", ""),
+        (WHOLE, "  WARNING: library configuration mismatch"),
+    ],
+)
+async def test_a_build_that_may_lack_something_is_asked(tmp_path: Path, words: str, note: str) -> None:
+    """Something was left out, or never in, or its libraries are those of another build."""
+    with pytest.raises(ToolMissing, match="lacks aac, libopus, flac"):
+        await locate(_script(tmp_path, _configured(words, note=note)))
+
+
+async def test_our_own_is_a_whole_build(tool: Ffmpeg) -> None:
+    """What is taken for granted of it is so."""
+    version = (await run([tool.path, "-version"], limits=LIMITS, subject="x")).stdout.decode()
+    assert _has_all(version)
+    for listing, wanted in (("-encoders", ENCODERS), ("-filters", FILTERS), ("-demuxers", DEMUXERS)):
+        shown = (await run([tool.path, "-hide_banner", listing], limits=LIMITS, subject="x")).stdout
+        assert not _lacking(shown, wanted)
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,10 @@ class WatchedStore:
         """As the real store."""
         return await self._store.fetch(key, target)
 
+    async def lend(self, key: str, target: Path) -> ObjectInfo:
+        """As the real store."""
+        return await self._store.lend(key, target)
+
     async def put(self, key: str, body: Path | bytes, *, media_type: str, cache_control: str) -> ObjectInfo:
         """As the real store."""
         return await self._store.put(key, body, media_type=media_type, cache_control=cache_control)

@@ -181,7 +181,7 @@ async def test_damage_that_the_store_does_not_know_of_is_found(live: FilesystemS
     """A store that still tells the hash of what was put, and gives other bytes: as a bad disk does."""
 
     class Rotten(FaultyStore):
-        async def fetch(self, key: str, target: Path) -> ObjectInfo:
+        async def lend(self, key: str, target: Path) -> ObjectInfo:
             info = await super().fetch(key, target)
             data = bytearray(target.read_bytes())
             data[-1] ^= 0x80

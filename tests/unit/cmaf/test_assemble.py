@@ -78,6 +78,14 @@ def test_frames_that_lie_scattered_are_gathered(codec: Codec) -> None:
 
 
 @ALL
+def test_long_frames_are_copied_in_pieces(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little is read at once, the file is the same."""
+    whole = made(codec, 100_000).data
+    monkeypatch.setattr("cmaf.assemble.COPY_BYTES", 7)
+    assert made(codec, 100_000).data == whole
+
+
+@ALL
 def test_the_header_says_how_to_play_it(codec: Codec) -> None:
     """Brands, entry, configuration, timescale, priming and roll distance of each codec."""
     parsed = _read(made(codec, 48_000))
