@@ -20,7 +20,18 @@ from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, Sto
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
 from storage.file_errors import absent, local_error, read_error, vanished, write_error
-from storage.file_io import CHUNK_BYTES, new_file, prune, read_at, sha256_of, sweep, sweep_file, sync_folder, write_all
+from storage.file_io import (
+    CHUNK_BYTES,
+    given_file,
+    new_file,
+    prune,
+    read_at,
+    sha256_of,
+    sweep,
+    sweep_file,
+    sync_folder,
+    write_all,
+)
 from storage.file_records import FileIdentity, FileRecords, FileVersion
 from storage.file_walk import abandoned_files, is_bare, walk_files
 from storage.keys import checked, checked_prefix
@@ -86,6 +97,14 @@ class FilesystemStore:
         """Write an object, all or nothing, also when cancelled or killed; see ObjectStore."""
         checked(key)
         write = partial(self._put, key, body, media_type, cache_control)
+        info = await self._workers.settle(write)
+        assert info is not None
+        return info
+
+    async def give(self, key: str, body: Path, *, sha256: str, media_type: str, cache_control: str) -> ObjectInfo:
+        """Make a file the object, or copy it where that cannot be; see ObjectStore."""
+        checked(key)
+        write = partial(self._put, key, body, media_type, cache_control, given=sha256)
         info = await self._workers.settle(write)
         assert info is not None
         return info
@@ -181,11 +200,18 @@ class FilesystemStore:
         return None
 
     def _put(
-        self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag, *, new: bool = False
+        self,
+        key: str,
+        body: Path | bytes,
+        media_type: str,
+        cache_control: str,
+        flag: CancelFlag,
+        *,
+        new: bool = False,
+        given: str = "",
     ) -> ObjectInfo | None:
         path = self._place(key, for_writing=True)
-        with _mapped(write_error, key), new_file(path.parent) as (descriptor, temporary):
-            sha256 = _write_body(descriptor, body, flag)
+        with _mapped(write_error, key), _incoming(path.parent, body, given, flag) as (descriptor, temporary, sha256):
             os.fsync(descriptor)
             version = FileVersion(
                 identity=_identity(descriptor), sha256=sha256, media_type=media_type, cache_control=cache_control
@@ -378,6 +404,24 @@ def _copy(source: int, target: int, flag: CancelFlag) -> None:
         flag.check()
         write_all(target, chunk)
         at += len(chunk)
+
+
+@contextlib.contextmanager
+def _incoming(folder: Path, body: Path | bytes, given: str, flag: CancelFlag) -> Iterator[tuple[int, Path, str]]:
+    """A new file with this body, open, and its hash: the body itself if it is `given` with that and can be taken."""
+    with contextlib.ExitStack() as stack:
+        taken = _taken(stack, folder, body) if given and isinstance(body, Path) else None
+        if taken is not None:
+            yield *taken, given
+        else:
+            descriptor, temporary = stack.enter_context(new_file(folder))
+            yield descriptor, temporary, _write_body(descriptor, body, flag)
+
+
+def _taken(stack: contextlib.ExitStack, folder: Path, body: Path) -> tuple[int, Path] | None:
+    with contextlib.suppress(OSError):  # another disk, or not our file
+        return stack.enter_context(given_file(folder, body))
+    return None
 
 
 def _write_body(descriptor: int, body: Path | bytes, flag: CancelFlag) -> str:
