@@ -5,7 +5,6 @@ A call costs one hop to a thread; there `head` and `read` open the file, stat it
 """
 
 import contextlib
-import hashlib
 import os
 import stat
 from collections import OrderedDict
@@ -19,10 +18,9 @@ from typing import TypeVar
 from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
-from storage.file_errors import absent, local_error, read_error, vanished, write_error
+from storage.file_bodies import copy, incoming, mapped_local
+from storage.file_errors import absent, read_error, vanished, write_error
 from storage.file_io import (
-    CHUNK_BYTES,
-    given_file,
     new_file,
     prune,
     read_at,
@@ -30,7 +28,6 @@ from storage.file_io import (
     sweep,
     sweep_file,
     sync_folder,
-    write_all,
 )
 from storage.file_records import FileIdentity, FileRecords, FileVersion
 from storage.file_walk import abandoned_files, is_bare, walk_files
@@ -180,10 +177,10 @@ class FilesystemStore:
         for _ in range(ATTEMPTS):
             with (
                 self._opened(key) as (source, version),
-                _mapped_local("cannot copy object to file", target),
+                mapped_local("cannot copy object to file", target),
                 new_file(target.parent) as (descriptor, temporary),
             ):
-                _copy(source, descriptor, flag)
+                copy(source, descriptor, flag)
                 if _identity(source) == version.identity:
                     temporary.replace(target)
                     return _info(key, version)
@@ -211,7 +208,7 @@ class FilesystemStore:
         given: str = "",
     ) -> ObjectInfo | None:
         path = self._place(key, for_writing=True)
-        with _mapped(write_error, key), _incoming(path.parent, body, given, flag) as (descriptor, temporary, sha256):
+        with _mapped(write_error, key), incoming(path.parent, body, given, flag) as (descriptor, temporary, sha256):
             os.fsync(descriptor)
             version = FileVersion(
                 identity=_identity(descriptor), sha256=sha256, media_type=media_type, cache_control=cache_control
@@ -398,48 +395,6 @@ def _info(key: str, version: FileVersion) -> ObjectInfo:
     )
 
 
-def _copy(source: int, target: int, flag: CancelFlag) -> None:
-    at = 0
-    while chunk := os.pread(source, CHUNK_BYTES, at):
-        flag.check()
-        write_all(target, chunk)
-        at += len(chunk)
-
-
-@contextlib.contextmanager
-def _incoming(folder: Path, body: Path | bytes, given: str, flag: CancelFlag) -> Iterator[tuple[int, Path, str]]:
-    """A new file with this body, open, and its hash: the body itself if it is `given` with that and can be taken."""
-    with contextlib.ExitStack() as stack:
-        taken = _taken(stack, folder, body) if given and isinstance(body, Path) else None
-        if taken is not None:
-            yield *taken, given
-        else:
-            descriptor, temporary = stack.enter_context(new_file(folder))
-            yield descriptor, temporary, _write_body(descriptor, body, flag)
-
-
-def _taken(stack: contextlib.ExitStack, folder: Path, body: Path) -> tuple[int, Path] | None:
-    with contextlib.suppress(OSError):  # another disk, or not our file
-        return stack.enter_context(given_file(folder, body))
-    return None
-
-
-def _write_body(descriptor: int, body: Path | bytes, flag: CancelFlag) -> str:
-    digest = hashlib.sha256()
-    if isinstance(body, bytes):
-        digest.update(body)
-        write_all(descriptor, body)
-        return digest.hexdigest()
-    with _mapped_local("cannot read the file to store", body):
-        source = body.open("rb", buffering=0)
-    with source:
-        while chunk := source.read(CHUNK_BYTES):
-            flag.check()
-            digest.update(chunk)
-            write_all(descriptor, chunk)
-    return digest.hexdigest()
-
-
 def _in_flux(key: str) -> StorageUnavailable:
     hint = "another program writes the file in place; copy it under another name, then rename it"
     return StorageUnavailable("the file changes while it is read", subject=key, hint=hint)
@@ -451,11 +406,3 @@ def _mapped(kind: Callable[[OSError, str], StorageError], subject: str) -> Itera
         yield
     except OSError as error:
         raise kind(error, subject) from error
-
-
-@contextlib.contextmanager
-def _mapped_local(message: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise local_error(message, error, str(path)) from error
