@@ -19,10 +19,11 @@ from storage.keys import current_key, package_key
 
 @dataclass(frozen=True, slots=True)
 class PackageFile:
-    """One file of a package."""
+    """One file of a package; `sha256` is the hash of a track file."""
 
     name: str
     body: Path | bytes
+    sha256: str = ""
 
 
 def package_files(package: Package, folder: Path) -> list[PackageFile]:
@@ -30,8 +31,8 @@ def package_files(package: Package, folder: Path) -> list[PackageFile]:
 
     The track files lie in `folder`; one that is the mezzanine is in the store already.
     """
-    names = [each.track_file_path for each in package.renditions if not each.track_file]
-    files = [PackageFile(name, folder / name) for name in names]
+    ours = [each for each in package.renditions if not each.track_file]
+    files = [PackageFile(each.track_file_path, folder / each.track_file_path, each.sha256) for each in ours]
     files += [PackageFile(name, body) for name, body in playlists(package).items()]
     files.append(PackageFile(PACKAGE_RECORD, to_json(package)))
     return files
@@ -55,10 +56,15 @@ def playlists(package: Package) -> dict[str, bytes]:
 
 
 async def upload(store: ObjectStore, package: Package, files: Sequence[PackageFile]) -> None:
-    """Put the files under the package's own prefix. Players cannot see them yet: nothing points there."""
+    """Put the files under the package's own prefix, and give the track files away. Players cannot see them yet: nothing
+    points there."""
     for file in files:
         key = package_key(package.recording_id, package.package_id, file.name)
-        await store.put(key, file.body, media_type=media_type_of(file.name), cache_control=IMMUTABLE)
+        kind = media_type_of(file.name)
+        if isinstance(file.body, Path):
+            await store.give(key, file.body, sha256=file.sha256, media_type=kind, cache_control=IMMUTABLE)
+        else:
+            await store.put(key, file.body, media_type=kind, cache_control=IMMUTABLE)
 
 
 async def keep_in_use(store: ObjectStore, package: Package) -> None:

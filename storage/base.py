@@ -115,6 +115,12 @@ class ObjectStore(Protocol):
         """Write an object, all or nothing: readers see the old version or the new one, also after a crash."""
         ...
 
+    async def give(self, key: str, body: Path, *, sha256: str, media_type: str, cache_control: str) -> ObjectInfo:
+        """As `put` of a file that nobody writes to any more and whose hash is known. Where both are on one disk the
+        object is that very file from then on, with its rights, and the hash is believed: read it again before others
+        are told of it."""
+        ...
+
     async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
         """Write a small object unless there is one; whether it was written, as the store says. Some services replace
         all the same, and say so; one whose answer was lost may have written it, and say no."""

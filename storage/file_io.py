@@ -55,6 +55,25 @@ def new_file(folder: Path) -> Iterator[tuple[int, Path]]:
         path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def given_file(folder: Path, body: Path) -> Iterator[tuple[int, Path]]:
+    """The same of a file that is there already: one more name of it, as if it was written just now.
+
+    Raises OSError where it cannot have one, as on another disk.
+    """
+    path = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    descriptor = os.open(body, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        make_folder(folder)
+        path.hardlink_to(body)
+        os.utime(descriptor)
+        yield descriptor, path
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+
+
 def _create_locked(path: Path) -> int:
     while True:
         descriptor = _create(path)

@@ -5,7 +5,6 @@ A call costs one hop to a thread; there `head` and `read` open the file, stat it
 """
 
 import contextlib
-import hashlib
 import os
 import stat
 from collections import OrderedDict
@@ -19,8 +18,17 @@ from typing import TypeVar
 from model.errors import ObjectNotFound, RangeNotSatisfiable, StorageDenied, StorageError, StorageUnavailable
 from storage.base import ByteRange, ObjectBody, ObjectEntry, ObjectInfo, ObjectStream
 from storage.defaults import default_cache_control, default_media_type
-from storage.file_errors import absent, local_error, read_error, vanished, write_error
-from storage.file_io import CHUNK_BYTES, new_file, prune, read_at, sha256_of, sweep, sweep_file, sync_folder, write_all
+from storage.file_bodies import copy, incoming, mapped_local
+from storage.file_errors import absent, read_error, vanished, write_error
+from storage.file_io import (
+    new_file,
+    prune,
+    read_at,
+    sha256_of,
+    sweep,
+    sweep_file,
+    sync_folder,
+)
 from storage.file_records import FileIdentity, FileRecords, FileVersion
 from storage.file_walk import abandoned_files, is_bare, walk_files
 from storage.keys import checked, checked_prefix
@@ -86,6 +94,14 @@ class FilesystemStore:
         """Write an object, all or nothing, also when cancelled or killed; see ObjectStore."""
         checked(key)
         write = partial(self._put, key, body, media_type, cache_control)
+        info = await self._workers.settle(write)
+        assert info is not None
+        return info
+
+    async def give(self, key: str, body: Path, *, sha256: str, media_type: str, cache_control: str) -> ObjectInfo:
+        """Make a file the object, or copy it where that cannot be; see ObjectStore."""
+        checked(key)
+        write = partial(self._put, key, body, media_type, cache_control, given=sha256)
         info = await self._workers.settle(write)
         assert info is not None
         return info
@@ -161,10 +177,10 @@ class FilesystemStore:
         for _ in range(ATTEMPTS):
             with (
                 self._opened(key) as (source, version),
-                _mapped_local("cannot copy object to file", target),
+                mapped_local("cannot copy object to file", target),
                 new_file(target.parent) as (descriptor, temporary),
             ):
-                _copy(source, descriptor, flag)
+                copy(source, descriptor, flag)
                 if _identity(source) == version.identity:
                     temporary.replace(target)
                     return _info(key, version)
@@ -181,11 +197,18 @@ class FilesystemStore:
         return None
 
     def _put(
-        self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag, *, new: bool = False
+        self,
+        key: str,
+        body: Path | bytes,
+        media_type: str,
+        cache_control: str,
+        flag: CancelFlag,
+        *,
+        new: bool = False,
+        given: str = "",
     ) -> ObjectInfo | None:
         path = self._place(key, for_writing=True)
-        with _mapped(write_error, key), new_file(path.parent) as (descriptor, temporary):
-            sha256 = _write_body(descriptor, body, flag)
+        with _mapped(write_error, key), incoming(path.parent, body, given, flag) as (descriptor, temporary, sha256):
             os.fsync(descriptor)
             version = FileVersion(
                 identity=_identity(descriptor), sha256=sha256, media_type=media_type, cache_control=cache_control
@@ -372,30 +395,6 @@ def _info(key: str, version: FileVersion) -> ObjectInfo:
     )
 
 
-def _copy(source: int, target: int, flag: CancelFlag) -> None:
-    at = 0
-    while chunk := os.pread(source, CHUNK_BYTES, at):
-        flag.check()
-        write_all(target, chunk)
-        at += len(chunk)
-
-
-def _write_body(descriptor: int, body: Path | bytes, flag: CancelFlag) -> str:
-    digest = hashlib.sha256()
-    if isinstance(body, bytes):
-        digest.update(body)
-        write_all(descriptor, body)
-        return digest.hexdigest()
-    with _mapped_local("cannot read the file to store", body):
-        source = body.open("rb", buffering=0)
-    with source:
-        while chunk := source.read(CHUNK_BYTES):
-            flag.check()
-            digest.update(chunk)
-            write_all(descriptor, chunk)
-    return digest.hexdigest()
-
-
 def _in_flux(key: str) -> StorageUnavailable:
     hint = "another program writes the file in place; copy it under another name, then rename it"
     return StorageUnavailable("the file changes while it is read", subject=key, hint=hint)
@@ -407,11 +406,3 @@ def _mapped(kind: Callable[[OSError, str], StorageError], subject: str) -> Itera
         yield
     except OSError as error:
         raise kind(error, subject) from error
-
-
-@contextlib.contextmanager
-def _mapped_local(message: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise local_error(message, error, str(path)) from error

@@ -10,6 +10,7 @@ has to be read from its bytes); a `put` is one up to `part_bytes` (16 MiB), beyo
 import asyncio
 import hashlib
 import io
+import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
@@ -114,6 +115,12 @@ class S3Store:
         """Write an object, all or nothing; a file that changes meanwhile is refused. See ObjectStore."""
         checked(key)
         write = partial(self._put, key, body, media_type, cache_control)
+        return await self._trying(partial(self._workers.settle, write))
+
+    async def give(self, key: str, body: Path, *, sha256: str, media_type: str, cache_control: str) -> ObjectInfo:
+        """As `put`, but that the file is not read before it is sent: a hash that it has not is refused."""
+        checked(key)
+        write = partial(self._put, key, body, media_type, cache_control, given=sha256)
         return await self._trying(partial(self._workers.settle, write))
 
     async def walk(self, prefix: str, *, after: str = "") -> AsyncIterator[ObjectEntry]:
@@ -237,9 +244,11 @@ class S3Store:
             temporary.replace(target)
         return info
 
-    def _put(self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag) -> ObjectInfo:
+    def _put(
+        self, key: str, body: Path | bytes, media_type: str, cache_control: str, flag: CancelFlag, *, given: str = ""
+    ) -> ObjectInfo:
         with _opened_body(body) as source:
-            size, sha256 = _measured(source, flag)
+            size, sha256 = (_size(source), given) if given else _measured(source, flag)
             with _translated(key):
                 written = self._client.put_object(
                     self._address.bucket,
@@ -358,6 +367,12 @@ def _opened_body(body: Path | bytes) -> Iterator[BinaryIO]:
         return
     with _local("cannot read the file to store", body), body.open("rb") as source:
         yield source
+
+
+def _size(source: BinaryIO) -> int:
+    size = source.seek(0, os.SEEK_END)
+    source.seek(0)
+    return size
 
 
 def _measured(source: BinaryIO, flag: CancelFlag) -> tuple[int, str]:

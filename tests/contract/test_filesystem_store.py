@@ -94,6 +94,30 @@ async def test_a_file_is_lent_without_a_copy_where_that_can_be(
     assert not copied.samefile(tmp_path / "store/a/b.mp4")
 
 
+async def test_a_file_is_given_without_a_copy_where_that_can_be(
+    store: FilesystemStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one disk it becomes the object, as if it was put now; on another it is copied. Nothing else is left."""
+    given = {"sha256": hashlib.sha256(b"bytes").hexdigest(), "media_type": "audio/mp4", "cache_control": "no-cache"}
+    body = tmp_path / "body"
+    body.write_bytes(b"bytes")
+    os.utime(body, (0, 0))
+    info = await store.give("a/b.mp4", body, **given)
+    assert body.samefile(tmp_path / "store/a/b.mp4")
+    assert info.modified_s > 1 << 30
+    assert await store.head("a/b.mp4") == info
+    assert await store.give("a/b.mp4", body, **given) == await store.head("a/b.mp4")
+
+    def other_disk(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(Path, "hardlink_to", other_disk)
+    await store.give("a/c.mp4", body, **given)
+    assert not body.samefile(tmp_path / "store/a/c.mp4")
+    assert (await store.read("a/c.mp4")).data == b"bytes"
+    assert sorted(path.name for path in (tmp_path / "store/a").iterdir()) == ["b.mp4", "c.mp4"]
+
+
 async def test_a_kill_at_any_moment_leaves_whole_objects(store: FilesystemStore, tmp_path: Path) -> None:
     """kill -9 amid puts and deletes, again and again: every read has one version's bytes, hash and media type."""
     root, acknowledged = tmp_path / "store", b"0"

@@ -109,6 +109,27 @@ async def test_a_file_that_is_lent_is_the_object_as_it_was(store: ObjectStore, t
     assert target.read_bytes() == TEN
 
 
+async def test_a_file_that_is_given_is_the_object(store: ObjectStore, tmp_path: Path) -> None:
+    """As one that was put, in place of the old object; the file may be deleted then."""
+    await _put(store, KEY, b"old")
+    source = tmp_path / "source"
+    source.write_bytes(random.Random(1).randbytes((11 << 20) + 3))
+    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+    given = await store.give(KEY, source, sha256=sha256, media_type=TYPE, cache_control=CACHE)
+    data = source.read_bytes()
+    source.unlink()
+    fetched = await store.fetch(KEY, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == data
+    assert fetched == await store.head(KEY) == replace(given, modified_s=fetched.modified_s)
+    assert (fetched.sha256, fetched.size_bytes) == (sha256, len(data))
+    assert (fetched.media_type, fetched.cache_control) == (TYPE, CACHE)
+    for body in (tmp_path / "missing", tmp_path):
+        with pytest.raises(StorageError) as caught:
+            await store.give(KEY, body, sha256=sha256, media_type=TYPE, cache_control=CACHE)
+        assert caught.value.subject == str(body)
+    assert await store.head(KEY) == fetched
+
+
 async def test_an_empty_file_is_fetched(store: ObjectStore, tmp_path: Path) -> None:
     """Nothing to copy is not an error, and replaces what the target held."""
     (tmp_path / "target").write_bytes(b"old")

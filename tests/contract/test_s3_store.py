@@ -8,6 +8,7 @@ import urllib.request
 import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -117,6 +118,17 @@ async def test_the_headers_are_real_ones(s3_server: S3Server, store: S3Store, pr
 def _headers(url: str) -> dict[str, str]:
     with urllib.request.urlopen(urllib.request.Request(url, headers={"Range": "bytes=0-2"}), timeout=10) as answer:
         return dict(answer.headers)
+
+
+async def test_a_file_that_has_not_the_hash_it_is_given_with_is_refused(store: S3Store, tmp_path: Path) -> None:
+    """It is sent once and not read before, but the last of it only if it is what was meant."""
+    body = tmp_path / "body"
+    body.write_bytes(b"123")
+    for sha256, good in ((hashlib.sha256(b"124").hexdigest(), False), (hashlib.sha256(b"123").hexdigest(), True)):
+        with nullcontext() if good else pytest.raises(StorageError, match="changed while it was stored"):
+            await store.give("a.mp4", body, sha256=sha256, media_type="audio/mp4", cache_control="no-cache")
+        assert [entry.key async for entry in store.walk("")] == ["a.mp4"] * good
+    assert (await store.read("a.mp4")).data == b"123"
 
 
 async def test_an_object_that_something_else_wrote_has_its_hash_too(

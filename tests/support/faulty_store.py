@@ -106,6 +106,13 @@ class FaultyStore:
         self._end(number)
         return info
 
+    async def give(self, key: str, body: Path, *, sha256: str, media_type: str, cache_control: str) -> ObjectInfo:
+        """As the store inside, but for the call that was chosen; it counts as a put."""
+        number = await self._begin("put", key)
+        info = await self._inner.give(key, body, sha256=sha256, media_type=media_type, cache_control=cache_control)
+        self._end(number)
+        return info
+
     async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
         """As the store inside, but for the call that was chosen; it counts as a put."""
         number = await self._begin("put", key)

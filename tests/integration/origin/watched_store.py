@@ -81,6 +81,10 @@ class WatchedStore:
         """As the real store."""
         return await self._store.put(key, body, media_type=media_type, cache_control=cache_control)
 
+    async def give(self, key: str, body: Path, *, sha256: str, media_type: str, cache_control: str) -> ObjectInfo:
+        """As the real store."""
+        return await self._store.give(key, body, sha256=sha256, media_type=media_type, cache_control=cache_control)
+
     async def put_if_absent(self, key: str, body: bytes, *, media_type: str, cache_control: str) -> bool:
         """As the real store."""
         return await self._store.put_if_absent(key, body, media_type=media_type, cache_control=cache_control)

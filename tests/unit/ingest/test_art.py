@@ -1,5 +1,6 @@
 """Cover art: always the same three JPEGs, whatever is in the file and beside it."""
 
+import hashlib
 import io
 import os
 import resource
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageDraw, ImageFilter
 
+from ingest.metadata import drawing
 from ingest.metadata.art import art_of
 from ingest.metadata.cover import Covers
 from ingest.metadata.drawing import drawn
@@ -57,6 +59,18 @@ def opened(pictures: Pictures) -> list[Image.Image]:
     return images
 
 
+def _whole_disc(figure: bytes, number: int) -> Image.Image:
+    side = 320 if number < 2 else 2560
+    x, y, size = (figure[3 * number + place] / 255 for place in range(3))
+    radius, across, down = side * (0.18 + 0.34 * size), side * (0.1 + 0.8 * x), side * (0.1 + 0.8 * y)
+    mask = Image.new("L", (side, side), 0)
+    box = (across - radius, down - radius, across + radius, down + radius)
+    ImageDraw.Draw(mask).ellipse(box, fill=150 if number % 2 else 200)
+    if number >= 2:
+        return mask.reduce(2)
+    return mask.filter(ImageFilter.GaussianBlur(side / 14)).resize((1280, 1280), Image.Resampling.BICUBIC)
+
+
 def colour(image: Image.Image, at: tuple[float, float] = (0.5, 0.5)) -> tuple[int, ...]:
     """Of a place, as parts of width and height."""
     found = image.getpixel((int(image.width * at[0]), int(image.height * at[1])))
@@ -98,6 +112,16 @@ class TestDrawn:
     def test_any_text_will_do(self) -> None:
         """Names are only seeds."""
         opened(drawn("\N{CAT FACE}" * 500, "", ()))
+
+    @pytest.mark.parametrize("title", [str(number) for number in range(8)])
+    def test_a_disc_is_drawn_as_far_as_it_reaches(self, title: str) -> None:
+        """The mask of a part of the picture has what that of all of it would have, and all of it."""
+        figure = hashlib.sha256(title.encode()).digest()
+        for number in range(5):
+            mask, (left, top) = drawing._disc(figure, number)
+            whole = Image.new("L", (1280, 1280), 0)
+            whole.paste(mask, (left, top))
+            assert whole.tobytes() == _whole_disc(figure, number).tobytes()
 
 
 class TestSized:
