@@ -75,6 +75,7 @@ async def _heard(
         channels=channels,
         weights=(2.0,) if channels == 1 else None,
         signs=True,
+        hashed=exact(probe),
         hearing=Hearing(probe.sample_rate_hz),
     )
     try:
@@ -138,9 +139,10 @@ def _recording_id(probe: Probe, heard: Metering, packet_sha256: str | None) -> s
     """Lossless: the samples say which recording it is, whatever holds them. Lossy: decoders round differently from one
     processor to the next, so it is the packets, and how many samples are left after the trims."""
     form = (str(probe.sample_rate_hz), probe.channel_layout)
-    if packet_sha256 is None:
-        return recording_id_of("samples", *form, heard.sha256)
-    return recording_id_of("packets", probe.codec, *form, packet_sha256, str(heard.samples))
+    if packet_sha256 is not None:
+        return recording_id_of("packets", probe.codec, *form, packet_sha256, str(heard.samples))
+    assert heard.sha256 is not None
+    return recording_id_of("samples", *form, heard.sha256)
 
 
 def _analysis(recording_id: str, probe: Probe, heard: Metering) -> Analysis:
