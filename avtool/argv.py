@@ -22,10 +22,13 @@ _AS_BYTES = "surrogateescape"  # how Python spells the bytes of a name that are 
 FLAC_BLOCK_SAMPLES = 3_840  # a quarter of the timeline's unit, so that FLAC is cut where AAC and Opus are
 _RESAMPLER = {"resampler": "soxr", "precision": 28}
 _DOWNMIX = {"ochl": "stereo", "rematrix_maxval": 1.0}  # the sum of what a channel gets cannot clip
+_FRAME_SAMPLES = 2 * FLAC_BLOCK_SAMPLES
 _WRITE_SAMPLES = 32_768
+_THREADS = "-threads"  # of a decoder: no option of a container
+_PACKETS_WAITING = {"thread_queue_size": 128}  # a thread that hashes wakes up for many packets, not for every one
 _COPIED_FLOATS = {"format": "f32le", "acodec": "copy"}
 # Frames go to encoders one by one: a queue holds two, so whoever got many at once would let all others wait for it.
-_FRAME_SAMPLES = {Codec.AAC: 1_024, Codec.OPUS: 960, Codec.FLAC: 15_360}
+_ENCODER_SAMPLES = {Codec.AAC: 1_024, Codec.OPUS: 960, Codec.FLAC: 15_360}
 _SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
 # Of a plain file the table of frames is kept to the end: nine of them would grow by 40 kB for every second.
 _FRAGMENTS = {"movflags": "+delay_moov+default_base_moof+skip_trailer", "frag_duration": 5_000_000}
@@ -75,12 +78,14 @@ def decode(
     packet_hash: bool = False,
     ignore_trims: bool = False,
     containers: str = CONTAINERS,
+    checked: bool = True,
 ) -> list[str]:
     """Decode the first audio stream to interleaved 32-bit floats on standard output, at this rate.
 
     Integer samples of up to 24 bits come out exactly if it is the source's own rate. `channels` is 1 for a mono source,
     2 for any other: more are mixed down. With `packet_hash` the SHA-256 of its packets is printed among the messages.
-    `ignore_trims` plays every sample that the decoder gives.
+    `ignore_trims` plays every sample that the decoder gives. Not `checked`, a source that has its trims is opened by a
+    filter, as in `normalise`: a third of the CPU less.
     """
     # One thread: sources are decoded side by side already.
     source_stream = _source(source, containers=containers, ignore_trims=ignore_trims, threads=1)
@@ -88,9 +93,10 @@ def decode(
     samples = source_stream["a:0"].filter("aresample", sample_rate_hz, **_RESAMPLER, osf="flt", **mixing)
     outputs = [_to_pipe(samples)]
     if packet_hash:
-        hashed = {"format": "hash", "hash": "sha256", "acodec": "copy", "map": "0:a:0"}
+        hashed = {"format": "hash", "hash": "sha256", "acodec": "copy", "map": "0:a:0", **_PACKETS_WAITING}
         outputs.append(source_stream.output("pipe:2", **hashed))
-    return _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
+    words = _compiled(tool, ffmpeg.merge_outputs(*outputs), "error")
+    return words if checked else _opened_in_graph(words, once_more=packet_hash)
 
 
 def play_back(tool: str, encoding: str, *, samples: int | None = None, joined: bool = False) -> list[str]:
@@ -187,7 +193,7 @@ def _encoded(stream: Any, gain_db: float, outputs: Sequence[EncodeOutput]) -> li
     codecs = _by(outputs, lambda each: each.rendition.codec)
     made = []
     for (codec, alike), of_codec in zip(codecs, _split(stream, len(codecs)), strict=True):
-        of_codec = of_codec.filter("asetnsamples", n=_FRAME_SAMPLES[codec], p=0)
+        of_codec = of_codec.filter("asetnsamples", n=_ENCODER_SAMPLES[codec], p=0)
         if codec is Codec.FLAC:
             of_codec = _rounded(of_codec, dither=True) if gain_db else of_codec
         else:
@@ -282,14 +288,18 @@ def _in_graph(value: str) -> str:
     return value
 
 
-def _opened_in_graph(words: list[str]) -> list[str]:
-    """The same of a command with one source, which a filter opens, with one decoder thread and the same care."""
+def _opened_in_graph(words: list[str], *, once_more: bool = False) -> list[str]:
+    """The same of a command with one source, which a filter opens, with one decoder thread and the same care.
+
+    `once_more` leaves the source an input besides, for who wants its packets.
+    """
     at = words.index("-i")
     options = zip(words[1:at:2], words[2:at:2], strict=True)
-    opened = ":".join(f"{name.removeprefix('-')}={value}" for name, value in options)
+    care = ":".join(f"{name[1:]}={value}" for name, value in options if name != _THREADS)
     source = f"amovie=filename={_in_graph(words[at + 1])}:streams={_in_graph('a:0')}:dec_threads=1"
-    graph = words[at + 3].replace("[0:a:0]", f"{source}:format_opts={_in_graph(opened)},")
-    return [words[0], words[at + 2], graph, *words[at + 4 :]]
+    graph = words[at + 3].replace("[0:a:0]", f"{source}:format_opts={_in_graph(care)},")
+    kept = words[: at + 2] if once_more else words[:1]
+    return [*kept, words[at + 2], graph, *words[at + 4 :]]
 
 
 def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:
@@ -297,10 +307,14 @@ def _at_48k_stereo(stream: Any, *, mono: bool) -> Any:
 
     swresample by itself would also make mono 3 dB quieter.
 
+    It goes on in frames of one length: where a codec has frames of 128 to 1,024 samples, a filter's work for the frame
+    costs more than that for its samples; and the noise of dither depends on where frames begin.
+
     Time is counted in samples from 0: gaps and jumps in a source's timestamps are not heard, so they are not kept.
     """
     mixing = {"ochl": "mono"} if mono else _DOWNMIX
-    resampled = stream.filter("aresample", SAMPLE_RATE_HZ, **_RESAMPLER, osf="dbl", **mixing)
+    gathered = stream.filter("asetnsamples", n=_FRAME_SAMPLES, p=0)
+    resampled = gathered.filter("aresample", SAMPLE_RATE_HZ, **_RESAMPLER, osf="dbl", **mixing)
     if mono:
         resampled = resampled.filter("pan", args="stereo|c0=c0|c1=c0")
     return _counted_in_samples(resampled)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from avtool import argv
 from avtool.locate import Ffmpeg
-from avtool.output import parse_packet_hash
+from avtool.output import parse_complaints, parse_packet_hash
 from avtool.run import Completed, Limits, run
+from model.errors import ToolFailed
 
 PROGRESS_STEP_S = 1.0
 _SAMPLE_BYTES = 4
@@ -33,13 +34,15 @@ async def decode(
     packet_hash: bool = False,
     ignore_trims: bool = False,
     containers: str = argv.CONTAINERS,
+    checked: bool = True,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Decoded:
     """Hand over the samples of a file's first audio stream, interleaved 32-bit floats, trims of its container honoured.
 
     At the source's own `sample_rate_hz` they are its samples exactly; at another they are resampled. `channels` is 1
     for a mono source, 2 for any other: more are mixed down. `take` is called in order in a thread of its own and what
-    it raises comes through; `on_seconds` is told about every second of audio. Raises ToolError.
+    it raises comes through; `on_seconds` is told about every second of audio. Not `checked` it costs less, and whatever
+    ffmpeg complains of is ToolFailed: see `argv.decode`. Raises ToolError.
     """
     words = argv.decode(
         tool.path,
@@ -49,9 +52,12 @@ async def decode(
         packet_hash=packet_hash,
         ignore_trims=ignore_trims,
         containers=containers,
+        checked=checked,
     )
     counted = _counted(take, sample_rate_hz * channels, on_seconds)
     done = await run(words, limits=Limits(timeout_s=timeout_s), subject=subject, on_bytes=counted)
+    if not checked and (complaints := parse_complaints(done.stderr)):
+        raise ToolFailed(complaints[0], subject=subject, argv=tuple(words), stderr_tail=done.stderr)
     hashed = parse_packet_hash(done.stderr, subject=subject) if packet_hash else None
     return Decoded(packet_sha256=hashed, stderr=done.stderr)
 

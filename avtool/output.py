@@ -113,6 +113,11 @@ def parse_packet_hash(stderr: str, *, subject: str) -> str:
     return found[1]
 
 
+def parse_complaints(stderr: str) -> list[str]:
+    """What ffmpeg had to say besides the hash of packets, line by line."""
+    return [line for line in stderr.splitlines() if line.strip() and not _PACKET_HASH.match(line)]
+
+
 def progress_seconds(line: str) -> float | None:
     """How far ffmpeg is in a track at 48 kHz, from the line of `framecrc` for a packet; None for other lines."""
     found = _PACKET.match(line)

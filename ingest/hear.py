@@ -7,11 +7,12 @@ from catalog.ledger import CoverRow, Refusal, SourceRow, SourceStamp
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import probe_source
 from ingest.features import keep_features, keep_librosa_features
+from ingest.hashing import hash_file
 from ingest.history import judge, refused_before
 from ingest.listen import Limits, listen
 from ingest.metadata.art import Art
 from ingest.metadata.reader import Around
-from ingest.scan import Source, check_file, hash_file
+from ingest.scan import Source, check_file
 from ingest.work import (
     Heard,
     Ingest,

@@ -1,7 +1,6 @@
-"""Sources in a stable order, and their bytes. Files are hostile and may change, vanish or be no files at all."""
+"""Sources in a stable order. Files are hostile and may change, vanish or be no files at all."""
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,6 @@ from model.errors import (
     UsageError,
 )
 
-READ_BYTES = 4 << 20
 _GONE = "it vanished after it was found, or is a link that leads nowhere"
 COPY_HINT = "copy it again from where it came"
 _TAKEN = frozenset(
@@ -160,24 +158,6 @@ def plain_file(path: str, flags: int) -> int:
         return descriptor
     os.close(descriptor)
     raise OSError(errno.EINVAL, "not a plain file", path)
-
-
-async def hash_file(source: Source, *, size_bytes: int) -> str:
-    """SHA-256 of the file's bytes, in hex. Raises SourceChanged for a file of another size, else as `unreadable`."""
-    import aiofiles  # noqa: PLC0415 - brings asyncio, which the child that reads tags has no use for
-
-    digest = hashlib.sha256()
-    seen = 0
-    try:
-        async with aiofiles.open(source.path, "rb", opener=plain_file) as file:
-            while seen <= size_bytes and (piece := await file.read(READ_BYTES)):
-                digest.update(piece)
-                seen += len(piece)
-    except OSError as error:
-        raise unreadable(source, error) from error
-    if seen != size_bytes:
-        raise changed(source)
-    return digest.hexdigest()
 
 
 def unreadable(source: Source, error: OSError) -> SourceError:

@@ -21,7 +21,7 @@ from model.track import SourceInfo, Track
 from storage.base import ObjectStore
 from storage.keys import track_key
 
-FORMAT = "mezzanine 5"  # changes whenever the same settings would give other bytes
+FORMAT = "mezzanine 6"  # changes whenever the same settings would give other bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

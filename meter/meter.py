@@ -40,7 +40,8 @@ class Metering:
 
     `energies` has the K-weighted mean square of every whole 100 ms, channels weighted and summed; `peaks` the linear
     true peak of every 100 ms, a last shorter one too. Both have six significant digits. `sha256` is that of the bytes
-    taken. `not_finite` counts samples that are NaN, infinite or beyond all sound (`batches.SAMPLE_MAX`), measured as 0.
+    taken, None if nobody asked. `not_finite` counts samples that are NaN, infinite or beyond all sound
+    (`batches.SAMPLE_MAX`), measured as 0.
     `sound` is what was heard beside, None if nobody listened or made sense of it.
     """
 
@@ -49,7 +50,7 @@ class Metering:
     energies: Sequence[float]
     peaks: Sequence[float]
     signs: Signs | None
-    sha256: str
+    sha256: str | None
     not_finite: int
     sound: Sound | None = None
 
@@ -64,18 +65,19 @@ class Meter:
         channels: int,
         weights: Sequence[float] | None = None,
         signs: bool = False,
+        hashed: bool = True,
         hearing: Hears | None = None,
     ) -> None:
         """`weights` are the channels' shares in loudness: by default those of mono, stereo, 5.0 and 5.1 (FL FR FC ...).
 
-        A mono source that will play from two channels has a weight of 2. `signs` asks for what else can be seen;
-        `hearing` listens along.
+        A mono source that will play from two channels has a weight of 2. `signs` asks for what else can be seen,
+        `hashed` for the hash of what is taken; `hearing` listens along.
         """
         self._energies = Energies(sample_rate_hz, weights=_weights(sample_rate_hz, channels, weights), batch=BATCH)
         self._peaks = TruePeaks(sample_rate_hz, channels=channels)
         self._inspection = Inspection(sample_rate_hz, channels=channels) if signs else None
         self._hearing = hearing
-        self._digest = hashlib.sha256()
+        self._digest = hashlib.sha256() if hashed else None
         self._batches = Batches(channels, self._hear)
 
     def take_bytes(self, data: bytes) -> None:
@@ -85,7 +87,8 @@ class Meter:
     def take(self, samples: NDArray[np.float32]) -> None:
         """Samples of all channels, (n, channels); 1.0 is full scale."""
         samples = np.ascontiguousarray(samples, "<f4")
-        self._digest.update(samples.reshape(-1).data)
+        if self._digest:
+            self._digest.update(samples.reshape(-1).data)
         self._batches.take(samples)
 
     def result(self) -> Metering:
@@ -101,7 +104,7 @@ class Meter:
             energies=energies,
             peaks=peaks,
             signs=self._inspection.signs() if self._inspection else None,
-            sha256=self._digest.hexdigest(),
+            sha256=self._digest.hexdigest() if self._digest else None,
             not_finite=self._batches.not_finite,
             sound=self._sound(),
         )

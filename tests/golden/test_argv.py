@@ -33,6 +33,10 @@ def lists() -> dict[str, list[str]]:
         "decode-hashed.txt": argv.decode(
             "ffmpeg", SOURCE, sample_rate_hz=22_050, channels=1, packet_hash=True, containers="mp3"
         ),
+        "decode-unchecked.txt": argv.decode("ffmpeg", SOURCE, sample_rate_hz=44_100, channels=2, checked=False),
+        "decode-unchecked-hashed.txt": argv.decode(
+            "ffmpeg", SOURCE, sample_rate_hz=22_050, channels=1, packet_hash=True, checked=False
+        ),
         "play-back.txt": argv.play_back("ffmpeg", "scratch/a:b [c], 'd'.mp4", samples=480_123),
         "play-back-parts.txt": argv.play_back("ffmpeg", "scratch/parts.ffconcat", samples=480_123, joined=True),
         "normalise.txt": argv.normalise("ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True),
@@ -74,7 +78,9 @@ def test_no_reviewed_list_is_left_over() -> None:
     assert {path.name for path in FOLDER.iterdir()} <= set(lists())
 
 
-@pytest.mark.parametrize("name", ["probe.txt", "decode.txt", "decode-hashed.txt", "normalise.txt"])
+@pytest.mark.parametrize(
+    "name", ["probe.txt", "decode.txt", "decode-hashed.txt", "decode-unchecked-hashed.txt", "normalise.txt"]
+)
 def test_a_source_is_opened_with_care(name: str) -> None:
     """Only by the file protocol, only as a container that we take, and its name is never an option."""
     told = lists()[name]
@@ -85,13 +91,15 @@ def test_a_source_is_opened_with_care(name: str) -> None:
     assert max(told.index("-protocol_whitelist"), told.index("-format_whitelist")) < at
 
 
-def test_a_filter_opens_a_source_with_the_same_care() -> None:
-    """What is said before its name elsewhere."""
-    checked, graph = lists()["normalise.txt"], lists()["normalise-unchecked.txt"][2]
+@pytest.mark.parametrize("name", ["normalise", "decode"])
+def test_a_filter_opens_a_source_with_the_same_care(name: str) -> None:
+    """What is said before its name elsewhere; but threads are the decoder's, and it has one."""
+    checked, graph = lists()[f"{name}.txt"], lists()[f"{name}-unchecked.txt"][2]
     options = checked[1 : checked.index("-i")]
     assert "protocol_whitelist" in graph
-    for name, value in zip(options[::2], options[1::2], strict=True):
-        assert f"{name[1:]}={value}" in graph.replace("\\,", ",")
+    for option, value in zip(options[::2], options[1::2], strict=True):
+        said = "dec_threads" if option == "-threads" else option[1:]
+        assert f"{said}={value}" in graph.replace("\\,", ",")
 
 
 def test_neighbours_are_opened_with_the_same_care() -> None:

@@ -34,6 +34,7 @@ async def _decoded(
     packet_hash: bool = False,
     timeout_s: float = 60,
     containers: str = CONTAINERS,
+    checked: bool = True,
     on_seconds: Callable[[float], None] = lambda _: None,
 ) -> Decoded:
     return await decode(
@@ -46,6 +47,7 @@ async def _decoded(
         subject=path.name,
         packet_hash=packet_hash,
         containers=containers,
+        checked=checked,
         on_seconds=on_seconds,
     )
 
@@ -274,6 +276,37 @@ async def test_a_filter_that_opens_it_gives_the_same_mezzanine(tool: Ffmpeg, tmp
         made.append((taken, target.read_bytes()))
     assert made[0] == made[1]
     assert made[0][0]
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus", ".mp3", ".flac"])
+@pytest.mark.parametrize("channels", [1, 2])
+async def test_a_filter_that_opens_it_gives_the_same_samples(
+    tool: Ffmpeg, tmp_path: Path, suffix: str, channels: int
+) -> None:
+    """And the same packets, whatever the file is called."""
+    source = tmp_path / f" -a:b, [0:a:0]; 'd' \\e=%20\udcff{suffix}"
+    rate = 48_000 if suffix == ".opus" else 44_100
+    shutil.copy(music_like(3, suffix=suffix), source)
+    heard = []
+    for checked in (True, False):
+        taken = bytearray()
+        done = await _decoded(
+            tool, source, taken.extend, rate=rate, channels=channels, packet_hash=True, checked=checked
+        )
+        heard.append((taken, done.packet_sha256))
+    assert heard[0] == heard[1]
+    assert len(heard[0][0]) >= 2.9 * rate * channels * 4
+
+
+async def test_a_filter_that_opens_it_forgives_nothing(tool: Ffmpeg, tmp_path: Path) -> None:
+    """A page whose checksum is wrong is passed over where frames are checked; here it is an error that is named."""
+    source = tmp_path / "song.ogg"
+    data = bytearray(music_like(9, suffix=".ogg").read_bytes())
+    data[len(data) // 2] ^= 0x10
+    source.write_bytes(data)
+    await _decoded(tool, source, lambda _: None, packet_hash=True)
+    with pytest.raises(ToolFailed, match="CRC mismatch"):
+        await _decoded(tool, source, lambda _: None, packet_hash=True, checked=False)
 
 
 LENGTH = 144_005  # in no codec a whole number of frames

@@ -2,9 +2,16 @@
 
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
+from ingest.checks.declared import declared_samples
+from ingest.checks.refusals import probe_source
+from ingest.listen import Limits, listen
+from ingest.scan import Source
+from model.analysis import Analysis
+from model.errors import SourceError
 from tests.integration.ingest.conftest import Bench
 from tests.support.audio import counted, music_like
 
@@ -50,3 +57,39 @@ async def test_a_damaged_frame_of_a_lossy_file_is_passed_over(bench: Bench) -> N
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
     assert (await bench.track(path)).media_samples == pytest.approx(4 * 48_000, abs=2 * 1152 * 48_000 / 44_100)
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus", ".webm"])
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+async def test_what_is_opened_the_cheap_way_is_heard_and_refused_as_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, suffix: str, place: float
+) -> None:
+    """Whole, and with some bytes of noise: the same recordings, the same measurements, the same words of refusal."""
+    whole, damaged = bench.folder / f"whole{suffix}", bench.folder / f"damaged{suffix}"
+    shutil.copy(music_like(6.0, suffix=suffix), whole)
+    data = bytearray(whole.read_bytes())
+    at = int(len(data) * place)
+    data[at : at + 16] = bytes(16)
+    damaged.write_bytes(data)
+    told = [await _heard_or_refused(bench, path) for path in (whole, damaged)]
+    monkeypatch.setattr("ingest.listen.unchecked", lambda _: False)
+    assert [await _heard_or_refused(bench, path) for path in (whole, damaged)] == told
+    assert isinstance(told[0], Analysis)
+
+
+async def _heard_or_refused(bench: Bench, path: Path) -> Analysis | tuple[str, str]:
+    source = Source(path=path)
+    try:
+        probe = await probe_source(bench.work.tool, source)
+        limits = Limits(timeout_s=60, duration_s_max=60)
+        found = await listen(
+            bench.work.tool,
+            source,
+            probe,
+            declared_samples=declared_samples(source),
+            limits=limits,
+            on_seconds=lambda _: None,
+        )
+    except SourceError as error:
+        return error.code, error.message
+    return found.analysis

@@ -19,7 +19,8 @@ from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
 from ingest.checks.declared import declared_samples
 from ingest.checks.refusals import check_length, probe_source, refusal
-from ingest.scan import Source, check_file, hash_file
+from ingest.hashing import hash_file
+from ingest.scan import Source, check_file
 from model.errors import (
     SourceChanged,
     SourceDamaged,

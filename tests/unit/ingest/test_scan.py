@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.scan import READ_BYTES, Source, check_file, hash_file, plain_file
+from ingest.hashing import READ_BYTES, hash_file
+from ingest.scan import Source, check_file, plain_file
 from model.errors import (
     SourceChanged,
     SourceEmpty,

@@ -5,7 +5,7 @@ import hashlib
 import tracemalloc
 import weakref
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -57,6 +57,15 @@ def test_what_was_taken_is_named(whole: Metering) -> None:
     assert whole.sha256 == hashlib.sha256(NOISE.tobytes()).hexdigest()
     assert whole.samples == len(NOISE)
     assert whole.not_finite == 0
+
+
+def test_nothing_is_hashed_for_nobody() -> None:
+    """All else is the same."""
+    meter = Meter(sample_rate_hz=44_100, channels=2, signs=True, hashed=False)
+    meter.take_bytes(NOISE.tobytes())
+    unnamed = meter.result()
+    assert unnamed.sha256 is None
+    assert replace(_in_pieces(NOISE.tobytes(), []), sha256=None) == unnamed
 
 
 def test_every_step_has_its_numbers(whole: Metering) -> None:
