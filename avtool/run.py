@@ -55,7 +55,7 @@ async def run(
 ) -> Completed:
     """Run a program to its end. With `on_line` or `on_bytes`, what it prints is handed over and not kept.
 
-    `on_line` is called with each line; `on_bytes` with pieces of up to 256 KiB, in order, in a thread of its own. What
+    `on_line` is called with each line; `on_bytes` with pieces of 512 KiB, in order, in a thread of its own. What
     they raise ends the program and comes through.
 
     The program gets its own process group, no standard input and the `environment` alone. Raises ToolMissing if it

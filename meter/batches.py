@@ -5,6 +5,7 @@ runs over all blocks at once.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +13,32 @@ from numpy.typing import NDArray
 BATCH = 65_536  # samples measured at once: half as many cost a tenth more, in calls
 SAMPLE_MAX = 1e9  # +180 dBFS: what is above is damage, as NaN and infinity are
 BLOCK = 32  # samples in a column; 24 to 48 cost the least
+SPARE_ROWS = 4
 _SAMPLE_BYTES = 4
+_APART_BYTES = 128  # a power of two too many from row to row: they would all have the same places in the caches
 
+Float = np.float32 | np.float64
+Kind = TypeVar("Kind", bound=Float)
 Samples = NDArray[np.float32]
 
 
 class Batch:
     """A batch of a stream: `frames` (samples, channels), and `columns` (BLOCK, blocks, channels) of the same samples.
 
-    `peaks` (blocks, channels) are the largest magnitudes of each block. Only `count` samples belong to the stream: of
-    the last batch fewer than all, maybe none, and zeros follow.
+    `peaks` (blocks, channels) are the largest magnitudes of each block, `largest` is that of all, NaN if one is. Only
+    `count` samples belong to the stream: of the last batch fewer than all, maybe none, and zeros follow.
+
+    `rows` are what the columns lie in, as `rows_of` makes it: below them are a few rows for whoever multiplies them.
     """
 
     def __init__(self, channels: int, samples: int) -> None:
         """A batch of zeros, none of which belong to a stream."""
         self.frames = np.zeros((samples, channels), np.float32)
-        self.columns = np.zeros((BLOCK, samples // BLOCK, channels), np.float32)
+        self.rows = rows_of(BLOCK + SPARE_ROWS, samples // BLOCK * channels, np.float32)
+        self.columns = columns_in(self.rows, samples // BLOCK, channels)
         self.peaks = np.zeros(self.columns.shape[1:], np.float32)
+        self.largest = 0.0
         self.count = 0
-
-    @property
-    def largest(self) -> float:
-        """The largest magnitude; NaN if one is."""
-        return float(self.peaks.max())
 
     def by_channel(self) -> Samples:
         """Those that belong to the stream (channels, samples)."""
@@ -43,11 +47,9 @@ class Batch:
     def fill(self, frames: Samples, count: int) -> None:
         """Have other samples. The frames are kept as they are, the rest is written over."""
         self.frames, self.count = frames, count
-        out, blocks = self.columns, frames.reshape(-1, BLOCK, frames.shape[1])
-        if frames.shape[1] == 2:  # as one number each, frames are moved in a quarter of the time
-            out, blocks = out.view(np.complex64), blocks.view(np.complex64)
-        np.copyto(out, blocks.swapaxes(0, 1))
+        copy_frames(self.columns, frames.reshape(-1, BLOCK, frames.shape[1]).swapaxes(0, 1))
         self.peaks = magnitudes(self.columns)
+        self.largest = float(self.peaks.max())
 
 
 class Batches:
@@ -107,3 +109,21 @@ class Batches:
 def magnitudes(columns: Samples) -> Samples:
     """The largest magnitude of each column; NaN where one is."""
     return np.asarray(np.maximum(columns.max(axis=0), -columns.min(axis=0)))
+
+
+def rows_of(rows: int, length: int, kind: type[Kind]) -> NDArray[Kind]:
+    """Zeros (rows, length and a little more): without it they would be in each other's way in a processor's caches."""
+    return np.zeros((rows, length + _APART_BYTES // np.dtype(kind).itemsize), kind)
+
+
+def columns_in(rows: NDArray[Kind], blocks: int, channels: int) -> NDArray[Kind]:
+    """The columns (BLOCK, blocks, channels) in such rows."""
+    return rows[:BLOCK, : blocks * channels].reshape(BLOCK, blocks, channels)
+
+
+def copy_frames(to: NDArray[Float], frames: NDArray[Float]) -> None:
+    """Copy frames, (..., channels), that come in another order. Pairs are moved as one number: in a quarter of the
+    time."""
+    if frames.shape[-1] == 2:
+        to, frames = (each.view(np.result_type(each, np.complex64)) for each in (to, frames))
+    np.copyto(to, frames, casting="same_kind")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from meter.batches import BLOCK, Batch, Samples, magnitudes
+from meter.batches import BLOCK, Batch, Samples
 
 TAPS = 24  # samples that one point between samples is made from
 _BEFORE = TAPS // 2 - 1  # the place, in a filter, of the sample before the point
@@ -46,29 +46,41 @@ class Between:
         self._gain = float(np.abs(filters).sum(axis=1).max(initial=0)) * _ROUNDED
         self._bend = _bend(filters) * _ROUNDED
         self._before = np.zeros((BLOCK, channels), np.float32)  # the last block of the batch before
+        self._peaks_before = np.zeros(channels, np.float32)
 
-    def near(self, batch: Batch, least: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.int64], Samples, Samples]]:
-        """All blocks of the next batch with points that are larger than is asked for each of them, and some others.
+    def near(
+        self, batch: Batch, least: NDArray[np.float32] | float
+    ) -> Iterator[tuple[NDArray[np.int64], Samples, Samples]]:
+        """All blocks of the next batch with points that are larger than is asked for each of them, or all, and some
+        others.
 
         They come as the numbers of several blocks, and in columns their samples and the points that these complete,
         TAPS / 2 samples behind them. Without oversampling there are none.
         """
         channels, before = len(batch.peaks[0]), self._before
-        self._before = batch.columns[:, -1].copy()
-        earlier = np.concatenate([magnitudes(before)[np.newaxis], batch.peaks[:-1]])
-        largest = np.maximum(batch.peaks, earlier).reshape(-1)
-        columns, least = batch.columns.reshape(BLOCK, -1), np.repeat(least, channels)
-        near = np.flatnonzero(self._gain * largest > least)
+        peaks = batch.peaks.reshape(-1)
+        largest = np.maximum(peaks, np.concatenate([self._peaks_before, peaks[:-channels]]))
+        self._before, self._peaks_before = batch.columns[:, -1].copy(), batch.peaks[-1].copy()
+        each = np.repeat(least, channels) if isinstance(least, np.ndarray) else None
+        near = np.flatnonzero(self._gain * largest > (least if each is None else each))
         for start in range(0, len(near), _LOOKS):
             at = near[start : start + _LOOKS]
-            rows = np.concatenate([columns.take(at - channels, axis=1, mode="wrap"), columns.take(at, axis=1)])
-            first = np.flatnonzero(at < channels)
-            rows[:BLOCK, first] = before[:, at[first]]
-            sharpest = magnitudes(np.diff(rows[BLOCK - TAPS + 1 :], 2, axis=0))
-            nearer = _ROUNDED * largest[at] + self._bend * sharpest > least[at]
+            rows = np.empty((2 * BLOCK, len(at)), np.float32)
+            batch.rows[:BLOCK].take(at - channels, axis=1, out=rows[:BLOCK], mode="clip")
+            batch.rows[:BLOCK].take(at, axis=1, out=rows[BLOCK:], mode="clip")
+            first = np.searchsorted(at, channels)  # they are in order
+            rows[:BLOCK, :first] = before[:, at[:first]]
+            nearer = _ROUNDED * largest[at] + self._bend * _sharpest(rows) > (least if each is None else each[at])
             if nearer.any():
                 rows = rows[:, nearer]
                 yield at[nearer] // channels, rows[BLOCK:], self._product @ rows
+
+
+def _sharpest(rows: Samples) -> Samples:
+    """The sharpest bend in each column of two blocks, from the first sample on that a point of the later is made of."""
+    slopes = rows[BLOCK - TAPS + 2 :] - rows[BLOCK - TAPS + 1 : -1]
+    bends = slopes[1:] - slopes[:-1]
+    return np.asarray(np.abs(bends, out=bends).max(axis=0))
 
 
 def _product(filters: NDArray[np.float64]) -> Samples:

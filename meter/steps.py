@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 STEPS_PER_SECOND = 10
 TICKS_PER_STEP = 10
-_TICKS_PER_SECOND = STEPS_PER_SECOND * TICKS_PER_STEP
+TICKS_PER_SECOND = STEPS_PER_SECOND * TICKS_PER_STEP
 _DIGITS = 6
 
 
@@ -16,8 +16,8 @@ def step_start(step: int, sample_rate_hz: int) -> int:
 
 def tick_ends(first: int, samples: int, sample_rate_hz: int) -> NDArray[np.int64]:
     """Where each tick from number `first` on ends, as far as so many samples go. Every tenth is the end of a step."""
-    complete = ((samples + 1) * _TICKS_PER_SECOND - 1) // sample_rate_hz
-    return np.arange(first + 1, complete + 1, dtype=np.int64) * sample_rate_hz // _TICKS_PER_SECOND
+    complete = ((samples + 1) * TICKS_PER_SECOND - 1) // sample_rate_hz
+    return np.arange(first + 1, complete + 1, dtype=np.int64) * sample_rate_hz // TICKS_PER_SECOND
 
 
 def rounded(value: float) -> float:

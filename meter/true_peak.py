@@ -86,8 +86,7 @@ class LargestTruePeak:
     def take(self, batch: Batch) -> None:
         """The next batch."""
         self._largest = max(self._largest, batch.largest)
-        least = np.full(len(batch.peaks), min(self._largest, self._above), np.float32)
-        for at, samples, points in self._between.near(batch, least):
+        for at, samples, points in self._between.near(batch, min(self._largest, self._above)):
             highest = np.abs(np.concatenate([points, samples])).max(axis=0)
             self._largest = max(self._largest, float(highest.max()))
             if self._largest > self._above:

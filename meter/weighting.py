@@ -6,22 +6,25 @@ the same kind of product over groups of blocks. Nothing is cut off: the result i
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meter.batches import BLOCK
+from meter.batches import BLOCK, SPARE_ROWS, Batch, Float, columns_in, copy_frames, rows_of
 
 _SHELF_HZ = 1681.974450955533
 _MUSIC_HZ = 8_000
-GROUP = 16  # blocks whose memories are found by one product
-_MEMORY = 4
+_GROUPS = 16, 16  # blocks whose memories are found by one product, and such groups
+BATCH_UNIT = BLOCK * math.prod(_GROUPS)
+_MEMORY = SPARE_ROWS
+_COLUMNS = 512
 _TINY = 1e-30  # memory this small is silence; let it end before it gets too small for fast arithmetic
 
 Matrix = NDArray[np.float64]
-Float = np.float32 | np.float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,71 +69,100 @@ class Weighting:
     """K-weights batches of one stream, keeping the filters' memory from batch to batch."""
 
     def __init__(self, sample_rate_hz: int, *, channels: int, batch: int, kind: type[Float] = np.float64) -> None:
-        """`batch` is the number of samples in every batch, a multiple of `BLOCK * GROUP * GROUP`.
+        """`batch` is the number of samples in every batch, a multiple of `BATCH_UNIT`.
 
         `kind` is what products of samples are made of; memory goes on in float64.
         """
-        product, added, levels, self._stride = _matrices(sample_rate_hz)
-        self._levels = replace(levels[0], prefixes=levels[0].prefixes.astype(kind)), *levels[1:]
-        self._product, self._added = (np.ascontiguousarray(each.T, kind) for each in (product, added))
-        self._memory = np.zeros((channels, _MEMORY))
-        self._columns = np.zeros((BLOCK + _MEMORY, batch // BLOCK, channels), kind)
-        self._weighted = np.empty((BLOCK, batch // BLOCK, channels), kind)
+        blocks = batch // BLOCK
+        product, added, (finest, *coarser) = _matrices(sample_rate_hz, blocks)
+        self._levels = finest.of_kind(kind), *coarser
+        self._product: NDArray[Float] = np.ascontiguousarray(product.T, kind)
+        self._added: NDArray[Float] = np.ascontiguousarray(added.T, kind)
+        self._memory = np.zeros((_MEMORY, 1, channels))
+        self._rows = None if kind is np.float32 else rows_of(BLOCK + _MEMORY, blocks * channels, kind)
+        self._weighted = rows_of(BLOCK, blocks * channels, kind)
 
-    def take(self, samples: NDArray[np.float32]) -> NDArray[Float]:
-        """The weighted samples of a batch, in columns (BLOCK, blocks, channels) both. Valid until the next batch."""
-        columns = self._columns
-        columns[:BLOCK] = samples
-        flat = columns.reshape(len(columns), -1)
-        added = np.matmul(self._added, flat[:BLOCK]).reshape(_MEMORY, -1, columns.shape[2])
-        memories, after = self._memories(np.ascontiguousarray(added.T), self._levels)
-        for channel, memory in enumerate(memories):
-            columns[BLOCK:, :, channel] = memory.T
+    def take(self, batch: Batch) -> NDArray[Float]:
+        """The weighted samples of a batch, in columns (BLOCK, blocks, channels). Valid until the next batch."""
+        blocks, channels = len(batch.peaks), len(batch.peaks[0])
+        rows: NDArray[Any] = batch.rows if self._rows is None else self._rows
+        columns = rows[:, : blocks * channels]
+        if self._rows is not None:
+            columns[:BLOCK] = batch.rows[:BLOCK, : blocks * channels]
+        added: NDArray[Float] = np.empty((_MEMORY, blocks * channels), rows.dtype)
+        _multiply(self._added, columns[:BLOCK], added)
+        memories, after = self._memories(added.reshape(_MEMORY, blocks, channels), self._levels)
+        copy_frames(columns[BLOCK:].reshape(memories.shape), memories)
         self._memory = np.where(np.abs(after) < _TINY, 0.0, after)
-        np.matmul(self._product, flat, out=self._weighted.reshape(BLOCK, -1))
-        return self._weighted
+        _multiply(self._product, columns, self._weighted[:, : blocks * channels])
+        return columns_in(self._weighted, blocks, channels)
 
-    def _memories(self, added: NDArray[Float], levels: "tuple[_Level, ...]") -> tuple[Matrix, Matrix]:
-        """The memory before every block, and after the last, from what each block adds to it."""
-        channels = len(added)
-        if not levels:
-            memories = np.empty(added.shape)
-            memory = self._memory
-            for number in range(added.shape[1]):
-                memories[:, number] = memory
-                memory = memory @ self._stride + added[:, number]
-            return memories, memory
+    def _memories(self, added: NDArray[Float], levels: "Sequence[_Level]") -> tuple[NDArray[Float], Matrix]:
+        """The memory before every step, in groups (_MEMORY, groups, steps, channels), and (_MEMORY, 1, channels) after
+        the last: from what each step adds to it (_MEMORY, all steps, channels)."""
         level, *coarser = levels
-        within = added.reshape(channels, -1, GROUP * _MEMORY) @ level.prefixes
-        starts, after = self._memories(within[:, :, -_MEMORY:].astype(np.float64), tuple(coarser))
-        return (within[:, :, :-_MEMORY] + starts @ level.carry).reshape(channels, -1, _MEMORY), after
+        groups, channels = added.shape[1] // level.steps, added.shape[2]
+        rows = np.empty((level.steps, _MEMORY, groups, channels), added.dtype)
+        copy_frames(rows, added.reshape(_MEMORY, groups, level.steps, channels).transpose(2, 0, 1, 3))
+        within = rows.reshape(level.steps * _MEMORY, -1)
+        sums = np.ascontiguousarray(within.T) @ level.ends
+        ends = np.ascontiguousarray(sums.T, np.float64).reshape(_MEMORY, groups, channels)
+        if coarser:
+            found, after = self._memories(ends, coarser)
+            starts = np.ascontiguousarray(found).reshape(_MEMORY, -1)
+        else:
+            starts = self._memory[:, 0]
+            after = ends + (level.stride @ starts)[:, np.newaxis]
+        memories = level.carry @ starts
+        memories += level.prefixes @ within
+        return memories.reshape(rows.shape).transpose(1, 2, 0, 3), after
+
+
+def _multiply(matrix: NDArray[Float], columns: NDArray[Float], out: NDArray[Float]) -> None:
+    """The product of a matrix and many columns, some columns at a time: small products take half the time of large."""
+    some = _COLUMNS if columns.shape[1] % _COLUMNS == 0 else columns.shape[1]
+    parts, parts_out = (each.reshape(len(each), -1, some).swapaxes(0, 1) for each in (columns, out))
+    np.matmul(matrix, parts, out=parts_out)
 
 
 @lru_cache(maxsize=8)
-def _matrices(sample_rate_hz: int) -> "tuple[Matrix, Matrix, tuple[_Level, ...], Matrix]":
-    """What a block is multiplied by, what it adds to the memory, the levels of groups, and the step over all of them.
+def _matrices(sample_rate_hz: int, blocks: int) -> "tuple[Matrix, Matrix, tuple[_Level, ...]]":
+    """What a block is multiplied by, what it adds to the memory, and the levels of groups: the last is one group.
 
     They take longer to make than a minute takes to weight; nobody writes to them.
     """
     system = _cascade(shelf(sample_rate_hz), high_pass(sample_rate_hz))
-    step = np.linalg.matrix_power(system.step, BLOCK)
-    levels = (_Level.of(step), _Level.of(np.linalg.matrix_power(step, GROUP)))
-    return *_over_block(system), levels, np.linalg.matrix_power(step, GROUP * GROUP)
+    step, left, levels = np.linalg.matrix_power(system.step, BLOCK), blocks, []
+    for steps in (*_GROUPS, blocks // math.prod(_GROUPS)):
+        levels.append(_Level.of(step, steps))
+        step, left = np.linalg.matrix_power(step, steps), left // steps
+    assert left == 1
+    return *_over_block(system), tuple(levels)
 
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """Groups of steps: `prefixes` sums what was added up to each of them, `carry` takes the memory there."""
+    """Groups of steps: `prefixes` sums what was added before each of them, `ends` all that was added (transposed: as
+    the sums of a row); `carry` takes the memory there that was before, `stride` to the end."""
 
-    prefixes: Matrix
+    steps: int
+    prefixes: NDArray[Float]
+    ends: NDArray[Float]
     carry: Matrix
+    stride: Matrix
 
     @staticmethod
-    def of(step: Matrix) -> "_Level":
-        powers = [np.linalg.matrix_power(step, n) for n in range(GROUP)]
+    def of(step: Matrix, steps: int) -> "_Level":
+        powers = [np.linalg.matrix_power(step, n).T for n in range(steps + 1)]
         nothing = np.zeros((_MEMORY, _MEMORY))
-        rows = [[powers[at - 1 - n] if at > n else nothing for at in range(GROUP + 1)] for n in range(GROUP)]
-        return _Level(prefixes=np.block(rows), carry=np.hstack(powers))
+        rows = [[powers[at - 1 - n] if at > n else nothing for n in range(steps)] for at in range(steps + 1)]
+        sums = np.block(rows)
+        ends = np.ascontiguousarray(sums[-_MEMORY:].T)
+        return _Level(steps, sums[:-_MEMORY], ends, np.vstack(powers[:-1]), powers[-1])
+
+    def of_kind(self, kind: type[Float]) -> "_Level":
+        """The same with sums in numbers of this kind."""
+        return replace(self, prefixes=self.prefixes.astype(kind), ends=self.ends.astype(kind))
 
 
 @dataclass(frozen=True, slots=True)

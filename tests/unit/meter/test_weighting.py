@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from meter.batches import BLOCK
-from meter.weighting import GROUP, Biquad, Weighting, high_pass, shelf
+from meter.batches import Batch
+from meter.weighting import BATCH_UNIT, Biquad, Weighting, high_pass, shelf
 
-BATCH = BLOCK * GROUP * GROUP
+BATCH = 2 * BATCH_UNIT
 
 
 def _recursive(biquad: Biquad, samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -23,8 +23,9 @@ def _recursive(biquad: Biquad, samples: NDArray[np.float64]) -> NDArray[np.float
 
 def _weighted(weighting: Weighting, samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """A batch (channels, samples), as the same."""
-    columns = samples.T.reshape(-1, BLOCK, len(samples)).swapaxes(0, 1)
-    return weighting.take(columns).swapaxes(0, 1).reshape(-1, len(samples)).T.astype(np.float64)
+    batch = Batch(len(samples), BATCH)
+    batch.fill(np.ascontiguousarray(samples.T), BATCH)
+    return weighting.take(batch).swapaxes(0, 1).reshape(-1, len(samples)).T.astype(np.float64)
 
 
 def _gain_db(sample_rate_hz: int, hertz: float) -> float:
