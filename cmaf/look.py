@@ -4,14 +4,16 @@
 """
 
 from dataclasses import dataclass
+from itertools import islice
 
 from cmaf.boxes import Box, boxes_in
 from cmaf.encoded import AUDIO_ENTRY_FIELDS, FULL_BOX_FIELDS, audio_specific_config
-from cmaf.fragments import DEFAULT_BYTES, DEFAULT_TICKS, default_fields
+from cmaf.fragments import DEFAULT_BYTES, DEFAULT_TICKS, ENTRY, default_fields
 from model.errors import MediaError
 
 FRAMES_MAX = 1 << 20  # in one run; 6 s of AAC have 282
 BOXES_MAX = 10_000  # at the top of a segment; one cut into low-latency chunks has some hundreds
+ENTRIES_MAX = 16  # in one stsd; a track that begins in the clear has two
 HEADER_BYTES_MAX = 1 << 20  # of a moof or sidx; one of 6 s takes about 1 kB
 _CODEC_OF_ENTRY = {"Opus": "Opus", "fLaC": "fLaC", "alac": "alac", "ac-3": "ac-3", "ec-3": "ec-3"}
 
@@ -30,6 +32,8 @@ class InitLook:
 
     `codecs` are the CODECS entries that are right for it, none if we do not know. `edit_media_time` is None without an
     edit list; `groups` are the sample groups that are described, `mapped` those that samples are put into by default.
+    `protected` says of each sample entry whether its samples are encrypted, `default_entry` which one of them (from 1)
+    samples are of where a fragment does not say.
     """
 
     flaws: tuple[Flaw, ...]
@@ -39,7 +43,7 @@ class InitLook:
     fragmented: bool = False
     samples: int = 0
     sample_entry: str = ""
-    encrypted: bool = False
+    protected: tuple[bool, ...] = ()
     config: bytes | None = None
     codecs: tuple[str, ...] = ()
     timescale: int = 0
@@ -53,6 +57,7 @@ class InitLook:
     has_loudness: bool = False
     default_ticks: int = 0
     default_bytes: int = 0
+    default_entry: int = 1
 
     @property
     def one_sound(self) -> bool:
@@ -68,7 +73,7 @@ class InitLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FragmentLook:
-    """One `moof` with its `mdat`. `decode_time` is None without `tfdt`."""
+    """One `moof` with its `mdat`. `decode_time` is None without `tfdt`; `protected`: its samples are encrypted."""
 
     trafs: int
     truns: int
@@ -79,6 +84,7 @@ class FragmentLook:
     frames_bytes: int
     media_bytes: int
     groups: tuple[str, ...]
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +198,11 @@ def _look_at_movie(moov: Box, brands: tuple[str, ...], flaws: list[Flaw]) -> Ini
     mdia = trak.child("mdia")
     mdhd = mdia.child("mdhd")
     stbl = mdia.at("minf", "stbl")
-    entry = next(stbl.child("stsd").children(skip=8), None)
-    if entry is None:
+    stsd = stbl.child("stsd")
+    entries = list(islice(stsd.children(skip=8), min(max(1, stsd.uint(4, 4)), ENTRIES_MAX)))
+    if not entries:
         raise MediaError("no sample entry")
+    entry = entries[0]
     kind = _original_format(entry)
     config = _config(entry, kind)
     long = mdhd.uint(0, 1) == 1
@@ -206,7 +214,7 @@ def _look_at_movie(moov: Box, brands: tuple[str, ...], flaws: list[Flaw]) -> Ini
         fragmented=mvex is not None,
         samples=_samples(stbl),
         sample_entry=kind,
-        encrypted=entry.type == "enca",
+        protected=tuple(_is_protected(each) for each in entries),
         config=config,
         codecs=_codecs(kind, config),
         timescale=mdhd.uint(20 if long else 12, 4),
@@ -220,6 +228,7 @@ def _look_at_movie(moov: Box, brands: tuple[str, ...], flaws: list[Flaw]) -> Ini
         has_loudness=_has_loudness(trak),
         default_ticks=trex.uint(12, 4) if trex else 0,
         default_bytes=trex.uint(16, 4) if trex else 0,
+        default_entry=trex.uint(8, 4) if trex else 1,
     )
 
 
@@ -235,6 +244,14 @@ def _original_format(entry: Box) -> str:
     sinf = entry.find("sinf", AUDIO_ENTRY_FIELDS)
     frma = sinf.find("frma") if sinf else None
     return frma.payload[:4].decode("latin-1") if frma else entry.type
+
+
+def _is_protected(entry: Box) -> bool:
+    """Whether samples of this entry are encrypted, unless a sample group says otherwise (ISO/IEC 23001-7 §8.2)."""
+    found: Box | None = entry.find("sinf", AUDIO_ENTRY_FIELDS) if entry.type == "enca" else None
+    for name in ("schi", "tenc"):
+        found = found.find(name) if found else None
+    return bool(found and found.uint(6, 1))
 
 
 def _config(entry: Box, kind: str) -> bytes | None:
@@ -315,6 +332,7 @@ def _fragment(moof: Box, init: InitLook, media_bytes: int) -> FragmentLook:
     flags = tfhd.uint(1, 3) if tfhd else 0
     fields = default_fields(tfhd) if tfhd else {}
     ticks, size = fields.get(DEFAULT_TICKS, init.default_ticks), fields.get(DEFAULT_BYTES, init.default_bytes)
+    entry = fields.get(ENTRY, init.default_entry)
     totals = [_frames(trun, ticks, size) for trun in truns[:1000]]
     return FragmentLook(
         trafs=len(trafs),
@@ -326,6 +344,7 @@ def _fragment(moof: Box, init: InitLook, media_bytes: int) -> FragmentLook:
         frames_bytes=sum(each[2] for each in totals),
         media_bytes=media_bytes,
         groups=tuple(group for traf in trafs for group in _groups(traf, "sbgp")),
+        protected=0 < entry <= len(init.protected) and init.protected[entry - 1],
     )
 
 

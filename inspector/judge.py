@@ -99,6 +99,7 @@ def judged(stream: Stream) -> Inspection:
     found = [*_playlist_findings(stream), *_box_findings(stream)]
     for rule in (*STREAM_RULES, *SOUND_RULES):
         found += [_placed(each, stream.location) for each in rule.findings(stream)]
+    found = list(dict.fromkeys(found))  # an init section that is named again is looked at again
     order = {location: number for number, location in enumerate([stream.location, *_locations(stream)])}
     found.sort(key=lambda each: (each.severity is not Severity.MUST, order.get(each.resource, len(order)), each.line))
     unseen = stream.unseen
@@ -149,23 +150,21 @@ def _times(track: MediaTrack) -> MediaTimes | None:
     looks = [part.look for part in track.parts if part.look and part.look.frames and not part.look.flaws]
     if len(scales) != 1 or 0 in scales or len(looks) != len(track.listing.segments):
         return None
-    # Apple 8.1 allows one frame of video; of sound we allow one, too
     frame_ticks = max(-(-look.duration_ticks // look.frames) for look in looks)
-    return MediaTimes(
-        durations_ticks=[look.duration_ticks for look in looks], timescale=scales.pop(), tolerance_ticks=frame_ticks + 1
-    )
+    return _media_times([look.duration_ticks for look in looks], scales.pop(), frame_ticks)
 
 
 def _sound_times(sounds: list[SoundLook]) -> MediaTimes | None:
     rates = {each.sample_rate_hz for each in sounds}
     frame_ticks = max(each.samples // each.frames for each in sounds)
-    return (
-        MediaTimes(
-            durations_ticks=[each.samples for each in sounds], timescale=rates.pop(), tolerance_ticks=frame_ticks + 1
-        )
-        if len(rates) == 1
-        else None
-    )
+    return _media_times([each.samples for each in sounds], rates.pop(), frame_ticks) if len(rates) == 1 else None
+
+
+def _media_times(durations_ticks: list[int], timescale: int, frame_ticks: int) -> MediaTimes:
+    """Apple 8.1 allows one frame of video; of sound we allow one, too, and what is lost in rounding to milliseconds:
+    half of one at either end of a run."""
+    tolerance_ticks = frame_ticks + 1 + timescale // 1_000
+    return MediaTimes(durations_ticks=durations_ticks, timescale=timescale, tolerance_ticks=tolerance_ticks)
 
 
 def _box_findings(stream: Stream) -> Iterator[Finding]:

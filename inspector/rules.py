@@ -101,6 +101,19 @@ def _unmarked_change(it: Stream) -> Breaches:
                 yield place, f"{_told(old)} becomes {_told(new)} without EXT-X-DISCONTINUITY"
 
 
+def _key_unsaid(it: Stream) -> Breaches:
+    for track in it.tracks:
+        pairs = zip(track.listing.segments, track.parts, strict=False)
+        found = [
+            Place(line=segment.line, resource=track.location, segment=number)
+            for number, (segment, part) in enumerate(pairs)
+            if not segment.key and part.look and any(each.protected for each in part.look.fragments)
+        ]
+        if found:
+            more = f" (and in {len(found) - 1} more segments)" if len(found) > 1 else ""
+            yield found[0], f"the samples are encrypted, and no EXT-X-KEY says so{more}"
+
+
 def _other_discontinuities(it: Stream) -> Breaches:
     ended = [track for track in it.tracks if track.listing.ended and track.listing.segments]
     for track in ended[1:]:
@@ -251,6 +264,13 @@ STREAM_RULES: tuple[Rule[Stream], ...] = (
         Severity.MUST,
         _unmarked_change,
         "write #EXT-X-DISCONTINUITY before the new EXT-X-MAP, or resample to one format",
+    ),
+    Rule(
+        "RFC8216-4.3.2.4-unsaid",
+        "RFC 8216 §4.3.2.4, ISO/IEC 23001-7 §8.2",
+        Severity.MUST,
+        _key_unsaid,
+        "write EXT-X-KEY before the first encrypted segment: METHOD=SAMPLE-AES, with samples in the scheme cbcs",
     ),
     Rule(
         "APPLE-8.15",

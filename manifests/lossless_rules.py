@@ -5,18 +5,18 @@ from manifests.presentation_rules import Multivariant
 from model.rendition import Codec
 from model.rule import Breaches, Rule, Severity
 
-_LOSSLESS = CODECS[Codec.FLAC]
+_LOSSLESS = frozenset({CODECS[Codec.FLAC], "alac"})
 _LOSSY = frozenset({CODECS[Codec.AAC], "mp4a.40.5", "mp4a.40.29"})  # what Apple 2.3 takes
 
 
 def _nothing_lossless(it: Multivariant) -> Breaches:
-    if it.codec is Codec.FLAC and not any(_LOSSLESS in each.codecs for each in it.playlist.variants):
+    if it.codec is Codec.FLAC and not any(CODECS[Codec.FLAC] in each.codecs for each in it.playlist.variants):
         yield 0, "no lossless variant in the playlist for the lossless family"
 
 
 def _nothing_under_lossless(it: Multivariant) -> Breaches:
     entries = {spelling_of(entry) for variant in it.playlist.variants for entry in variant.codecs}
-    if _LOSSLESS in entries and not entries & _LOSSY:
+    if entries & _LOSSLESS and not entries & _LOSSY:
         yield 0, "a lossless variant, but none in AAC for lines that are too slow for it"
 
 
@@ -28,7 +28,7 @@ def _some_scores(it: Multivariant) -> Breaches:
 
 
 def _lossless_not_best(it: Multivariant) -> Breaches:
-    lossless = [each for each in it.playlist.variants if _LOSSLESS in each.codecs]
+    lossless = [each for each in it.playlist.variants if not _LOSSLESS.isdisjoint(each.codecs)]
     others = [each for each in it.playlist.variants if each not in lossless]
     best = max((each.score for each in others if each.score is not None), default=None)
     for variant in lossless if others else []:

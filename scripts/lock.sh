@@ -19,4 +19,5 @@ lock dev pyproject.toml --group dev --constraint requirements/run.txt --constrai
 lock node --group node
 lock study pyproject.toml --group study --constraint requirements/run.txt --constraint requirements/build.txt
 lock scale --group scale --constraint requirements/run.txt
+lock shaka --group shaka
 lock lock --group lock

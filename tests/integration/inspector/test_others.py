@@ -1,4 +1,4 @@
-"""What the muxers of others write: their real faults are found, and no others."""
+"""What the muxers of ffmpeg write: their real faults are found, and no others."""
 
 import subprocess
 from contextlib import aclosing
@@ -12,9 +12,7 @@ from inspector.judge import Inspection, inspected
 from inspector.latm import look_at_latm
 from inspector.limits import Limits
 from model.rule import Severity
-from tests.integration.inspector.conftest import written
 from tests.support.audio import music_like
-from tests.unit.inspector.streams import Files, in_ranges
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 HLS = ("-f", "hls", "-hls_time", "4", "-hls_playlist_type", "vod", "-master_pl_name", "master.m3u8")
@@ -124,33 +122,3 @@ async def test_encrypted_transport_streams_of_ffmpeg(tmp_path: Path) -> None:
     inspection = await looked_at(tmp_path)
     assert rules(inspection) - {"CLIENT-tail"} == {"APPLE-9.11", "APPLE-7.5"}
     assert "encrypted" in inspection.unseen[0].reason
-
-
-def shaka(names: tuple[str, ...]) -> Files:
-    """Two of our renditions behind playlists of the shape that Shaka Packager 3.4 writes: one audio group over all bit
-    rates, no LANGUAGE, no version in the multivariant playlist, ranges without offsets, milliseconds rounded up."""
-    files = in_ranges()
-    group = "".join(
-        f'#EXT-X-MEDIA:TYPE=AUDIO,URI="aac-{number}.m3u8",GROUP-ID="audio",NAME="{name}",DEFAULT=NO,CHANNELS="2"\n'
-        for number, name in enumerate(names, start=1)
-    )
-    lines = [line for line in files["index.m3u8"].decode().splitlines() if "VERSION" not in line]
-    variants = [f'{line},AUDIO="audio"' if line.startswith("#EXT-X-STREAM-INF") else line for line in lines[2:]]
-    files["index.m3u8"] = "\n".join([*lines[:2], "", group, *variants, ""]).encode()
-    for name in ("aac-1.m3u8", "aac-2.m3u8"):
-        text = files[name].decode().replace("TARGETDURATION:6", "TARGETDURATION:7")
-        head, *rest = text.split("#EXT-X-BYTERANGE:")
-        kept = [rest[0], *(each.partition("@")[0] + "\n" + each.partition("\n")[2] for each in rest[1:])]
-        files[name] = "#EXT-X-BYTERANGE:".join([head, *kept]).encode()
-    return files
-
-
-@pytest.mark.parametrize(
-    ("names", "more"),
-    [(("English", "English"), {"RFC8216-4.3.4.1.1-name"}), (("stream_0", "stream_1"), set())],
-    ids=["one name", "names of its own"],
-)
-async def test_playlists_as_of_shaka_packager(tmp_path: Path, names: tuple[str, ...], more: set[str]) -> None:
-    """All bit rates in one group: no client adapts between them."""
-    inspection = await looked_at(written(shaka(names), tmp_path))
-    assert rules(inspection) == {"CLIENT-group", "APPLE-8.10", "APPLE-7.5"} | more

@@ -387,6 +387,9 @@ OF_BOXES: dict[str, Breach] = {
     ),
 }
 
+_SINF = box(b"sinf", box(b"frma", b"mp4a"), box(b"schi", full_box(b"tenc", 0, 0, b"\x00\x00\x01\x08", bytes(16))))
+_ENCRYPTED = bytes_of(_in_init((*STBL, b"stsd", b"mp4a"), _SINF), INIT, b"mp4a" + bytes(6), b"enca" + bytes(6))
+
 _OTHER = _each_init(
     {name: data for name, data in AAC.items() if name.startswith("aac-1/init")},
     lambda files, name: bytes_of(files, name, b"\x00\x02\x00\x10", b"\x00\x01\x00\x10"),
@@ -404,6 +407,7 @@ OF_STREAMS: dict[str, Breach] = {
     "a page for a segment": Breach(
         found={"RFC8216-3", "APPLE-1.26"}, files=AAC | {"aac-1/3.mp4": b"<!doctype html><title>404</title>"}
     ),
+    "encrypted, and nobody says so": Breach(found={"RFC8216-4.3.2.4-unsaid"}, files=_ENCRYPTED),
     "a file of the client's": Breach(
         found={"CLIENT-scheme"}, files=text(AAC, FIRST, "aac-1/2.mp4", "file:///etc/passwd")
     ),

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("run", "build", "dask", "librosa", "dev", "node", "study", "scale", "lock")
+LOCKS = ("run", "build", "dask", "librosa", "dev", "node", "study", "scale", "shaka", "lock")
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
