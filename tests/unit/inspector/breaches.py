@@ -213,6 +213,9 @@ OF_TEXT: dict[str, Breach] = {
         files=_grouped("".join(_rendition(more=f',URI="aac-{1 + number % 2}.m3u8"') for number in range(5))),
     ),
     "a score for one": Breach(found={"APPLE-9.19"}, files=text(AAC, INDEX, VARIANT, f"{VARIANT},SCORE=1")),
+    "Apple Lossless alone, if it were that": Breach(
+        found={"APPLE-2.3", "RFC8216-4.3.4.2-codecs"}, files=text(AAC, INDEX, VARIANT, 'CODECS="alac"', 2)
+    ),
     "FLAC alone": Breach(found={"APPLE-2.3"}, files=FLAC),
     "a lossless variant that is not the best": Breach(
         found={"APPLE-score"}, files=FLAC | AAC | {INDEX: FLAC[INDEX] + _variants(AAC, SCORE=3)}
@@ -388,7 +391,7 @@ OF_BOXES: dict[str, Breach] = {
 }
 
 _SINF = box(b"sinf", box(b"frma", b"mp4a"), box(b"schi", full_box(b"tenc", 0, 0, b"\x00\x00\x01\x08", bytes(16))))
-_ENCRYPTED = bytes_of(_in_init((*STBL, b"stsd", b"mp4a"), _SINF), INIT, b"mp4a" + bytes(6), b"enca" + bytes(6))
+ENCRYPTED = bytes_of(_in_init((*STBL, b"stsd", b"mp4a"), _SINF), INIT, b"mp4a" + bytes(6), b"enca" + bytes(6))
 
 _OTHER = _each_init(
     {name: data for name, data in AAC.items() if name.startswith("aac-1/init")},
@@ -407,7 +410,7 @@ OF_STREAMS: dict[str, Breach] = {
     "a page for a segment": Breach(
         found={"RFC8216-3", "APPLE-1.26"}, files=AAC | {"aac-1/3.mp4": b"<!doctype html><title>404</title>"}
     ),
-    "encrypted, and nobody says so": Breach(found={"RFC8216-4.3.2.4-unsaid"}, files=_ENCRYPTED),
+    "encrypted, and nobody says so": Breach(found={"RFC8216-4.3.2.4-unsaid"}, files=ENCRYPTED),
     "a file of the client's": Breach(
         found={"CLIENT-scheme"}, files=text(AAC, FIRST, "aac-1/2.mp4", "file:///etc/passwd")
     ),

@@ -7,9 +7,23 @@ from inspector.judge import RULE_IDS, RULES, Inspection, judged
 from inspector.limits import Limits
 from model.rendition import Codec
 from tests.support.held import BASE, Held
-from tests.unit.inspector.breaches import ALL, OF_BOXES, OF_PLAYLISTS, OF_SOUNDS, OF_STREAMS, OF_TEXT, Breach
+from tests.unit.inspector.breaches import (
+    AAC,
+    ALL,
+    ENCRYPTED,
+    FIRST,
+    INIT,
+    MAP_LINE,
+    OF_BOXES,
+    OF_PLAYLISTS,
+    OF_SOUNDS,
+    OF_STREAMS,
+    OF_TEXT,
+    STBL,
+    Breach,
+)
 from tests.unit.inspector.sounds import packed, transport
-from tests.unit.inspector.streams import Files, in_ranges, in_segments, media_text, text
+from tests.unit.inspector.streams import Files, in_ranges, in_segments, media_text, number_after, text, within
 
 
 async def looked_at(breach: Breach) -> Inspection:
@@ -46,6 +60,32 @@ async def test_dates_and_steering_as_they_should_be_break_no_rule() -> None:
     steering = '#EXT-X-CONTENT-STEERING:SERVER-URI="s.json",PATHWAY-ID="."\n#EXT-X-STREAM-INF'
     files = text(media_text(in_segments(), "#EXTINF", "\n".join(dates)), "index.m3u8", "#EXT-X-STREAM-INF", steering)
     assert (await looked_at(Breach(found=set(), files=files))).findings == ()
+
+
+async def test_encryption_that_is_told_of_breaks_no_rule() -> None:
+    """Nor does an init section for both, where the fragments say that they are of the entry in the clear."""
+    key = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="data:,",IV=0x' + "0" * 32
+    told = text(ENCRYPTED, FIRST, "#EXTINF", f"{key}\n#EXTINF")
+    assert (await looked_at(Breach(found=set(), files=told))).findings == ()
+    clear = _with_a_clear_entry(ENCRYPTED)
+    assert (await looked_at(Breach(found=set(), files=clear))).findings == ()
+
+
+def _with_a_clear_entry(files: Files) -> Files:
+    """A second sample entry, without encryption, of which all samples are by default."""
+    entry = AAC[INIT][AAC[INIT].index(b"mp4a" + bytes(6)) - 4 :]
+    clear = entry[: int.from_bytes(entry[:4])]
+    files = files | {INIT: within(files[INIT], (*STBL, b"stsd"), clear)}
+    files = number_after(files, INIT, b"stsd", 4, 1)
+    return number_after(files, INIT, b"trex", 8, 1)
+
+
+async def test_what_an_init_section_breaks_is_told_once() -> None:
+    """However often a playlist names it."""
+    bare = ALL["no ludt"].files
+    again = text(bare, FIRST, "aac-1/1.mp4\n", f"aac-1/1.mp4\n#EXT-X-DISCONTINUITY\n{MAP_LINE}")
+    found = [each.rule for each in (await looked_at(Breach(found=set(), files=again))).findings]
+    assert (found.count("APPLE-2.19"), found.count("APPLE-8.15")) == (2, 1)  # one for each rendition
 
 
 @pytest.mark.parametrize(("codec", "told"), [(Codec.OPUS, {"APPLE-2.2"}), (Codec.FLAC, {"APPLE-2.3"})])
