@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -176,11 +176,12 @@ def _fragments(file: BinaryIO, tops: list[TopBox], *, default_ticks: int) -> Ite
             raise MediaError(f"moof is followed by {mdat.type if mdat else 'nothing'}, not by mdat")
         moof = load(file, moof_top)
         trafs = [child for child in moof.children() if child.type == "traf"]
-        truns = [child for child in trafs[0].children() if child.type == "trun"] if trafs else []
+        inside = list(trafs[0].children()) if trafs else []
+        truns = [child for child in inside if child.type == "trun"]
         if len(trafs) != 1 or len(truns) != 1:
             raise MediaError("a CMAF fragment has one traf with one trun")
-        ticks, size = _frames(truns[0], default_fields(trafs[0].child("tfhd")).get(DEFAULT_TICKS, default_ticks))
-        tfdt = trafs[0].child("tfdt")
+        tfhd, tfdt = (_first(inside, kind) for kind in ("tfhd", "tfdt"))
+        ticks, size = _frames(truns[0], default_fields(tfhd).get(DEFAULT_TICKS, default_ticks))
         yield Fragment(
             offset_bytes=moof_top.offset,
             size_bytes=moof_top.size + mdat.size,
@@ -190,15 +191,23 @@ def _fragments(file: BinaryIO, tops: list[TopBox], *, default_ticks: int) -> Ite
             frame_count=truns[0].uint(4, 4),
             frames_size_bytes=size,
             media_size_bytes=mdat.size - mdat.header,
-            rolled_frames=_rolled(trafs[0]),
+            rolled_frames=_rolled(inside),
             box_types=tuple(_types(moof)),
         )
 
 
-def _rolled(traf: Box) -> int:
-    """How many frames belong to the first group of type `roll` in the header."""
+def _first(inside: Sequence[Box], kind: str) -> Box:
+    """The first box of a type in a `traf`."""
+    found = next((box for box in inside if box.type == kind), None)
+    if found is None:
+        raise MediaError(f"box traf has no {kind} box")
+    return found
+
+
+def _rolled(inside: Sequence[Box]) -> int:
+    """How many frames of a `traf` belong to the first group of type `roll` in the header."""
     frames = 0
-    for sbgp in traf.children():
+    for sbgp in inside:
         if sbgp.type != "sbgp" or sbgp.uint(4, 4) != _ROLL:
             continue
         first = 16 if sbgp.uint(0, 1) else 12
