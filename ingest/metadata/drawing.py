@@ -23,23 +23,31 @@ def drawn(title: str, album: str, artists: Sequence[str]) -> dict[int, bytes]:
     image = Image.new("RGB", (_SIDE, _SIDE), _colour(hue, 0.55, 0.16))
     for number in range(_DISCS):
         shade = (hue + (colours[1 + number] / 255 - 0.5) * 0.32) % 1
-        image.paste(_colour(shade, 0.72, 0.38 + 0.11 * number), (0, 0, _SIDE, _SIDE), _disc(figure, number))
+        disc, corner = _disc(figure, number)
+        image.paste(_colour(shade, 0.72, 0.38 + 0.11 * number), corner, disc)
     return jpegs(image)
 
 
-def _disc(figure: bytes, number: int) -> Image.Image:
-    """Where a disc covers the picture, and how much: the first are soft, the others have smooth edges."""
+def _disc(figure: bytes, number: int) -> tuple[Image.Image, tuple[int, int]]:
+    """How much a disc covers of the part of the picture where it is, and that part's corner.
+
+    The first are soft, and everywhere; the others have smooth edges.
+    """
     soft = number < _SOFT_DISCS
     side = _SOFT_SIDE if soft else 2 * _SIDE
     x, y, size = (figure[3 * number + place] / 255 for place in range(3))
     radius = side * (0.18 + 0.34 * size)
     across, down = side * (0.1 + 0.8 * x), side * (0.1 + 0.8 * y)
-    mask = Image.new("L", (side, side), 0)
-    box = (across - radius, down - radius, across + radius, down + radius)
-    ImageDraw.Draw(mask).ellipse(box, fill=150 if number % 2 else 200)
+    box = (int(across - radius), int(down - radius), int(across + radius), int(down + radius))
+    left, top = (0, 0) if soft else (max(0, edge // 2 * 2) for edge in box[:2])
+    right, bottom = (side, side) if soft else (min(side, edge // 2 * 2 + 2) for edge in box[2:])
+    mask = Image.new("L", (right - left, bottom - top), 0)
+    moved = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
+    ImageDraw.Draw(mask).ellipse(moved, fill=150 if number % 2 else 200)
     if soft:
-        return mask.filter(ImageFilter.GaussianBlur(side / 14)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
-    return mask.reduce(2)
+        mask = mask.filter(ImageFilter.GaussianBlur(side / 14)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+        return mask, (0, 0)
+    return mask.reduce(2), (left // 2, top // 2)
 
 
 def _colour(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
