@@ -10,7 +10,7 @@ from avtool.output import parse_complaints, parse_packet_hash
 from avtool.run import Completed, Limits, run
 from model.errors import ToolFailed
 
-PROGRESS_STEP_S = 1.0
+PROGRESS_STEP_S = 4.0  # of audio, some hundredths of a second to decode: each word wakes the loop
 _SAMPLE_BYTES = 4
 
 
@@ -41,8 +41,8 @@ async def decode(
 
     At the source's own `sample_rate_hz` they are its samples exactly; at another they are resampled. `channels` is 1
     for a mono source, 2 for any other: more are mixed down. `take` is called in order in a thread of its own and what
-    it raises comes through; `on_seconds` is told about every second of audio. Not `checked` it costs less, and whatever
-    ffmpeg complains of is ToolFailed: see `argv.decode`. Raises ToolError.
+    it raises comes through; `on_seconds` is told about every fourth second of audio. Not `checked` it costs less, and
+    whatever ffmpeg complains of is ToolFailed: see `argv.decode`. Raises ToolError.
     """
     words = argv.decode(
         tool.path,
@@ -121,7 +121,7 @@ async def normalise(
 def _counted(
     take: Callable[[bytes], None], samples_per_second: int, on_seconds: Callable[[float], None]
 ) -> Callable[[bytes], None]:
-    """`take`, and word of every second to the loop that runs now."""
+    """`take`, and word of how far it is to the loop that runs now."""
     loop = asyncio.get_running_loop()
     taken, told = 0, 0.0
 

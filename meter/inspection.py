@@ -9,6 +9,7 @@ from model.analysis import Signs
 FULL_SCALE = 1 - 2**-15  # the largest sample of 16 bits
 CLIPPED_SAMPLES = 3  # so many neighbours at full scale are a clipped run
 SILENCE = 1e-3  # -60 dBFS
+_TAIL = 1_024
 
 Samples = NDArray[np.float32]
 
@@ -22,7 +23,7 @@ class Inspection:
         self._clipped_runs = 0
         self._at_full_scale = np.zeros((channels, CLIPPED_SAMPLES), np.bool_)  # of the last samples
         self._first_loud: int | None = None
-        self._last_loud: tuple[int, Samples] | None = None  # the last batch with sound, and where it begins
+        self._last_loud: int | None = None
         self._mono = channels == 2
         self._spectrum = Spectrum(sample_rate_hz)
 
@@ -33,7 +34,7 @@ class Inspection:
         if peak >= SILENCE:
             if self._first_loud is None:
                 self._first_loud = self._samples + int(_loud(samples)[0])
-            self._last_loud = (self._samples, samples.copy())
+            self._last_loud = self._samples + _last_loud(samples)
         self._mono = self._mono and np.array_equal(samples[0], samples[1])
         self._spectrum.take(samples)
         self._samples += samples.shape[1]
@@ -42,8 +43,7 @@ class Inspection:
         """What was found. Of a stream without sound, both ends are silent all along."""
         start = end = self._samples
         if self._first_loud is not None and self._last_loud is not None:
-            at, samples = self._last_loud
-            start, end = self._first_loud, self._samples - 1 - at - int(_loud(samples)[-1])
+            start, end = self._first_loud, self._samples - 1 - self._last_loud
         bandwidth_hz, cliff_db = self._spectrum.end() or (None, None)
         return Signs(
             clipped_runs=self._clipped_runs,
@@ -61,6 +61,12 @@ class Inspection:
         begun = full[:, 3:] & full[:, 2:-1] & full[:, 1:-2] & ~full[:, :-3]
         self._clipped_runs += int(np.count_nonzero(begun))
         self._at_full_scale = full[:, -CLIPPED_SAMPLES:]
+
+
+def _last_loud(samples: Samples) -> int:
+    """The place of the last sample that is not silence, of samples that are not all: most often near their end."""
+    tail = _loud(samples[:, -_TAIL:])
+    return samples.shape[1] - min(samples.shape[1], _TAIL) + int(tail[-1]) if len(tail) else int(_loud(samples)[-1])
 
 
 def _loud(samples: Samples) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from avtool import argv
 from avtool.argv import CONTAINERS, EncodeOutput
-from avtool.decode import Decoded, decode, normalise, play_back
+from avtool.decode import PROGRESS_STEP_S, Decoded, decode, normalise, play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
 from cmaf.parts import part_ends, parts
@@ -194,12 +194,12 @@ async def test_packets_are_hashed_beside(tool: Ffmpeg, tmp_path: Path) -> None:
 
 
 async def test_seconds_are_told_on_the_loop(tool: Ffmpeg) -> None:
-    """Rising, at most one word for each second of audio, the last within a second of the end."""
+    """Rising, at most one word for each step of audio, the last within a step of the end."""
     told: list[float] = []
-    await _decoded(tool, music_like(9), lambda _: None, on_seconds=told.append)
+    await _decoded(tool, music_like(21), lambda _: None, on_seconds=told.append)
     assert told == sorted(told)
-    assert 3 <= len(told) <= 9
-    assert 8 <= told[-1] <= 9
+    assert 3 <= len(told) <= 21 / PROGRESS_STEP_S
+    assert 21 - PROGRESS_STEP_S <= told[-1] <= 21
 
 
 async def test_what_cannot_be_decoded_is_an_error(tool: Ffmpeg, tmp_path: Path) -> None:
