@@ -32,7 +32,9 @@ class Row:
 
     @cached_property
     def _damped(self) -> Floats:
-        return np.asarray(1 + np.log10(np.maximum(self.listens, 1)), dtype=np.float32)
+        counted = np.maximum(self.listens, 1)
+        # Of 32 bits, makes of processors differ in the last of them.
+        return np.asarray(1 + np.log10(counted, dtype=np.float64), dtype=np.float32)
 
 
 @lru_cache
