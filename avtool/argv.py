@@ -26,7 +26,9 @@ _FRAME_SAMPLES = 2 * FLAC_BLOCK_SAMPLES
 _WRITE_SAMPLES = 32_768
 _THREADS = "-threads"  # of a decoder: no option of a container
 _PACKETS_WAITING = {"thread_queue_size": 128}  # a thread that hashes wakes up for many packets, not for every one
-_COPIED_FLOATS = {"format": "f32le", "acodec": "copy"}
+# Past the muxer's buffer of 32 KiB, in pieces that ffmpeg's allocator does not ask the system for, each time anew.
+_COPIED_FLOATS = {"format": "f32le", "acodec": "copy", "avioflags": "direct"}
+_COPIED_SAMPLES = 8_192
 # Frames go to encoders one by one: a queue holds two, so whoever got many at once would let all others wait for it.
 _ENCODER_SAMPLES = {Codec.AAC: 1_024, Codec.OPUS: 960, Codec.FLAC: 15_360}
 _SAMPLES = {Codec.AAC: "fltp", Codec.OPUS: "flt"}
@@ -106,7 +108,7 @@ def play_back(tool: str, encoding: str, *, samples: int | None = None, joined: b
     list of its parts, as `joined_list` writes it.
 
     A filter opens it: demultiplexer and decoder run in that filter's thread, and what goes from thread to thread is
-    tens of thousands of samples and not a codec's frame. That is half the CPU of `decode`, and the same samples. With
+    thousands of samples and not a codec's frame. That is half the CPU of `decode`, and the same samples. With
     more than one decoder thread the filter corrupts memory (FLAC, ffmpeg 9.0.2).
     """
     formats, name = ("concat,mov:safe=1", ":format_name=concat") if joined else ("mov", "")
@@ -115,7 +117,7 @@ def play_back(tool: str, encoding: str, *, samples: int | None = None, joined: b
     words = _compiled(tool, ffmpeg.input(_file(encoding), format="lavfi").output("pipe:1", **_COPIED_FLOATS), "error")
     at = words.index("-i") + 1
     words[at] = (
-        f"amovie=filename={_in_graph(words[at])}:dec_threads=1:format_opts={opened},{end}asetnsamples=n={_WRITE_SAMPLES}:p=0,"
+        f"amovie=filename={_in_graph(words[at])}:dec_threads=1:format_opts={opened},{end}asetnsamples=n={_COPIED_SAMPLES}:p=0,"
         f"aformat=sample_fmts=flt:sample_rates={SAMPLE_RATE_HZ}:channel_layouts=stereo"
     )
     return words
