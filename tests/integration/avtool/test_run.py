@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from avtool.pump import PIECE_BYTES
 from avtool.run import STDERR_TAIL_BYTES, Completed, Limits, run
 from model.errors import SourceTooLong, ToolFailed, ToolMissing, ToolTimeout
 
@@ -149,6 +150,14 @@ async def test_bytes_are_handed_over_in_order() -> None:
     assert len(threads) == 1
     assert threading.current_thread() not in threads
     assert done.stdout == b""
+
+
+async def test_pieces_are_whole() -> None:
+    """However small the pieces that a program writes: what is measured in batches of that size is copied nowhere."""
+    sizes: list[int] = []
+    code = "import os\nfor _ in range(1_400): os.write(1, bytes(1_000))"
+    await run([sys.executable, "-c", code], limits=LIMITS, subject="x", on_bytes=lambda piece: sizes.append(len(piece)))
+    assert sizes == [PIECE_BYTES, PIECE_BYTES, 1_400_000 - 2 * PIECE_BYTES]
 
 
 async def test_a_program_waits_for_who_takes_its_bytes() -> None:
