@@ -45,15 +45,15 @@ class Cold:
         self._straight: Times = {}
 
     def listen(self, package_id: str, beside: str, *, first: bool) -> None:
-        """As a listener does: playlist first; then the first segment, and jumps with the segment after each. The store
-        is asked for the same of the package `beside`; `first` says who begins."""
-        self._origin_s(f"{self._base_of(package_id)}.m3u8")
+        """As a listener does: playlist and at once the first segment; then jumps, with the segment after each. The
+        store is asked for the same of the package `beside`, but for the playlist; `first` says who begins."""
+        starts = [(self._ours, self._start_s, package_id), (self._straight, self._straight_s, beside)]
+        jumps = [(self._ours, self._segment_s, package_id), (self._straight, self._straight_s, beside)]
         for number in (0, *LATER):
-            word = "later" if number else "start"
-            steps = [(self._ours, self._segment_s, package_id), (self._straight, self._straight_s, beside)]
+            steps = jumps if number else starts
             for times, way, wanted in steps if first else reversed(steps):
                 self._rest()
-                _add(times, word, number, way(wanted, number))
+                _add(times, "later" if number else "start", number, way(wanted, number))
                 if number:
                     _add(times, "next", number, way(wanted, number + 1))
 
@@ -87,6 +87,11 @@ class Cold:
         """Let all reads of the store end, and the answer that tells of it."""
         settle(self._port)
         time.sleep(REST_S)
+
+    def _start_s(self, package_id: str, number: int) -> float:
+        """A segment as soon as the playlist is here."""
+        self._origin_s(f"{self._base_of(package_id)}.m3u8")
+        return self._segment_s(package_id, number)
 
     def _segment_s(self, package_id: str, number: int) -> float:
         return self._origin_s(f"{self._base_of(package_id)}/{number}.mp4")
