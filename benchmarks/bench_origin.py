@@ -13,10 +13,11 @@ the best of the rounds. `per_cpu_s` is requests per second of the server's own C
 machine much the same, and on a busy one the figure to trust. Ratios are to nginx with files.
 
 Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
-from it, neither held to one core; medians, lower quartiles (p25) and least times (min). Of the first segment of a track,
-asked for as soon as its playlist is there, as players do (`start`); of those that a listener jumps to (`later`), and of
-those that follow them (`next`), asked for at once, which the origin reads with them; and of a first segment that
-nothing was asked for before (`unprepared`), beside two GETs, of all of the package's record and then of the segment.
+from it, neither held to one core; medians, lower quartiles (p25) and least times (min). Of the first segment of a
+track, asked for as soon as its playlist is there, as players do (`start`): the origin began to read it with the
+playlist; of those that a listener jumps to (`later`), and of those that follow them (`next`), asked for at once, which
+the origin reads with them; and of a first segment that nothing was asked for before (`unprepared`), beside two GETs, of
+all of the package's record and then of the segment.
 
 Held: memory of an origin with idle connections and slow readers, all of one segment, or each in a place of its own
 (`places`). `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold play of a rendition,

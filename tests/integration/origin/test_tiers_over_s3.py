@@ -100,6 +100,24 @@ async def test_the_start_is_read_beside_the_record(
         assert len(store.ranges) == (2 if rendition_id == "aac-64" else 3)
 
 
+@pytest.mark.parametrize(("breaks_after", "goes_on_at"), [(400, 1_000), (60_000, 60_000), (200_000, None)])
+async def test_a_start_that_breaks_off_is_taken_up_again(
+    start: Start, track: Published, store: WatchedStore, breaks_after: int, goes_on_at: int | None
+) -> None:
+    """Before the first segment, and amid those after it, it goes on where it ended; not for what was only guessed."""
+    other = await publish(store, uuid.uuid4().hex)
+    async with start() as origin:
+        await asyncio.gather(*(_get(origin, f"{other.package_base}/{name}/7.mp4") for name in ("aac-256", "flac")))
+        store.ranges.clear()
+        store.breaks_after = breaks_after
+        assert await _get(origin, f"{track.package_base}/aac-256/0.mp4") == track.segment_of("aac-256", 0)
+        assert await _get(origin, f"{track.package_base}/aac-256/1.mp4") == track.segment_of("aac-256", 1)
+        await until(lambda: store.breaks_after is None)
+        assert store.ranges[:2] == [None, GUESS]
+        again = [each.start for each in store.ranges[2:] if each is not None]
+        assert again == ([] if goes_on_at is None else [goes_on_at])
+
+
 async def test_many_follow_one_read_as_it_comes(
     known: Running, track: Published, proxy: FaultyProxy, store: WatchedStore
 ) -> None:
