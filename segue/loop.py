@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from model.errors import Interrupted
+from segue.heap import keep_one_heap
 from segue.time_slice import ask_for_short_slices
 
 Result = TypeVar("Result")
@@ -44,6 +45,7 @@ def run_loop(command: Coroutine[Any, Any, Result]) -> Result:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
+    keep_one_heap()
     try:
         return asyncio.run(guarded())
     except (asyncio.CancelledError, KeyboardInterrupt) as error:
