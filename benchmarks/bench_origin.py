@@ -13,10 +13,11 @@ the best of the rounds. `per_cpu_s` is requests per second of the server's own C
 machine much the same, and on a busy one the figure to trust. Ratios are to nginx with files.
 
 Cold: time to the first byte of a segment that is in no cache, over an S3 server, beside a signed GET of as many bytes
-from it, neither held to one core; medians, lower quartiles (p25) and least times (min). Of the first segment of a track
-whose playlist was asked for before, as every player does (`start`); of those that a listener jumps to (`later`), and of
-those that follow them (`next`), asked for at once, which the origin reads with them; and of a first segment that
-nothing was asked for before (`unprepared`), beside two GETs, of all of the package's record and then of the segment.
+from it, neither held to one core; medians, lower quartiles (p25) and least times (min). Of the first segment of a
+track, asked for as soon as its playlist is there, as players do (`start`): the origin began to read it with the
+playlist; of those that a listener jumps to (`later`), and of those that follow them (`next`), asked for at once, which
+the origin reads with them; and of a first segment that nothing was asked for before (`unprepared`), beside two GETs, of
+all of the package's record and then of the segment.
 
 Held: memory of an origin with idle connections and slow readers, all of one segment, or each in a place of its own
 (`places`). `store_reads` counts reads of the store for a crowd on one cold segment, and for a cold play of a rendition,
@@ -62,7 +63,7 @@ SEGMENT_BYTES = 96_000
 SEGMENTS = 240  # 24 minutes at 128 kbit/s
 INIT_BYTES, INDEX_BYTES = 800, 200
 ROUNDS, ROUND_S, CONNECTIONS = 3, 1, 8
-COLD_PACKAGES, UNPREPARED = 12, 8
+COLD_PACKAGES, UNPREPARED = 12, 12
 TOLD = "?CMCD=bl%3D7300%2Cbr%3D128%2Cd%3D6080%2Cmtp%3D5100%2Cot%3Da%2Csf%3Dh%2Csid%3D%226e2fb550-c457%22%2Cst%3Dv"
 CROWD = 1000
 IDLE, SLOW, HELD_S = 2000, 500, 5.0

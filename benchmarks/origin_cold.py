@@ -11,10 +11,11 @@ slow ones, and whoever is a little later there is found among the slow.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from statistics import fmean, median, quantiles
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 from benchmarks.origin_load import Kept, settle
 from model.segment import SegmentedRendition
@@ -24,6 +25,7 @@ REST_S = 0.005
 LATER = (200, 160, 120, 80, 40)  # segments that a listener jumps to: backwards, for what follows each is read ahead
 
 Times = dict[str, dict[int, list[float]]]  # in seconds, by kind of sample and segment
+_Way = tuple[Times, Callable[[str, int], float], str]  # to a segment of a package, and where its times are kept
 
 
 class Cold:
@@ -45,24 +47,19 @@ class Cold:
         self._straight: Times = {}
 
     def listen(self, package_id: str, beside: str, *, first: bool) -> None:
-        """As a listener does: playlist first; then the first segment, and jumps with the segment after each. The store
-        is asked for the same of the package `beside`; `first` says who begins."""
-        self._origin_s(f"{self._base_of(package_id)}.m3u8")
-        for number in (0, *LATER):
-            word = "later" if number else "start"
-            steps = [(self._ours, self._segment_s, package_id), (self._straight, self._straight_s, beside)]
-            for times, way, wanted in steps if first else reversed(steps):
-                self._rest()
-                _add(times, word, number, way(wanted, number))
-                if number:
-                    _add(times, "next", number, way(wanted, number + 1))
+        """Jumps in a track whose record is known, with the segment after each; then, for what a play from the start
+        has read ahead is no jump, the playlist and at once the first segment. The store is asked for the same segments
+        of the package `beside`; `first` says who begins."""
+        urlopen(Request(f"http://127.0.0.1:{self._port}{self._base_of(package_id)}/0.mp4", method="HEAD"), timeout=10)
+        straight = (self._straight, self._straight_s, beside)
+        for number in LATER:
+            self._in_turn([(self._ours, self._segment_s, package_id), straight], ("later", "next"), number, first=first)
+        self._in_turn([(self._ours, self._start_s, package_id), straight], ("start",), 0, first=first)
 
     def listen_unprepared(self, package_id: str, beside: str, *, first: bool) -> None:
         """The first segment when not even the record of its package was read, beside both read from the store."""
-        steps = [(self._ours, self._segment_s, package_id), (self._straight, self._both_s, beside)]
-        for times, way, wanted in steps if first else reversed(steps):
-            self._rest()
-            _add(times, "unprepared", 0, way(wanted, 0))
+        ways = [(self._ours, self._segment_s, package_id), (self._straight, self._both_s, beside)]
+        self._in_turn(ways, ("unprepared",), 0, first=first)
 
     def close(self) -> None:
         """End the connections."""
@@ -83,10 +80,22 @@ class Cold:
                 figures |= {f"{word}_ratio{name}": round(origin_ms / direct_ms, 3)}
         return figures
 
+    def _in_turn(self, ways: Sequence[_Way], words: Sequence[str], number: int, *, first: bool) -> None:
+        """Ask both for a segment and those after it, one for each kind of sample."""
+        for times, way, wanted in ways if first else reversed(ways):
+            self._rest()
+            for at, word in enumerate(words):
+                times.setdefault(word, {}).setdefault(number, []).append(way(wanted, number + at))
+
     def _rest(self) -> None:
         """Let all reads of the store end, and the answer that tells of it."""
         settle(self._port)
         time.sleep(REST_S)
+
+    def _start_s(self, package_id: str, number: int) -> float:
+        """A segment as soon as the playlist is here."""
+        self._origin_s(f"{self._base_of(package_id)}.m3u8")
+        return self._segment_s(package_id, number)
 
     def _segment_s(self, package_id: str, number: int) -> float:
         return self._origin_s(f"{self._base_of(package_id)}/{number}.mp4")
@@ -108,10 +117,6 @@ class Cold:
         signed = urlsplit(self._sign(BUCKET, path.strip("/"), expires=timedelta(hours=1)))
         asked = f"GET {signed.path}?{signed.query} HTTP/1.1\r\nHost: {signed.netloc}\r\n{header}\r\n"
         return self._store.times_s(asked.encode())
-
-
-def _add(times: Times, word: str, number: int, took_s: float) -> None:
-    times.setdefault(word, {}).setdefault(number, []).append(took_s)
 
 
 def _lower_quartile(times: list[float]) -> float:

@@ -12,9 +12,10 @@ from operator import attrgetter
 from model.segment import SegmentedRendition
 from storage.base import ByteRange
 
-INIT_PART = 0  # and segment n is part n + 1
+INIT_PART, FIRST_SEGMENT_PART = 0, 1  # segment n is part n + 1
 FIRST_READ_BYTES = 64 << 10  # small pieces are not worth a read each: a play begins with three of them
 FIRST_BLOCK_BYTES = 1 << 20  # at least; half a minute at 256 kbit/s
+GUESS = ByteRange(0, 256 << 10)  # where a file's first segment lies, if it has eight seconds at 256 kbit/s
 
 
 def part_range(rendition: SegmentedRendition, number: int) -> ByteRange | None:
@@ -56,6 +57,16 @@ def first_pieces(rendition: SegmentedRendition, piece: ByteRange) -> list[ByteRa
         if following is None:
             break
         pieces.append(following)
+    return pieces
+
+
+def pieces_before(rendition: SegmentedRendition, piece: ByteRange, end: int) -> list[ByteRange]:
+    """A piece and those after it that end by byte `end`; none if it does not."""
+    pieces: list[ByteRange] = []
+    following: ByteRange | None = piece
+    while following is not None and following.end <= end:
+        pieces.append(following)
+        following = piece_after(rendition, following)
     return pieces
 
 

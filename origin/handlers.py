@@ -112,7 +112,8 @@ async def get_track_file(request: web.Request) -> web.StreamResponse:
 async def get_media_playlist(request: web.Request) -> web.Response:
     """The media playlist of a rendition, in the segment-URL form."""
     stored, rendition = await _rendition(request)
-    playlist = await request.app[LIBRARY].media_playlist(stored, rendition)
+    to_play = request.method == "GET" and "If-None-Match" not in request.headers
+    playlist = await request.app[LIBRARY].media_playlist(stored, rendition, to_play=to_play)
     keys = _media_keys(stored, rendition)
     return await send_document(request, playlist, immutable=True, purge_keys=keys, replay=Replay())
 

@@ -19,7 +19,7 @@ from model.records import from_json
 from model.rendition import Codec
 from model.segment import SegmentedRendition
 from model.track import Track, is_id
-from origin.blocks import part_range
+from origin.blocks import FIRST_SEGMENT_PART, part_range
 from origin.cache_status import Tier, Trace
 from origin.coalesce import Coalescer
 from origin.disk_cache import DiskCache
@@ -176,7 +176,8 @@ class Library:
 
     def expect_part(self, recording_id: str, package_id: str, rendition_id: str, number: int) -> None:
         """Begin to read a part, and before it the record of its package if that is not known, for a request that is
-        about to ask for both. What fails the request will hear of."""
+        about to ask for both; the record does not say anything new of where a file begins, so that is read beside it.
+        What fails the request will hear of."""
         key = package_key(recording_id, package_id, "package.json")
         stored = self._packages.get(key)
         if stored is not None:
@@ -191,8 +192,14 @@ class Library:
         with suppress(ObjectNotFound, Overloaded):
             self._reads.refuse_missing(key, Trace())
             task = self._fetches.expect(key, read)
-            if task is not None and (give_up := self._reads.hasten(key)) is not None:
+            if task is None:
+                return
+            if (give_up := self._reads.hasten(key)) is not None:
                 task.add_done_callback(lambda _: give_up())
+            if number <= FIRST_SEGMENT_PART:
+                path = f"{rendition_id}{MEDIA_SUFFIX}"
+                give_up_guess = self._media.guess(track_file_key(recording_id, package_id, path))
+                task.add_done_callback(lambda _: give_up_guess())
 
     def _expect_part(self, stored: StoredPackage, rendition_id: str, number: int) -> None:
         rendition = stored.package.rendition(rendition_id)
@@ -242,8 +249,11 @@ class Library:
         modified_s = max(live.modified_s, label.modified_s)
         return await self._document((live, label, MPD_TYPE), build, media_type=MPD_TYPE, modified_s=modified_s)
 
-    async def media_playlist(self, stored: StoredPackage, rendition: SegmentedRendition) -> Document:
-        """The media playlist of a rendition, in the segment-URL form."""
+    async def media_playlist(
+        self, stored: StoredPackage, rendition: SegmentedRendition, *, to_play: bool = False
+    ) -> Document:
+        """The media playlist of a rendition, in the segment-URL form. For who is going to play it the first segment is
+        read ahead, unless the playlist was given out lately."""
 
         def build() -> bytes:
             package = stored.package
@@ -251,6 +261,8 @@ class Library:
             return render(segment_playlist(rendition, target_duration_s=package.target_duration_s, key_base_uri=keys))
 
         key = (stored.uri, rendition.rendition.rendition_id)
+        if to_play and key not in self._documents:
+            self._media.prepare(stored.track_file(rendition))
         return await self._document(key, build, media_type=PLAYLIST_TYPE, modified_s=stored.modified_s)
 
     async def record(self, stored: StoredPackage, live: Live) -> Document:

@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 from model.errors import ObjectNotFound, Overloaded, StorageError, StorageUnavailable
 from model.segment import SegmentedRendition
-from origin.blocks import first_pieces, piece_after, piece_at, piece_before, rest_of_block
+from origin.blocks import GUESS, first_pieces, piece_after, piece_at, piece_before, pieces_before, rest_of_block
 from origin.cache_status import Tier, Trace
 from origin.coming import Coming
 from origin.disk_cache import DiskCache, piece_name
@@ -21,6 +22,7 @@ from storage.base import ByteRange
 
 ENTRY_BYTES = 400  # what a piece costs in memory besides its bytes
 RESUMES_MAX = 2  # times that a read which broke off is taken up again where it did
+GUESS_PAUSE_S = 1.0  # after a guess that was wrong, for it costs a connection to the store
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class MediaTiers:
         self._coming: dict[tuple[str, int], Coming] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters = 0  # for a first byte
+        self._guessed: dict[str, Callable[[], None]] = {}  # files whose start is on its way, and how to give it up
+        self._guess_from_s = 0.0
 
     @property
     def weight(self) -> int:
@@ -74,6 +78,20 @@ class MediaTiers:
         with suppress(ObjectNotFound, Overloaded):
             self._reads.refuse_missing(file.key, Trace())
             self._begin(file, first_pieces(file.rendition, piece)).expected = True
+
+    def guess(self, key: str) -> Callable[[], None]:
+        """Ask for the start of a track file that nothing is known of yet, where the store can do that at once: what is
+        expected of the file next is taken from it. Call what this gives when that is known, or never will be."""
+        if key not in self._guessed and asyncio.get_running_loop().time() >= self._guess_from_s:
+            give_up = self._reads.hasten(key, GUESS)
+            if give_up is not None:
+                self._guessed[key] = give_up
+                return partial(self._give_up_guess, key, give_up)
+        return lambda: None
+
+    def prepare(self, file: TrackFile) -> None:
+        """Begin to read what a play begins with, for a listener who was just told where that is."""
+        self._bring(file, first_pieces(file.rendition, piece_at(file.rendition, 0)))
 
     def held_piece(self, file: TrackFile, piece: ByteRange) -> Callable[[], bytes | None]:
         """Gives a piece for as long as it is held in memory; asking is a use of it."""
@@ -163,33 +181,55 @@ class MediaTiers:
         following = piece_after(file.rendition, piece)
         if following is None or not self._plays_on(file, piece) or self._is_near(file, following):
             return
-        if self._on_disk(file, following) or self._memory.went_unused((file.key, following.start)):
+        self._bring(file, rest_of_block(file.rendition, following.start, bytes_max=self._settings.read_ahead_bytes))
+
+    def _bring(self, file: TrackFile, pieces: list[ByteRange]) -> None:
+        """Begin to read pieces that nobody waits for yet, unless the first is here or was brought in vain before."""
+        first = pieces[0]
+        if self._is_near(file, first) or self._on_disk(file, first):
+            return
+        if self._memory.went_unused((file.key, first.start)):
             return
         with suppress(ObjectNotFound, Overloaded):  # whoever wants it will hear of it
             self._reads.refuse_missing(file.key, Trace())
-            block = rest_of_block(file.rendition, following.start, bytes_max=self._settings.read_ahead_bytes)
-            self._begin(file, block)
+            self._begin(file, pieces)
 
     def _begin(self, file: TrackFile, pieces: list[ByteRange]) -> Coming:
         """Begin to fill the first of these pieces, and the others as far as they are worth it and nobody has them."""
         if len(self._tasks) >= self._settings.fetches_max:
             raise Overloaded("too many reads of the store", subject="fetches")
         on_disk = self._on_disk(file, pieces[0])
-        if on_disk or self._memory.went_unused((file.key, pieces[0].start)):
-            del pieces[1:]  # what is read ahead now would not be there when it is wanted
-        for number, piece in enumerate(pieces):
-            if number and (self._is_near(file, piece) or self._on_disk(file, piece)):
-                del pieces[number:]
-                break
-        wanted = ByteRange(pieces[0].start, pieces[-1].end)
-        give_up = None if on_disk else self._reads.hasten(file.key, wanted)  # all else is done while the store works
-        new = [Coming(piece) for piece in pieces]
-        self._coming.update({(file.key, coming.piece.start): coming for coming in new})
-        new[0].tier = Tier.DISK if on_disk else None
-        task = asyncio.create_task(self._fill_from_disk(file, new[0]) if on_disk else self._fill_in_time(file, new))
+        guessed = [] if on_disk else self._guessed_pieces(file, pieces[0])
+        comings = [Coming(piece) for piece in self._worth_it(file, guessed or pieces)]
+        if on_disk:
+            comings[0].tier = Tier.DISK
+            give_up, filling = None, self._fill_from_disk(file, comings[0])
+        else:  # all else is done while the store works
+            wanted = GUESS if guessed else ByteRange(comings[0].piece.start, comings[-1].piece.end)
+            give_up = self._guessed.pop(file.key) if guessed else self._reads.hasten(file.key, wanted)
+            filling = self._fill_in_time(file, comings, wanted)
+        self._coming.update({(file.key, coming.piece.start): coming for coming in comings})
+        task = asyncio.create_task(filling)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._filled, file, new, give_up))
-        return new[0]
+        task.add_done_callback(partial(self._filled, file, comings, give_up))
+        return comings[0]
+
+    def _worth_it(self, file: TrackFile, pieces: list[ByteRange]) -> list[ByteRange]:
+        """The first of these pieces, and the others up to one that somebody has, if they are still here when wanted."""
+        first, *others = pieces
+        if self._on_disk(file, first) or self._memory.went_unused((file.key, first.start)):
+            return [first]
+        return [first, *takewhile(lambda piece: not (self._is_near(file, piece) or self._on_disk(file, piece)), others)]
+
+    def _guessed_pieces(self, file: TrackFile, piece: ByteRange) -> list[ByteRange]:
+        """A piece and those after it that are on their way since `guess`, if it is."""
+        return pieces_before(file.rendition, piece, GUESS.end) if file.key in self._guessed else []
+
+    def _give_up_guess(self, key: str, give_up: Callable[[], None]) -> None:
+        if self._guessed.get(key) is give_up:
+            del self._guessed[key]
+            self._guess_from_s = asyncio.get_running_loop().time() + GUESS_PAUSE_S
+            give_up()
 
     def _plays_on(self, file: TrackFile, piece: ByteRange) -> bool:
         """Whether somebody has come to this piece from the one before: then that is still here."""
@@ -222,43 +262,48 @@ class MediaTiers:
         self._metrics.found_on_disk(hit=data is not None)
         if data is None:
             coming.tier = None
-            await self._fill_in_time(file, [coming])
+            await self._fill_in_time(file, [coming], coming.piece)
             return
         coming.add(data)
         self._keep(file, coming)
 
-    async def _fill_in_time(self, file: TrackFile, comings: list[Coming]) -> None:
+    async def _fill_in_time(self, file: TrackFile, comings: list[Coming], wanted: ByteRange) -> None:
+        """Fill pieces that follow one another from a read of `wanted`, which holds them all."""
         last_s = asyncio.get_running_loop().time() + self._settings.store_block_s
         async with asyncio.timeout(self._settings.store_deadline_s) as limit:
-            at, resumes = comings[0].piece.start, 0
+            at, end, resumes = wanted.start, comings[-1].piece.end, 0
             while True:
                 began = at
                 try:
-                    async with aclosing(self._fill(file, comings, at)) as sizes:
+                    async with aclosing(self._fill(file, comings, wanted)) as sizes:
                         async for size in sizes:
                             at += size
                             now_s = asyncio.get_running_loop().time()
                             limit.reschedule(min(last_s, now_s + self._settings.store_deadline_s))
                     return
                 except StorageUnavailable:
+                    if at >= end:  # only what was guessed beyond them is missing
+                        return
                     resumes += 1
                     if at == began or resumes > RESUMES_MAX:
                         raise
+                    wanted = ByteRange(max(at, comings[0].piece.start), end)
+                    at = wanted.start
 
-    async def _fill(self, file: TrackFile, comings: list[Coming], start: int) -> AsyncGenerator[int, None]:
-        """Fill what is missing, from byte `start` on; gives the size of each chunk that came."""
-        wanted = ByteRange(start, comings[-1].piece.end)
+    async def _fill(self, file: TrackFile, comings: list[Coming], wanted: ByteRange) -> AsyncGenerator[int, None]:
+        """Fill what is missing from a read of these bytes; gives the size of each chunk that came."""
         missing = iter([coming for coming in comings if coming.missing_bytes])
         coming = next(missing)
+        skip = max(0, coming.piece.start - wanted.start)
         async with self._reads.open(file.key, wanted) as stream:
             if stream.info.sha256 != file.rendition.sha256:  # its entity tags would lie for a year
                 hint = "run `segue package --repair`"
                 raise StorageError("the track file is not the one that its package names", subject=file.key, hint=hint)
-            if (stream.start, stream.end) != (wanted.start, wanted.end):
+            if (stream.start, stream.end) != (wanted.start, min(wanted.end, file.rendition.size_bytes)):
                 raise fell_short(file.key)
             async for chunk in stream.chunks:
-                left = chunk
-                while left:
+                left, skip = chunk[skip:], max(0, skip - len(chunk))
+                while left and coming.missing_bytes:
                     part, left = left[: coming.missing_bytes], left[coming.missing_bytes :]
                     coming.add(part)
                     if not coming.missing_bytes:

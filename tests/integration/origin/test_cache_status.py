@@ -36,7 +36,7 @@ async def test_every_line_of_the_table_is_said(
     said: set[str] = set()
     async with start(disk_cache=disk) as origin:
         await until(lambda: _is_claimed(origin))
-        said |= {await _told(origin, f"{track.package_base}/aac-64.m3u8"), await _told(origin, NOT_THERE, status=404)}
+        said |= {await _told(origin, f"{track.package_base}/flac.m3u8"), await _told(origin, NOT_THERE, status=404)}
         said.add(await _told(origin, NOT_THERE, status=404))
         store.gate.clear()
         crowd = [asyncio.create_task(_told(origin, segment)) for _ in range(3)]

@@ -53,7 +53,7 @@ async def test_a_crowd_on_a_cold_segment_is_one_read(start: Start, track: Publis
 
 async def test_the_first_client_may_leave(origin: Running, track: Published, store: WatchedStore) -> None:
     """The one whose request began the read disconnects; the others get their answer from that same read."""
-    await _get(origin.client, f"{track.package_base}/aac-64.m3u8")
+    await _get(origin.client, f"{track.package_base}/flac.m3u8")
     store.reads.clear()
     store.gate.clear()
     url = f"{track.package_base}/aac-64/3.mp4"
@@ -114,12 +114,10 @@ async def test_who_jumps_back_reads_only_what_is_missing(origin: Running, store:
 async def test_what_needs_no_bytes_reads_none(
     origin: Running, track: Published, store: WatchedStore, ask: dict[str, Any]
 ) -> None:
-    """A question about a cold segment: its track file is not read, not even in expectation."""
-    url = f"{track.package_base}/aac-64/3.mp4"
-    for _ in range(2):  # the package is not known, and known
-        async with origin.client.request(url=url, **ask) as response:
+    """A question about a cold segment, or about a playlist: the track file is not read, not even in expectation."""
+    for name in ("aac-64/3.mp4", "aac-64/3.mp4", "aac-64.m3u8"):  # the package is not known, and known
+        async with origin.client.request(url=f"{track.package_base}/{name}", **ask) as response:
             assert (response.status, await response.read()) == (200 if ask["method"] == "HEAD" else 304, b"")
-    await _get(origin.client, f"{track.package_base}/aac-64.m3u8")
     assert not [key for key in store.reads if key.endswith(".mp4")]
 
 
@@ -130,6 +128,22 @@ async def test_who_may_not_come_in_has_nothing_read(start: Start, track: Publish
             async with origin.client.get(f"{front}{track.package_base}/aac-64/3.mp4") as response:
                 assert response.status in (401, 403)
         assert store.reads.total() == 0
+
+
+async def test_who_is_told_where_a_play_begins_finds_it(origin: Running, store: WatchedStore) -> None:
+    """The first segment is read with the media playlist; once, for it is given out again from memory. And a play is as
+    many reads as before."""
+    track = await publish(store, "told")
+    playlist = f"{track.package_base}/aac-256.m3u8"
+    for _ in range(3):
+        assert (await _get(origin.client, playlist))[0] == 200
+    await until(lambda: store.bytes_read > len(track.segment_of("aac-256", 0)))
+    assert len(store.ranges) == 2 and store.ranges[-1] is not None and store.ranges[-1].start == 0
+    async with origin.client.get(f"{track.package_base}/aac-256/0.mp4") as response:
+        assert response.headers["Cache-Status"] == "segue; hit; detail=memory"
+        assert await response.read() == track.segment_of("aac-256", 0)
+    await _play(origin, track, "aac-256", 8)
+    assert len(store.ranges) <= 4
 
 
 async def test_who_jumps_waits_for_a_short_read(origin: Running, store: WatchedStore) -> None:

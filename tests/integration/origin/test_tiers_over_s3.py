@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from origin.blocks import GUESS
 from origin.metrics_table import CACHE_REQUESTS, COALESCED_WAITS, Cache, Tier
 from origin.state import METRICS
 from scripts.s3_server import S3Server
@@ -79,6 +80,42 @@ async def test_the_store_is_asked_while_the_request_is_on_its_way(
             assert await response.read() == track.segment_of("aac-64", number)
     assert (store.reads.total(), store.hastened) == (2, 2)
     assert known.app[METRICS].value(COALESCED_WAITS) == 0
+
+
+@pytest.mark.parametrize("rendition_id", ["aac-64", "flac"])
+async def test_the_start_is_read_beside_the_record(
+    start: Start, track: Published, store: WatchedStore, rendition_id: str
+) -> None:
+    """Of a track that nothing is known of, the first 256 KiB are asked for with the record; and of FLAC, which lies
+    elsewhere, the first segment once the record says where."""
+    other = await publish(store, uuid.uuid4().hex)
+    async with start() as origin:
+        await asyncio.gather(*(_get(origin, f"{other.package_base}/{name}/7.mp4") for name in ("aac-256", "flac")))
+        store.ranges.clear()
+        store.hastened = 0
+        assert await _get(origin, f"{track.package_base}/{rendition_id}/0.mp4") == track.segment_of(rendition_id, 0)
+        assert store.hastened >= 2 and store.ranges[0] is None
+        assert (store.ranges[1:] == [GUESS]) == (rendition_id == "aac-64")
+        assert await _get(origin, f"{track.package_base}/{rendition_id}/1.mp4") == track.segment_of(rendition_id, 1)
+        assert len(store.ranges) == (2 if rendition_id == "aac-64" else 3)
+
+
+@pytest.mark.parametrize(("breaks_after", "goes_on_at"), [(400, 1_000), (60_000, 60_000), (200_000, None)])
+async def test_a_start_that_breaks_off_is_taken_up_again(
+    start: Start, track: Published, store: WatchedStore, breaks_after: int, goes_on_at: int | None
+) -> None:
+    """Before the first segment, and amid those after it, it goes on where it ended; not for what was only guessed."""
+    other = await publish(store, uuid.uuid4().hex)
+    async with start() as origin:
+        await asyncio.gather(*(_get(origin, f"{other.package_base}/{name}/7.mp4") for name in ("aac-256", "flac")))
+        store.ranges.clear()
+        store.breaks_after = breaks_after
+        assert await _get(origin, f"{track.package_base}/aac-256/0.mp4") == track.segment_of("aac-256", 0)
+        assert await _get(origin, f"{track.package_base}/aac-256/1.mp4") == track.segment_of("aac-256", 1)
+        await until(lambda: store.breaks_after is None)
+        assert store.ranges[:2] == [None, GUESS]
+        again = [each.start for each in store.ranges[2:] if each is not None]
+        assert again == ([] if goes_on_at is None else [goes_on_at])
 
 
 async def test_many_follow_one_read_as_it_comes(
@@ -235,3 +272,8 @@ async def test_a_store_that_hangs_delays_one_listener_a_little(
         async with origin.client.get(f"{track.package_base}/aac-64/0.mp4") as response:
             assert (response.status, await response.json()) == (504, {"error": "deadline"})
             assert response.headers["Cache-Control"] == "no-store" and int(response.headers["Retry-After"]) > 0
+
+
+async def _get(origin: Running, path: str) -> bytes:
+    async with origin.client.get(path) as response:
+        return await response.read()

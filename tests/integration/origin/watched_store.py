@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from model.errors import StorageUnavailable
 from storage.base import ByteRange, Hasty, ObjectBody, ObjectEntry, ObjectInfo, ObjectStore, ObjectStream
 
 
@@ -24,6 +25,7 @@ class WatchedStore:
         self.gate.set()
         self.error: Exception | None = None
         self.fail_after = 0  # reads that still succeed once `error` is set
+        self.breaks_after: int | None = None  # bytes of the next stream, which ends there
 
     async def read(self, key: str, byte_range: ByteRange | None = None) -> ObjectBody:
         """Read from the real store, once the gate is open and unless it shall fail."""
@@ -49,8 +51,15 @@ class WatchedStore:
 
     async def _counted(self, stream: ObjectStream) -> AsyncIterator[bytes]:
         async for chunk in stream.chunks:
-            self.bytes_read += len(chunk)
-            yield chunk
+            part = chunk[: self.breaks_after]
+            self.bytes_read += len(part)
+            if part:
+                yield part
+            if self.breaks_after is not None:
+                self.breaks_after -= len(part)
+                if not self.breaks_after:
+                    self.breaks_after = None
+                    raise StorageUnavailable("broken off")
 
     async def _admit(self, key: str, byte_range: ByteRange | None) -> None:
         self.reads[key] += 1

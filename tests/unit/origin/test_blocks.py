@@ -1,5 +1,7 @@
 """A track file in pieces and blocks."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from origin.blocks import (
     piece_after,
     piece_at,
     piece_before,
+    pieces_before,
     rest_of_block,
 )
 from storage.base import ByteRange
@@ -118,3 +121,18 @@ def test_a_rendition_is_few_blocks(segments: int, segment_bytes: int, blocks: in
     found = _blocks(_rendition([segment_bytes] * segments), 16 * MIB)
     assert len(found) == blocks
     assert found[0][-1].start < first_bytes
+
+
+@given(st.lists(st.integers(1, 100_000), min_size=1, max_size=20), st.integers(0, 2_000_000), st.data())
+def test_pieces_before_a_byte_are_whole(sizes: list[int], end: int, data: st.DataObject) -> None:
+    """They follow one another from the first on, end by that byte, and the next one does not."""
+    rendition = _rendition(sizes)
+    first = piece_at(rendition, data.draw(st.integers(0, rendition.size_bytes - 1)))
+    pieces = pieces_before(rendition, first, end)
+    if not pieces:
+        assert first.end > end
+        return
+    assert pieces[0] == first and pieces[-1].end <= end
+    assert all(before.end == after.start for before, after in pairwise(pieces))
+    following = piece_after(rendition, pieces[-1])
+    assert following is None or following.end > end
