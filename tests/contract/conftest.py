@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from scripts.s3_server import S3Server
-from segue.loop import new_event_loop
 from storage.base import ObjectStore
 from storage.filesystem import FilesystemStore
 from storage.s3 import S3Store
 from storage.s3_limits import S3Limits
+from tests.support.limited_loop import limited_event_loop
 from tests.support.postgres import running_postgres
 
 READ_BYTES_MAX = 1 << 20
@@ -21,7 +21,7 @@ READ_BYTES_MAX = 1 << 20
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Batch jobs run on Python's own event loop; what serves listeners is tried on its own, too."""
     if item.path.name == "test_s3_serving.py":
-        return {"asyncio": asyncio.new_event_loop, "served": new_event_loop}
+        return {"asyncio": asyncio.new_event_loop, "served": limited_event_loop}
     return {"asyncio": asyncio.new_event_loop}
 
 

@@ -19,11 +19,11 @@ from origin.app import build_app
 from origin.serve import listening
 from origin.settings import OriginSettings
 from protection.keys import NO_KEYS, KeyRing
-from segue.loop import new_event_loop
 from storage.filesystem import FilesystemStore
 from tests.integration.origin.crew import Crew
 from tests.integration.origin.published import Published, publish
 from tests.integration.origin.watched_store import WatchedStore
+from tests.support.limited_loop import limited_event_loop
 
 OURS = ["origin", "discovery", "storage", "manifests", "catalog", "model", "protection"]
 
@@ -58,7 +58,7 @@ Start = Callable[..., AbstractAsyncContextManager[Running]]
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
     """The loop of `segue serve`; for what works closest to it, also the one that it falls back to."""
-    ours: dict[str, LoopFactory] = {"fast": new_event_loop}
+    ours: dict[str, LoopFactory] = {"fast": limited_event_loop}
     return ours | {"asyncio": asyncio.new_event_loop} if item.path.name == "test_hot_path.py" else ours
 
 
