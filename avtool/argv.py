@@ -37,13 +37,23 @@ _FRAGMENTS = {"movflags": "+delay_moov+default_base_moof+skip_trailer", "frag_du
 _ENCODER = {Codec.AAC: "aac", Codec.OPUS: "libopus", Codec.FLAC: "flac"}
 
 
+@dataclass(frozen=True, slots=True)
+class Dip:
+    """So many dB softer from one frame of the encoder up to, not including, another; they are counted from 0."""
+
+    first: int
+    end: int
+    softer_db: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOutput:
-    """One rendition to encode into `path`, with `gain_db` applied before the encoder."""
+    """One rendition to encode into `path`, with `gain_db` applied before the encoder, and dips in it."""
 
     rendition: Rendition
     path: str
     gain_db: float = 0.0
+    dips: tuple[Dip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,10 +211,18 @@ def _encoded(stream: Any, gain_db: float, outputs: Sequence[EncodeOutput]) -> li
         else:
             of_codec = of_codec.filter("aformat", sample_fmts=_SAMPLES[codec])
         made += [
-            each.output(_file(output.path), **_encoder(output.rendition))
+            _dipped(each, output.dips).output(_file(output.path), **_encoder(output.rendition))
             for output, each in zip(alike, _split(of_codec, len(alike)), strict=True)
         ]
     return made
+
+
+def _dipped(stream: Any, dips: Sequence[Dip]) -> Any:
+    """With dips, in a stream that comes in the encoder's frames."""
+    if not dips:
+        return stream
+    softer_db = "+".join(f"{each.softer_db:.2f}*between(n,{each.first},{each.end - 1})" for each in dips)
+    return stream.filter("volume", volume=f"pow(10,-({softer_db})/20)", eval="frame")
 
 
 def _by(outputs: Sequence[EncodeOutput], what: Callable[[EncodeOutput], Any]) -> list[tuple[Any, list[EncodeOutput]]]:

@@ -13,7 +13,8 @@ from cmaf.parts import part_ends, parts
 from meter.meter import LoudnessMeter
 from model.loudness import LoudnessReport
 from model.package import Attempt
-from model.rendition import Ladder, Rendition
+from model.rendition import Codec, Ladder, Rendition
+from packager.dip import dips
 from packager.job import EncodeJob
 from packager.level import Settled, key_of, settle, together
 from packager.mend import MENDS_MAX, mend
@@ -29,6 +30,7 @@ class Encoder:
     def __init__(self, job: EncodeJob) -> None:
         self.job = job
         self._held: dict[tuple[Rendition, float], tuple[LoudnessReport, ...]] = {}
+        self._dips: dict[tuple[Rendition, float], tuple[argv.Dip, ...]] = {}
         self._mezzanines: list[Path] = []
 
     async def settle(self, order: Order, ladder: Ladder, known: list[Attempt]) -> Settled:
@@ -63,19 +65,7 @@ class Encoder:
         """Make these renditions, measure each, and mend what can be. One decode feeds all encoders. Raises as `settle`
         does, and MediaError.
         """
-        job = self.job
-        source = _as_one(await self.mezzanines())
-        outputs = [
-            argv.EncodeOutput(rendition=each, path=str(self._path(each, trim)), gain_db=trim)
-            for each, trim in trims.items()
-        ]
-        async with job.slots:
-            await run(
-                argv.encode(job.tool.path, str(source), outputs, joined=len(job.lengths) > 1),
-                limits=Limits(timeout_s=job.timeout_s),
-                subject=job.subject,
-                on_line=self._tell,
-            )
+        await self._run([self._output(each, trim) for each, trim in trims.items()])
         try:
             async with asyncio.TaskGroup() as group:
                 for each, trim in trims.items():
@@ -93,6 +83,20 @@ class Encoder:
         loudness = self._held.get((rendition, trim_db))
         return None if loudness is None else (self._path(rendition, trim_db), loudness)
 
+    async def _run(self, outputs: Sequence[argv.EncodeOutput]) -> None:
+        job, source = self.job, _as_one(await self.mezzanines())
+        async with job.slots:
+            await run(
+                argv.encode(job.tool.path, str(source), outputs, joined=len(job.lengths) > 1),
+                limits=Limits(timeout_s=job.timeout_s),
+                subject=job.subject,
+                on_line=self._tell,
+            )
+
+    def _output(self, rendition: Rendition, trim_db: float) -> argv.EncodeOutput:
+        path, dipped = self._path(rendition, trim_db), self._dips.get((rendition, trim_db), ())
+        return argv.EncodeOutput(rendition=rendition, path=str(path), gain_db=trim_db, dips=dipped)
+
     def _path(self, rendition: Rendition, trim_db: float) -> Path:
         return self.job.scratch / f"{rendition.rendition_id}{trim_db:+.2f}dB.encoded.mp4"
 
@@ -102,14 +106,26 @@ class Encoder:
             self.job.on_seconds(seconds)
 
     async def _mended(self, rendition: Rendition, trim_db: float) -> None:
-        path, mezzanine = self._path(rendition, trim_db), (await self.mezzanines())[0]
-        meters = await self._measured(path)
-        for again in range(MENDS_MAX):
-            of, places = (rendition, trim_db), meters.places
-            if not places or not await mend(self.job, mezzanine, path, of, places, again=again):
-                break
-            meters = await self._measured(path)
+        again, mended = 0, self._dipped if rendition.codec is Codec.OPUS else self._spliced
+        meters = await self._measured(self._path(rendition, trim_db))
+        while meters.places and await mended(rendition, trim_db, meters.places, again):
+            again += 1
+            meters = await self._measured(self._path(rendition, trim_db))
         self._held[rendition, trim_db] = meters.reports
+
+    async def _spliced(self, rendition: Rendition, trim_db: float, places: Mapping[int, float], again: int) -> bool:
+        if again >= MENDS_MAX:
+            return False
+        mezzanine, path = (await self.mezzanines())[0], self._path(rendition, trim_db)
+        return await mend(self.job, mezzanine, path, (rendition, trim_db), places, again=again)
+
+    async def _dipped(self, rendition: Rendition, trim_db: float, places: Mapping[int, float], again: int) -> bool:
+        before = self._dips.get((rendition, trim_db), ())
+        deeper = dips(places, self.job.ceiling_dbtp, self.job.lengths, before, again=again)
+        if deeper:
+            self._dips[rendition, trim_db] = deeper
+            await self._run([self._output(rendition, trim_db)])
+        return bool(deeper)
 
     async def _measured(self, path: Path) -> "_Meters":
         job = self.job

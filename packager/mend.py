@@ -90,7 +90,8 @@ async def mend(
 def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> list[Window]:
     """The windows to mend; none if that is no use.
 
-    Opus frames depend on all frames before them. Where tracks were encoded as one, units are not those of their files.
+    Opus frames depend on all frames before them: see `packager.dip`. Where tracks were encoded as one, units are not
+    those of their files.
     """
     if rendition.codec is not Codec.AAC or len(job.lengths) > 1:
         return []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from avtool import argv
-from avtool.argv import EncodeOutput, Surroundings
+from avtool.argv import Dip, EncodeOutput, Surroundings
 from model.rendition import Codec, Rendition
 
 FOLDER = Path(__file__).parent / "argv"
@@ -17,6 +17,7 @@ MEZZANINE = "scratch/mezzanine.mp4"
 AROUND = Surroundings(before="1.flac", before_from=95_400, after="3.flac", after_until=4_410, skip=4_935, keep=123_456)
 AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
 OPUS = Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000)
+DIPS = (Dip(50, 55, 0.25), Dip(130, 136, 0.4))
 FLAC = Rendition(rendition_id="flac", codec=Codec.FLAC, bitrate_bps=0)
 
 
@@ -46,6 +47,7 @@ def lists() -> dict[str, list[str]]:
             "ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True, checked=False
         ),
         "encode-three.txt": argv.encode("ffmpeg", MEZZANINE, outputs),
+        "encode-dipped.txt": argv.encode("ffmpeg", MEZZANINE, [replace(outputs[1], gain_db=-0.06, dips=DIPS)]),
         "normalise-among.txt": argv.normalise(
             "ffmpeg", SOURCE, "scratch/flac.mp4", gain_db=-4.5, dither=True, around=AROUND
         ),

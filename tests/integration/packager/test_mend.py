@@ -1,9 +1,10 @@
-"""A peak above the ceiling is taken out of an AAC encoding where it is; all other frames stay as they were.
+"""A peak above the ceiling is taken out of an encoding where it is; frames that are far from it stay as they were.
 
 And what encoders make of the loudest places is known before.
 """
 
 import asyncio
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,6 +19,7 @@ from cmaf.encoded import read_encoded
 from cmaf.splice import frames_of
 from model.loudest import loudest
 from model.rendition import Codec, Rendition
+from packager.encode import Encoder
 from packager.job import EncodeJob, places_of
 from packager.mend import MENDS_MAX, mend
 from packager.scout import scout
@@ -106,13 +108,33 @@ async def test_what_did_not_hold_is_mended_in_another_way(tool: Ffmpeg, mezzanin
 
 
 async def test_what_cannot_be_mended_stays_as_it_is(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
-    """Opus, and what is too high all along."""
+    """Opus, which is encoded again, and what is too high all along."""
     for rendition, below_db in ((OPUS, 0.03), (AAC, 20.0)):
         path = await _encoded(tool, mezzanine, rendition, tmp_path / f"{rendition.rendition_id}.mp4")
         job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, below_db))
         before = path.read_bytes()
         assert not await mend(job, mezzanine, path, (rendition, 0.0), await _high(job, path))
         assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("below_db", [0.03, 0.4])
+async def test_opus_is_softer_for_a_moment(tool: Ffmpeg, mezzanine: Path, tmp_path: Path, below_db: float) -> None:
+    """The peak is gone; before it every frame is what it was, and soon after it again."""
+    path = await _encoded(tool, mezzanine, OPUS, tmp_path / "plain.mp4")
+    job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, below_db))
+    high = await _high(job, path)
+    encoder = Encoder(job)
+    await encoder.encode({OPUS: 0.0})
+    held = encoder.held(OPUS, 0.0)
+    assert held is not None and high
+    assert await _high(job, held[0]) == {}
+    assert held[1][0].true_peak_dbtp == pytest.approx(job.ceiling_dbtp, abs=1.0)
+    changed = [at for at, (was, now) in enumerate(zip(_frames(path), _frames(held[0]), strict=True)) if was != now]
+    first, last = min(high) * 1_024 // 960, max(high) * 1_024 // 960
+    assert changed and first - 3 <= changed[0] and changed[-1] <= last + 200
+    again = Encoder(_job(tool, mezzanine, tmp_path, math.inf))
+    await again.encode({OPUS: 0.0})
+    assert _frames(held[0]) == _frames(path)  # without a ceiling it is left alone
 
 
 async def test_of_the_loudest_places_it_is_known_how_high_they_will_be(
