@@ -1,7 +1,7 @@
 """Mezzanines -> renditions with a trim each, decoded again and measured. Tracks of a run are encoded as one."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from avtool import argv
@@ -65,7 +65,7 @@ class Encoder:
         """Make these renditions, measure each, and mend what can be. One decode feeds all encoders. Raises as `settle`
         does, and MediaError.
         """
-        await self._run([self._output(each, trim) for each, trim in trims.items()])
+        await self._run([self._output(each, trim) for each, trim in trims.items()], self._tell)
         try:
             async with asyncio.TaskGroup() as group:
                 for each, trim in trims.items():
@@ -83,14 +83,14 @@ class Encoder:
         loudness = self._held.get((rendition, trim_db))
         return None if loudness is None else (self._path(rendition, trim_db), loudness)
 
-    async def _run(self, outputs: Sequence[argv.EncodeOutput]) -> None:
+    async def _run(self, outputs: Sequence[argv.EncodeOutput], on_line: Callable[[str], None]) -> None:
         job, source = self.job, _as_one(await self.mezzanines())
         async with job.slots:
             await run(
                 argv.encode(job.tool.path, str(source), outputs, joined=len(job.lengths) > 1),
                 limits=Limits(timeout_s=job.timeout_s),
                 subject=job.subject,
-                on_line=self._tell,
+                on_line=on_line,
             )
 
     def _output(self, rendition: Rendition, trim_db: float) -> argv.EncodeOutput:
@@ -124,7 +124,7 @@ class Encoder:
         deeper = dips(places, self.job.ceiling_dbtp, self.job.lengths, before, again=again)
         if deeper:
             self._dips[rendition, trim_db] = deeper
-            await self._run([self._output(rendition, trim_db)])
+            await self._run([self._output(rendition, trim_db)], lambda _: None)
         return bool(deeper)
 
     async def _measured(self, path: Path) -> "_Meters":
