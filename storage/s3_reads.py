@@ -78,7 +78,7 @@ class Answer:
                     self._response.hold()
                 first = False
                 yield data
-                self._response.go_on()
+            self._response.go_on()
 
     def close(self) -> None:
         """Give the connection back, or close it if bytes are still to come. Idempotent."""
@@ -163,6 +163,7 @@ def seconds_of(http_date: str | None) -> int:
 async def _start_of(response: Response) -> bytes:
     """The body, which is short; read to its end, so that the connection can be used again."""
     body = b""
+    response.go_on()
     with suppress(*HTTP_ERRORS):  # the status says enough
         while len(body) < _ERROR_BODY_BYTES_MAX and (data := await response.body.readany()):
             body += data

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from model.errors import ObjectNotFound, StorageUnavailable
+from model.errors import ObjectNotFound, StorageDenied, StorageUnavailable
 from segue.opened import serving_limits
 from storage.address import S3Address, S3Credentials
 from storage.base import ByteRange
@@ -107,6 +107,32 @@ async def test_a_fault_that_passes_is_not_noticed(fault: Reply) -> None:
                     await store.read("a")
             else:
                 assert (await store.read("a")).data == BODY
+
+
+@pytest.mark.parametrize("head_bytes", [300, (16 << 10) - 1, 16 << 10, (16 << 10) + 1, 20_000])
+@pytest.mark.parametrize("step", [1 << 20, 16 << 10, 5_000])
+async def test_it_is_read_wherever_its_head_ends(head_bytes: int, step: int) -> None:
+    """Of each answer only so much is taken in at first: not always all of its head, or any of its body."""
+    head, _, body = GOOD.partition(b"\r\n\r\n")
+    for number in range(6):
+        room = min(head_bytes - len(head) - 4, 4_000)
+        head += b"\r\nX-%d: %s" % (number, b"x" * (room - 7)) if room >= 7 else b""
+    assert len(head) + 4 == head_bytes or head_bytes == 300
+    with bad_server(Paced(data=head + b"\r\n\r\n" + body, step=step, pause_s=0.01)) as server:
+        async with _serving(server.port, ROOMY_S) as store:
+            assert (await store.read("a")).data == BODY
+            async with store.open("a", ByteRange(30_000, 90_000)) as stream:  # of all, which the service sends
+                assert b"".join([chunk async for chunk in stream.chunks]) == BODY[30_000:90_000]
+
+
+async def test_a_long_error_is_an_error() -> None:
+    """However much the service has to say."""
+    with bad_server(
+        answer("403 Forbidden", b"<Error><Code>AccessDenied</Code>" + b" " * 100_000 + b"</Error>")
+    ) as server:
+        async with _serving(server.port, ROOMY_S) as store:
+            with pytest.raises(StorageDenied):
+                await store.read("a")
 
 
 async def test_a_service_that_flaps_is_read() -> None:
