@@ -176,8 +176,8 @@ class Library:
 
     def expect_part(self, recording_id: str, package_id: str, rendition_id: str, number: int) -> None:
         """Begin to read a part, and before it the record of its package if that is not known, for a request that is
-        about to ask for both; the record does not say anything new of where a file begins, so that is read beside it.
-        What fails the request will hear of."""
+        about to ask for both. The start of a file can be read without the record, and is read beside it. What fails
+        the request will hear of."""
         key = package_key(recording_id, package_id, "package.json")
         stored = self._packages.get(key)
         if stored is not None:
