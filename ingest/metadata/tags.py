@@ -351,7 +351,7 @@ def _id3_texts(frame: Any) -> Iterator[tuple[str, list[str]]]:
     if kind in ID3_NAMES:
         texts = frame.genres if kind == "TCON" else frame.text  # genres also by number
         yield ID3_NAMES[kind], [str(text) for text in texts[:VALUES_MAX]]
-    elif kind == "TXXX":
+    elif kind == "TXXX":  # the frame of a tag that ID3 has no frame for (ID3v2.4 §4.2.6)
         name = ID3_NAMES.get(frame.desc.upper()) or normal(frame.desc)  # ffmpeg writes TXXX:TCMP
         yield name, [str(text) for text in frame.text[:VALUES_MAX]]
     elif kind == "UFID" and frame.owner == _MUSICBRAINZ:
