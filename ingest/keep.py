@@ -230,7 +230,6 @@ async def make_mezzanine(work: Ingest, heard: Heard, place: Place | None, wish: 
             sha256=written.file.sha256,
             tool=work.tool.version,
             album_loudness=written.album_loudness,
-            loudest=written.loudest,
         )
         key = mezzanine_key(made.recording_id, made.mezzanine_id)
         await work.store.put(key, written.path, media_type="audio/mp4", cache_control=IMMUTABLE)
@@ -268,7 +267,6 @@ def _writing(work: Ingest, heard: Heard, place: Place | None, scratch: Path, alb
         timeout_s=time_limit(work, before_s + heard.analysis.duration_s),
         on_seconds=progress(work, heard.source, Stage.NORMALISE, heard.analysis.duration_s),
         heard_s=heard.analysis.duration_s,
-        peak_dbtp=heard.analysis.loudness.true_peak_dbtp,
         around=surroundings(heard, place) if place else ALONE,
         album=album,
     )

@@ -17,13 +17,11 @@ from ingest.listen import trimmed_twice
 from ingest.scan import Source
 from meter.meter import LoudnessMeter
 from model.errors import MediaError, SourceError, SourceTooShort, ToolFailed
-from model.loudest import NEAR_DB, Loudest, loudest
 from model.loudness import LoudnessReport, as_told, covering
 from model.track import SourceInfo
 
 TRIES_MAX = 3
 _ROUNDING_S = 1e-4  # what resampling may round a length by, and less than any frame
-_MOVED_DB = 0.2  # resampling seldom takes more off a true peak
 _OVER_DB = 0.005  # a true peak this much above the ceiling is rounding
 
 
@@ -37,7 +35,6 @@ class Written:
     media_samples: int
     loudness: LoudnessReport
     album_loudness: LoudnessReport | None
-    loudest: Loudest | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,6 @@ class Writing:
     timeout_s: float
     on_seconds: Callable[[float], None]
     heard_s: float  # what was heard of the source, in seconds
-    peak_dbtp: float | None  # and its true peak
     around: Surroundings = ALONE
     album: LoudnessReport | None = None  # its album's, before the gain
 
@@ -109,8 +105,7 @@ def _trimmed_twice(work: Writing) -> bool:
 
 async def _written(work: Writing, gain_db: float, *, checked: bool) -> Written:
     encoded, path = work.scratch / "flac.mp4", work.scratch / "mezzanine.mp4"
-    from_dbtp = math.inf if work.peak_dbtp is None else work.peak_dbtp + gain_db - NEAR_DB - _MOVED_DB
-    meter = LoudnessMeter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS, ceiling_dbtp=from_dbtp)
+    meter = LoudnessMeter(sample_rate_hz=SAMPLE_RATE_HZ, channels=CHANNELS)
     try:
         await normalise(
             work.tool,
@@ -130,8 +125,6 @@ async def _written(work: Writing, gain_db: float, *, checked: bool) -> Written:
     except ToolFailed as error:
         raise refusal(error, subject=work.source.name) from error
     loudness = meter.loudness()
-    peak_dbtp = loudness.true_peak_dbtp
-    noted = peak_dbtp is not None and from_dbtp <= peak_dbtp - NEAR_DB
     album = covering(as_told(work.album, gain_db), loudness) if work.album else None
     file, samples = await asyncio.to_thread(_assembled, work.source, encoded, path, loudness, album)
     return Written(
@@ -141,7 +134,6 @@ async def _written(work: Writing, gain_db: float, *, checked: bool) -> Written:
         media_samples=samples,
         loudness=loudness,
         album_loudness=album,
-        loudest=loudest(meter.places()) if noted else None,
     )
 
 

@@ -11,15 +11,11 @@ from model.track import is_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One encoding that was made and measured on the way: so that nothing is encoded again to learn the same.
-
-    With `excerpt` only the loudest places were encoded, and the true peak is the one that stays whatever is tried.
-    """
+    """One encoding that was made and measured on the way: so that nothing is encoded again to learn the same."""
 
     rendition_id: str
     trim_db: float
     loudness: LoudnessReport
-    excerpt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +23,10 @@ class Package:
     """Everything the origin and a player need to know of a published recording; nothing of what it is called.
 
     `true_peak_dbtp` is the ceiling that no rendition passes, None where loudness is off. `level_lufs` is the loudness
-    that every rendition has (None for silence and where loudness is off); it is below the mezzanine's where encoders'
-    peaks left no more room. `media_samples` counts the music at 48 kHz, without priming. `target_duration_s` is the
-    EXT-X-TARGETDURATION of every media playlist of the package. `attempts` are all encodings that led here.
+    that every rendition has (None for silence and where loudness is off); it is below the mezzanine's by `asked_db`,
+    and more where encoders' peaks left no more room. `media_samples` counts the music at 48 kHz, without priming.
+    `target_duration_s` is the EXT-X-TARGETDURATION of every media playlist of the package. `attempts` are all encodings
+    that led here.
     `run` names the mezzanines that were encoded as one with this one, which is at `position`; it is empty for a
     recording that was encoded alone.
     """
@@ -44,6 +41,7 @@ class Package:
     renditions: tuple[SegmentedRendition, ...]
     attempts: tuple[Attempt, ...]
     tool: str
+    asked_db: float = 0.0
     run: tuple[str, ...] = ()
     position: int = 0
 

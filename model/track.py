@@ -9,7 +9,6 @@ import re
 from base64 import b32encode
 from dataclasses import dataclass
 
-from model.loudest import Loudest
 from model.loudness import Gain, LoudnessMode, LoudnessReport, LoudnessTarget
 
 _ID = re.compile(r"[a-z2-7]{16,26}")
@@ -150,7 +149,6 @@ class Mezzanine:
     sha256: str
     tool: str
     album_loudness: LoudnessReport | None = None  # what it tells of the album
-    loudest: Loudest | None = None  # None if nobody took note
 
     def __post_init__(self) -> None:
         if not is_id(self.recording_id) or not is_id(self.mezzanine_id):

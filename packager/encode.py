@@ -19,7 +19,6 @@ from packager.job import EncodeJob
 from packager.level import Settled, key_of, settle, together
 from packager.mend import MENDS_MAX, mend
 from packager.order import Order
-from packager.scout import scout
 
 _SAMPLE_BYTES = 4
 
@@ -39,27 +38,14 @@ class Encoder:
         Raises ToolError, or what bringing the mezzanine raises.
         """
         attempts = {key_of(each): each for each in known}
-        start = {"trim_db": -order.lower_db, "room_db": order.room_db}
-        while (settled := settle(ladder, order.aim, attempts, **start)).missing:
-            if settled.excerpt:
-                loudness = await self._scout(settled.missing, order)
-            else:
-                await self.encode(settled.missing)
-                loudness = {each: self._loudness(each, trim) for each, trim in settled.missing.items()}
+        start, alone = {"trim_db": -order.lower_db, "room_db": order.room_db}, len(order.mezzanines) == 1
+        while (settled := settle(ladder, order.aim, attempts, **start, mended=alone)).missing:
+            await self.encode(settled.missing)
             for each, trim in settled.missing.items():
-                made = Attempt(
-                    rendition_id=each.rendition_id, trim_db=trim, loudness=loudness[each], excerpt=settled.excerpt
-                )
+                loudness = together(self._held[each, trim], self.job.lengths)
+                made = Attempt(rendition_id=each.rendition_id, trim_db=trim, loudness=loudness)
                 attempts[key_of(made)] = made
         return settled
-
-    async def _scout(self, trims: Mapping[Rendition, float], order: Order) -> dict[Rendition, LoudnessReport]:
-        peak_dbtp = together([each.loudness for each in order.mezzanines], order.lengths).true_peak_dbtp
-        assert peak_dbtp is not None  # else there is room enough
-        return await scout(self.job, await self.mezzanines(), trims, peak_dbtp=peak_dbtp)
-
-    def _loudness(self, rendition: Rendition, trim_db: float) -> LoudnessReport:
-        return together(self._held[rendition, trim_db], self.job.lengths)
 
     async def encode(self, trims: Mapping[Rendition, float]) -> None:
         """Make these renditions, measure each, and mend what can be. One decode feeds all encoders. Raises as `settle`

@@ -1,4 +1,4 @@
-"""Excerpts: the surroundings of some places in mezzanines, played as one. Pure arithmetic.
+"""Excerpts: the surroundings of some places in a mezzanine, played as one. Pure arithmetic.
 
 All is cut on the timeline's units of 15,360 samples: there FLAC is cut without loss, and frames of AAC are in step with
 those of the whole.
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from cmaf.timeline import UNIT_TICKS
-from model.loudest import PLACES_PER_UNIT
+
+PLACES_PER_UNIT = 15  # a place is 1,024 samples, as a frame of AAC, a unit of the timeline 15,360
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """From unit `first` up to, not including, `end` of a mezzanine, around `places` (numbers of 1,024 samples)."""
 
-    file: int
     first: int
     end: int
     places: tuple[int, ...]
@@ -31,7 +31,7 @@ class Window:
         return min(UNIT_TICKS * self.end, of) - UNIT_TICKS * self.first
 
 
-def windows_around(places: Iterable[int], samples: int, *, file: int = 0) -> list[Window]:
+def windows_around(places: Iterable[int], samples: int) -> list[Window]:
     """The units in which these places are, and one before and after each; what touches is one window."""
     units = -(-samples // UNIT_TICKS)
     found: list[Window] = []
@@ -40,9 +40,9 @@ def windows_around(places: Iterable[int], samples: int, *, file: int = 0) -> lis
         first, end = max(0, unit - 1), min(units, unit + 2)
         if found and first <= found[-1].end:
             last = found.pop()
-            found.append(Window(file, last.first, end, (*last.places, place)))
+            found.append(Window(last.first, end, (*last.places, place)))
         else:
-            found.append(Window(file, first, end, (place,)))
+            found.append(Window(first, end, (place,)))
     return found
 
 

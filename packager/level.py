@@ -2,12 +2,12 @@
 
 Encoders change loudness a little (ffmpeg's AAC loses up to 0.2 LU of music, more of noise) and add true peak. So each
 rendition is decoded and measured, and what is off is encoded again with a trim: one more linear gain. What overshoots
-a little is made softer inside the tolerance. Part of an AAC encoder's overshoot is chance: a lone peak 1.6 dB high was
-gone with 0.1 dB less at the input. So a few outliers are tried again a little softer; only when more overshoot, or one
-keeps to it, the level of all goes down, by what the tolerance does not cover.
+a little is made softer inside the tolerance; where that is not enough the level of all goes down, by what the tolerance
+does not cover. What an encoder overshot by chance was mended before (`packager.mend`, `packager.dip`): what is measured
+here stays whatever is tried.
 
-Where there is little room under the ceiling from the start, that is as good as sure. Then the loudest places go ahead,
-in the lowest rung of AAC, for low rungs overshoot most, and in all of Opus. All begin at the level that this leaves.
+But for a run, in which nothing is mended: a lone peak 1.6 dB high was gone with 0.1 dB less at the input. So a few
+outliers are tried again a little softer there; only when more overshoot, or one keeps to it, the level goes down.
 
 What comes out depends on nothing but what the encoders make of each trim: `settle` begins anew each time, with all
 that is known, and says what it has to know next. Attempts that were made for another ladder are as good as new ones.
@@ -30,14 +30,12 @@ SLACK_DB = 0.17  # how much softer than its level a rendition is made to stay un
 OUTLIERS_MAX = 2
 TRIES_MAX = 3  # encodings of an outlier at one level
 SOFTER_DB = 0.06  # from one of them to the next
-SCOUTED_ROOM_DB = 1.0  # below this, peaks most likely take the level down: the loudest places go ahead
-# All begin softer by this then: most keep their peaks, and all are inside the tolerance. AAC loses level besides, and
-# is mended where it peaks by chance.
+LITTLE_ROOM_DB = 1.0  # under the ceiling: with less, peaks most likely pass it
+# All begin softer by this then: fewer peaks are left to mend, and all are inside the tolerance. AAC loses level, too.
 CAUTION_DB = {Codec.AAC: 0.06, Codec.OPUS: 0.12, Codec.FLAC: 0.0}
-TRUSTED_DB = {Codec.AAC: 0.06, Codec.OPUS: 0.02}  # so much above the ceiling an excerpt may peak
 _MARGIN_DB = 0.03
 
-Known = Mapping[tuple[str, float, bool], Attempt]  # by rendition id, trim, and whether it was an excerpt
+Known = Mapping[tuple[str, float], Attempt]  # by rendition id and trim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,62 +68,50 @@ class Standing:
 class Settled:
     """Which trim each rendition gets, the level that they have then, and the attempts that led there, in their order.
 
-    `missing` has the trims that must be tried before more can be said, with an `excerpt` only or with the whole; the
-    rest is final only if there are none.
+    `missing` has the trims that must be tried before more can be said; the rest is final only if there are none.
     """
 
     trims: Mapping[Rendition, float]
     aim: Aim | None
     attempts: tuple[Attempt, ...]
     missing: Mapping[Rendition, float]
-    excerpt: bool = False
 
 
-def key_of(attempt: Attempt) -> tuple[str, float, bool]:
+def key_of(attempt: Attempt) -> tuple[str, float]:
     """What an attempt is known by."""
-    return attempt.rendition_id, attempt.trim_db, attempt.excerpt
+    return attempt.rendition_id, attempt.trim_db
 
 
 def settle(
-    ladder: Ladder, aim: Aim | None, known: Known, *, trim_db: float = 0.0, room_db: float = math.inf
+    ladder: Ladder,
+    aim: Aim | None,
+    known: Known,
+    *,
+    trim_db: float = 0.0,
+    room_db: float = math.inf,
+    mended: bool = True,
 ) -> Settled:
     """The trims that bring all renditions to one level, as far as they are `known`; each is tried with `trim_db` first.
 
-    `room_db` is how far the true peak that the encoders are given then is below the ceiling. Where it is little, an
-    excerpt finds the level for all.
+    `room_db` is how far the true peak that the encoders are given then is below the ceiling. Where it is little, all
+    begin a little softer. Not `mended`, a peak may be chance.
 
     Without an aim (silence, loudness off) all keep that trim. Ends after `PASSES_MAX` passes: see `check_kept`.
     """
-    first_db = _whole(trim_db)
-    if aim is None or room_db >= SCOUTED_ROOM_DB:
-        return _settled(dict.fromkeys(ladder.renditions, first_db), aim, known)
-    scouts = [*sorted(ladder.of(Codec.AAC), key=lambda each: each.bitrate_bps)[:1], *ladder.of(Codec.OPUS)]
-    missing = {each: first_db for each in scouts if (each.rendition_id, first_db, True) not in known}
-    if missing:
-        return Settled(trims={}, aim=aim, attempts=(), missing=missing, excerpt=True)
-    scouted = {each: known[each.rendition_id, first_db, True] for each in scouts}
-    drops = [_overshoot(aim, each.loudness) - TRUSTED_DB[rendition.codec] for rendition, each in scouted.items()]
-    lower = replace(aim, level_lufs=_lowered(aim, drops, passes=1))
-    begin_db = trim_db + lower.level_lufs - aim.level_lufs
-    whole = _settled({each: _whole(begin_db - CAUTION_DB[each.codec]) for each in ladder.renditions}, lower, known)
-    return replace(whole, attempts=(*scouted.values(), *whole.attempts))
-
-
-def _settled(first: Mapping[Rendition, float], aim: Aim | None, known: Known) -> Settled:
-    """As `settle`, from these trims on."""
-    wanted = dict(first)
-    standings = dict.fromkeys(first, Standing())
+    caution = CAUTION_DB if aim is not None and room_db < LITTLE_ROOM_DB else {}
+    wanted = {each: _whole(trim_db - caution.get(each.codec, 0.0)) for each in ladder.renditions}
+    standings = dict.fromkeys(wanted, Standing())
     attempts: dict[Attempt, None] = {}
     for passes in range(1, PASSES_MAX + 1):
-        missing = {each: trim for each, trim in wanted.items() if (each.rendition_id, trim, False) not in known}
+        missing = {each: trim for each, trim in wanted.items() if (each.rendition_id, trim) not in known}
         if missing:
             return Settled(trims={}, aim=aim, attempts=tuple(attempts), missing=missing)
-        made = {each: known[each.rendition_id, trim, False] for each, trim in wanted.items()}
+        made = {each: known[each.rendition_id, trim] for each, trim in wanted.items()}
         attempts |= dict.fromkeys(made.values())
         standings |= {each: _after(standings[each], attempt) for each, attempt in made.items()}
         if aim is None:
             break
-        lower = next_level(aim, standings.values(), passes=passes)
+        lower = next_level(aim, standings.values(), passes=passes, mended=mended)
         if lower < aim.level_lufs:
             aim = replace(aim, level_lufs=lower)
             standings = {each: replace(standing, tries=0) for each, standing in standings.items()}
@@ -147,16 +133,17 @@ def _corrections(standings: Mapping[Rendition, Standing], aim: Aim) -> dict[Rend
     return {each: trim for each, trim in trims.items() if trim is not None}
 
 
-def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) -> float:
+def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1, mended: bool = True) -> float:
     """The level to go on with: this one, or less where true peaks leave no more room; in whole hundredths then.
 
-    The more `passes` it took so far, the wider the margin: peaks that come by chance must not go on for ever.
+    The more `passes` it took so far, the wider the margin: peaks that come by chance must not go on for ever. Not
+    `mended`, a few of them are let go for a while.
     """
     again = [each for each in standings if next_trim(each, aim) is not None]
     over = sorted((overshoot_at(aim, each.attempts[-1].loudness) - SLACK_DB for each in again), reverse=True)
     tried = [each.least_overshoot(aim) for each in again if each.tries >= TRIES_MAX or _softest(each, aim)]
     stubborn = [max(least - SLACK_DB, SOFTER_DB) for least in tried if least]
-    outliers = OUTLIERS_MAX if passes < PATIENCE_PASSES else 0
+    outliers = 0 if mended or passes >= PATIENCE_PASSES else OUTLIERS_MAX
     return _lowered(aim, [*over[outliers:], *stubborn], passes=passes)
 
 
@@ -217,7 +204,7 @@ def together(reports: Sequence[LoudnessReport], samples: Sequence[int]) -> Loudn
 
 def check_kept(settled: Settled, *, subject: str) -> None:
     """Raise LoudnessMissed if a rendition is off the level by more than the tolerance, or above the ceiling."""
-    reports = {(each.rendition_id, each.trim_db): each.loudness for each in settled.attempts if not each.excerpt}
+    reports = {(each.rendition_id, each.trim_db): each.loudness for each in settled.attempts}
     for rendition, trim in settled.trims.items():
         report = reports[rendition.rendition_id, trim]
         if settled.aim and not kept(report, settled.aim):

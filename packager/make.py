@@ -69,7 +69,6 @@ def _job(work: Packaging, order: Order, scratch: Path) -> EncodeJob:
         timeout_s=work.settings.tool_seconds_floor + work.settings.tool_seconds_per_second * seconds,
         subject=order.subject,
         on_seconds=_progress(work.observer, order.subject, seconds),
-        loudest=tuple(each.loudest for each in order.mezzanines),
     )
 
 
@@ -205,6 +204,7 @@ class _Making:
             true_peak_dbtp=order.track.target.true_peak_dbtp if order.track.target else None,
             level_lufs=_level_lufs(order, self.settled, mezzanine),
             renditions=tuple(renditions),
+            asked_db=order.lower_db,
             attempts=self.settled.attempts,
             tool=self.work.recipe,
             run=order.mezzanine_ids if len(order.mezzanines) > 1 else (),

@@ -20,10 +20,9 @@ from avtool.scratch import scratch_folder
 from cmaf.encoded import read_encoded
 from cmaf.splice import frames_of, replaced, windows_of
 from cmaf.timeline import UNIT_TICKS
-from model.loudest import PLACES_PER_UNIT
 from model.rendition import Codec, Rendition
-from packager.excerpt import Window, shifts, windows_around
-from packager.job import Draw, Draws, EncodeJob, draw
+from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
+from packager.job import Draw, EncodeJob, Excerpt, draw
 
 # Softer by: the second four where the first did not do. And others where what was put in did not hold.
 DRAWS_DB = (
@@ -32,7 +31,7 @@ DRAWS_DB = (
     ((0.06, 0.12, 0.14, 0.09), (0.02, 0.05, 0.08, 0.11)),
 )
 MENDS_MAX = len(DRAWS_DB)
-WINDOWS_MAX = 24
+WINDOWS_MAX = 256
 PART_MAX = 8  # windows are no more than an eighth of the whole: else it is not chance
 _ALWAYS = 2  # so many windows are mended in the shortest
 _PRE_ROLL_FRAMES = 8  # until an encoder that began anew is at ease
@@ -73,14 +72,9 @@ async def mend(
                 break
             folder = scratch / f"{rendition.rendition_id}-{number}"
             folder.mkdir()
-            draws = Draws(
-                mezzanines=[mezzanine],
-                windows=[each.window for each in left],
-                gains_db={rendition: [trim_db - softer for softer in softer_db]},
-                above_dbtp=job.ceiling_dbtp,
-            )
-            drawn = await draw(job, draws, folder)
-            await asyncio.to_thread(_compare, left, encoding, drawn[rendition], job.ceiling_dbtp)
+            excerpt = Excerpt(mezzanine=mezzanine, windows=[each.window for each in left], rendition=rendition)
+            drawn = await draw(job, excerpt, [trim_db - softer for softer in softer_db], folder)
+            await asyncio.to_thread(_compare, left, encoding, drawn, job.ceiling_dbtp)
         frames = {each.first + at: frame for each in wounds for at, frame in enumerate(each.frames)}
         if frames:
             await asyncio.to_thread(_put_in, encoding, scratch / "mended.mp4", frames)

@@ -32,7 +32,7 @@ class Packaged:
     @property
     def asked_db(self) -> float:
         """How much softer than the mezzanine it was asked to be, in dB: 0 or more."""
-        return _asked_db(self.package)
+        return self.package.asked_db
 
     @property
     def lowered_db(self) -> float:
@@ -99,12 +99,7 @@ async def _live(store: ObjectStore, track_id: str) -> Package | None:
 
 def _lowered_before(track: Track, live: Package | None) -> float:
     """How much softer than this mezzanine the live package was asked to be."""
-    return _asked_db(live) if live is not None and live.mezzanine_id == track.mezzanine.mezzanine_id else 0.0
-
-
-def _asked_db(package: Package) -> float:
-    """How much softer than its mezzanine a package was asked to be: what its first attempt began with."""
-    return max(0.0, -package.attempts[0].trim_db) if package.attempts else 0.0
+    return live.asked_db if live is not None and live.mezzanine_id == track.mezzanine.mezzanine_id else 0.0
 
 
 async def _made(work: Packaging, order: Order, *, again: bool) -> Package:

@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from avtool.decode import play_back
-from meter.meter import PeakMeter
-from model.loudest import loudest
 from model.loudness import Gain, LoudnessMode, LoudnessTarget
 from model.track import Track
 from tests.integration.ingest.conftest import Bench
@@ -166,17 +163,3 @@ async def test_samples_that_are_no_numbers(bench: Bench) -> None:
     data[middle : middle + 4] = b"\0\0\xc0\x7f"
     path.write_bytes(data)
     assert "no numbers" in (await bench.refusal(path)).message
-
-
-@pytest.mark.parametrize("suffix", [".flac", ".mp3"])
-async def test_the_loudest_places_are_noted(bench: Bench, suffix: str) -> None:
-    """As whoever decodes the mezzanine finds them."""
-    track = await bench.track(music_like(4.0, suffix=suffix))
-    meter = PeakMeter(sample_rate_hz=48_000, channels=2, ceiling_dbtp=-60.0)
-    path = str(await bench.mezzanine(track))
-    await play_back(bench.work.tool, path, meter.take_bytes, timeout_s=60, subject="x")
-    found = loudest(meter.places())
-    assert found
-    assert track.mezzanine.loudest is not None
-    assert [place for place, _ in track.mezzanine.loudest] == [place for place, _ in found]
-    assert [peak for _, peak in track.mezzanine.loudest] == pytest.approx([peak for _, peak in found], abs=0.0011)

@@ -1,13 +1,9 @@
-"""A peak above the ceiling is taken out of an encoding where it is; frames that are far from it stay as they were.
-
-And what encoders make of the loudest places is known before.
-"""
+"""A peak above the ceiling is taken out of an encoding where it is; frames that are far from it stay as they were."""
 
 import asyncio
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +13,10 @@ from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
 from cmaf.encoded import read_encoded
 from cmaf.splice import frames_of
-from model.loudest import loudest
 from model.rendition import Codec, Rendition
 from packager.encode import Encoder
 from packager.job import EncodeJob, places_of
 from packager.mend import MENDS_MAX, mend
-from packager.scout import scout
 from tests.support.audio import make_audio
 
 AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
@@ -135,30 +129,3 @@ async def test_opus_is_softer_for_a_moment(tool: Ffmpeg, mezzanine: Path, tmp_pa
     again = Encoder(_job(tool, mezzanine, tmp_path, math.inf))
     await again.encode({OPUS: 0.0})
     assert _frames(held[0]) == _frames(path)  # without a ceiling it is left alone
-
-
-async def test_of_the_loudest_places_it_is_known_how_high_they_will_be(
-    tool: Ffmpeg, mezzanine: Path, tmp_path: Path
-) -> None:
-    """The one stroke is found, and peaks in the excerpt about as it does in the whole; no higher than the best of a few
-    encodings. Asked twice it is the same, and nothing is left behind."""
-    path = await _encoded(tool, mezzanine, OPUS, tmp_path / "whole.mp4")
-    below = _job(tool, mezzanine, tmp_path, 0.0)
-    peak, of_mezzanine = [
-        max((await places_of(below, each, 48_000 * SECONDS, -60.0)).values()) for each in (path, mezzanine)
-    ]
-    job = _job(tool, mezzanine, tmp_path, of_mezzanine - 0.5)
-    trims = {AAC: 0.0, OPUS: 0.0}
-    heard = await scout(job, [mezzanine], trims, peak_dbtp=of_mezzanine)
-    assert heard[OPUS].true_peak_dbtp == pytest.approx(peak, abs=0.5)
-    assert heard[AAC].true_peak_dbtp == pytest.approx(of_mezzanine, abs=0.5)
-    noted = loudest(await places_of(below, mezzanine, 48_000 * SECONDS, -60.0))
-    assert await scout(replace(job, loudest=(noted,)), [mezzanine], trims, peak_dbtp=of_mezzanine) == heard
-    assert [each.name for each in tmp_path.iterdir()] == ["whole.mp4"]
-
-
-async def test_far_below_the_ceiling_there_is_nothing_to_know(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
-    """No peak is told, and nothing is looked for where no place is loud."""
-    job = _job(tool, mezzanine, tmp_path, 20.0)
-    assert (await scout(job, [mezzanine], {OPUS: 0.0}, peak_dbtp=0.0))[OPUS].true_peak_dbtp is None
-    assert (await scout(job, [mezzanine], {AAC: 0.0}, peak_dbtp=30.0))[AAC].true_peak_dbtp is None

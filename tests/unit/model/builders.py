@@ -53,7 +53,7 @@ SOURCES = st.builds(
     size_bytes=st.integers(1, 10**12),
     sha256=HASHES,
 )
-ATTEMPTS = st.builds(Attempt, rendition_id=TEXT, trim_db=DECIBELS, loudness=REPORTS, excerpt=st.booleans())
+ATTEMPTS = st.builds(Attempt, rendition_id=TEXT, trim_db=DECIBELS, loudness=REPORTS)
 MEZZANINES = st.builds(
     Mezzanine,
     recording_id=IDS,
@@ -64,7 +64,6 @@ MEZZANINES = st.builds(
     size_bytes=st.integers(1, 10**12),
     sha256=HASHES,
     tool=TEXT,
-    loudest=st.none() | st.lists(st.tuples(st.integers(0, 10**9), DECIBELS), max_size=6).map(tuple),
 )
 TRACKS = st.builds(
     Track,
@@ -131,6 +130,7 @@ def packages(draw: st.DrawFn) -> Package:
         true_peak_dbtp=draw(st.none() | st.floats(-20, 0)),
         level_lufs=draw(st.none() | DECIBELS),
         renditions=tuple(draw(segmented_renditions(each, rotation_segments=rotation)) for each in ids),
+        asked_db=draw(st.floats(0, 6)),
         attempts=tuple(draw(st.lists(ATTEMPTS, max_size=3))),
         tool=draw(TEXT),
     )
