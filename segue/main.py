@@ -4,7 +4,7 @@ import argparse
 import gc
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 
@@ -95,10 +95,17 @@ def _add_settings(sub: argparse.ArgumentParser, keys: tuple[str, ...]) -> None:
         group.add_argument(setting.flag, dest=key, metavar=key.upper(), default=None, help=shown)
 
 
+def _asked(words: Sequence[str]) -> Iterable[str]:
+    """The commands that these words can mean."""
+    if words[:1] == ["--version"]:
+        return ()
+    return words[:1] if words and words[0] in COMMANDS else COMMANDS
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run a command; its exit status."""
     words = sys.argv[1:] if argv is None else argv
-    arguments = parser(words[:1] if words[:1] and words[0] in COMMANDS else COMMANDS).parse_args(words)
+    arguments = parser(_asked(words)).parse_args(words)
     output = Output(as_json=arguments.json)
     try:
         values = settings.load(vars(arguments))
