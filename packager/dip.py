@@ -24,17 +24,15 @@ _AROUND = 1  # so many frames before and after
 def dips(
     places: Mapping[int, float],
     ceiling_dbtp: float,
-    lengths: Sequence[int],
+    samples: int,
     before: Sequence[Dip] = (),
     *,
     again: int = 0,
 ) -> tuple[Dip, ...]:
-    """The dips that bring these places below the ceiling, in an encoding that has those of `before`, for the
-    (`again` + 1)th time; none where that is no use.
-
-    They would be too many or too deep, or tracks were encoded as one: then places are not those of the whole.
+    """The dips that bring these places below the ceiling, in an encoding of so many samples that has those of `before`,
+    for the (`again` + 1)th time; none where they would be too many or too deep.
     """
-    if len(lengths) > 1 or again >= PASSES_MAX:
+    if again >= PASSES_MAX:
         return ()
     deeper: dict[int, float] = {}
     for place, peak_dbtp in places.items():
@@ -43,7 +41,7 @@ def dips(
     depth = {frame: each.softer_db for each in before for frame in range(each.first, each.end)}
     depth |= {frame: round(depth.get(frame, 0.0) + more_db, 2) for frame, more_db in deeper.items()}
     found = _spans(depth)
-    few = len(found) <= _ALWAYS or len(depth) * PART_MAX * FRAME_SAMPLES <= lengths[0]
+    few = len(found) <= _ALWAYS or len(depth) * PART_MAX * FRAME_SAMPLES <= samples
     return found if few and len(found) <= DIPS_MAX and max(depth.values(), default=0.0) <= DEEPEST_DB else ()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from avtool import argv
@@ -11,16 +12,18 @@ from avtool.run import Limits, run
 from avtool.scratch import scratch_folder
 from cmaf.parts import part_ends, parts
 from meter.meter import LoudnessMeter
+from meter.true_peak import PLACE_SAMPLES
 from model.loudness import LoudnessReport
 from model.package import Attempt
 from model.rendition import Codec, Ladder, Rendition
 from packager.dip import dips
 from packager.job import EncodeJob
+from packager.ladder import LOSSLESS
 from packager.level import Settled, key_of, settle, together
 from packager.mend import MENDS_MAX, mend
 from packager.order import Order
 
-_SAMPLE_BYTES = 4
+_FRAME_BYTES = 4 * argv.CHANNELS
 
 
 class Encoder:
@@ -31,6 +34,7 @@ class Encoder:
         self._held: dict[tuple[Rendition, float], tuple[LoudnessReport, ...]] = {}
         self._dips: dict[tuple[Rendition, float], tuple[argv.Dip, ...]] = {}
         self._mezzanines: list[Path] = []
+        self._joining = asyncio.Lock()
 
     async def settle(self, order: Order, ladder: Ladder, known: list[Attempt]) -> Settled:
         """Encode what is not `known` until all renditions are at one level, as `packager.level.settle` finds it.
@@ -38,8 +42,8 @@ class Encoder:
         Raises ToolError, or what bringing the mezzanine raises.
         """
         attempts = {key_of(each): each for each in known}
-        start, alone = {"trim_db": -order.lower_db, "room_db": order.room_db}, len(order.mezzanines) == 1
-        while (settled := settle(ladder, order.aim, attempts, **start, mended=alone)).missing:
+        start = {"trim_db": -order.lower_db, "room_db": order.room_db}
+        while (settled := settle(ladder, order.aim, attempts, **start)).missing:
             await self.encode(settled.missing)
             for each, trim in settled.missing.items():
                 loudness = together(self._held[each, trim], self.job.lengths)
@@ -102,12 +106,22 @@ class Encoder:
     async def _spliced(self, rendition: Rendition, trim_db: float, places: Mapping[int, float], again: int) -> bool:
         if again >= MENDS_MAX:
             return False
-        mezzanine, path = (await self.mezzanines())[0], self._path(rendition, trim_db)
+        mezzanine, path = await self._joined(), self._path(rendition, trim_db)
         return await mend(self.job, mezzanine, path, (rendition, trim_db), places, again=again)
+
+    async def _joined(self) -> Path:
+        """The mezzanine; those of a run in one file, so that the timeline's units begin where its blocks do."""
+        if len(self.job.lengths) == 1:
+            return (await self.mezzanines())[0]
+        path = self.job.scratch / "run.mp4"
+        async with self._joining:
+            if not path.exists():
+                await self._run([argv.EncodeOutput(rendition=LOSSLESS, path=str(path))], lambda _: None)
+        return path
 
     async def _dipped(self, rendition: Rendition, trim_db: float, places: Mapping[int, float], again: int) -> bool:
         before = self._dips.get((rendition, trim_db), ())
-        deeper = dips(places, self.job.ceiling_dbtp, self.job.lengths, before, again=again)
+        deeper = dips(places, self.job.ceiling_dbtp, self.job.samples, before, again=again)
         if deeper:
             self._dips[rendition, trim_db] = deeper
             await self._run([self._output(rendition, trim_db)], lambda _: None)
@@ -123,7 +137,7 @@ class Encoder:
                     job.tool,
                     str(listing or path),
                     meters.take_bytes,
-                    samples=sum(job.lengths),
+                    samples=job.samples,
                     joined=listing is not None,
                     timeout_s=job.timeout_s,
                     subject=job.subject,
@@ -135,32 +149,41 @@ class Encoder:
 class _Meters:
     """A meter for each of several recordings that come as one stream.
 
-    `places` has the peaks of the last recording that are above the ceiling, see `LoudnessMeter`.
+    `places` has the peaks above the ceiling as if all were one, see `LoudnessMeter`; those of a recording that begins
+    inside a place are in both places that theirs is part of.
     """
 
     def __init__(self, lengths: Sequence[int], ceiling_dbtp: float) -> None:
         self.reports: tuple[LoudnessReport, ...] = ()
-        self.places: Mapping[int, float] = {}
-        *self._borders_bytes, _ = (length * argv.CHANNELS * _SAMPLE_BYTES for length in lengths)
+        self.places: dict[int, float] = {}
+        self._starts = tuple(accumulate(lengths[:-1], initial=0))
         self._ceiling_dbtp = ceiling_dbtp
-        self._meter, self._taken_bytes = self._next(), 0  # of the recording that is heard now
+        self._taken_bytes = 0
+        self._meter = self._next()  # of the recording that is heard now
 
     def take_bytes(self, data: bytes) -> None:
         """The next of the stream."""
-        while len(self.reports) < len(self._borders_bytes):
-            left = self._borders_bytes[len(self.reports)] - self._taken_bytes
+        for start in self._starts[len(self.reports) + 1 :]:
+            left = start * _FRAME_BYTES - self._taken_bytes
             if len(data) < left:
                 break
-            self._meter.take_bytes(data[:left])
-            self.reports += (self._meter.loudness(),)
-            data, self._meter, self._taken_bytes = data[left:], self._next(), 0
-        self._meter.take_bytes(data)
-        self._taken_bytes += len(data)
+            self._take(data[:left])
+            self.end()
+            data, self._meter = data[left:], self._next()
+        self._take(data)
 
     def end(self) -> None:
-        """Once, after all: then `reports` has the loudness of each recording."""
+        """Of a recording, and once after all: then `reports` has the loudness of each."""
+        start = self._starts[len(self.reports)]
         self.reports += (self._meter.loudness(),)
-        self.places = self._meter.places()
+        for place, peak_dbtp in self._meter.places().items():
+            first = start + place * PLACE_SAMPLES
+            for at in {first // PLACE_SAMPLES, (first + PLACE_SAMPLES - 1) // PLACE_SAMPLES}:
+                self.places[at] = max(peak_dbtp, self.places.get(at, peak_dbtp))
+
+    def _take(self, data: bytes) -> None:
+        self._meter.take_bytes(data)
+        self._taken_bytes += len(data)
 
     def _next(self) -> LoudnessMeter:
         return LoudnessMeter(

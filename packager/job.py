@@ -33,6 +33,11 @@ class EncodeJob:
     subject: str
     on_seconds: Callable[[float], None]
 
+    @property
+    def samples(self) -> int:
+        """Of all recordings together."""
+        return sum(self.lengths)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excerpt:
@@ -68,7 +73,7 @@ async def draw(job: EncodeJob, excerpt: Excerpt, gains_db: Sequence[float], fold
             subject=job.subject,
             on_line=lambda _: None,
         )
-    return await _heard(job, paths, sum(each.samples(job.lengths[0]) for each in excerpt.windows))
+    return await _heard(job, paths, sum(each.samples(job.samples) for each in excerpt.windows))
 
 
 async def _heard(job: EncodeJob, paths: Sequence[Path], samples: int) -> list[Draw]:

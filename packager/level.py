@@ -6,9 +6,6 @@ a little is made softer inside the tolerance; where that is not enough the level
 does not cover. What an encoder overshot by chance was mended before (`packager.mend`, `packager.dip`): what is measured
 here stays whatever is tried.
 
-But for a run, in which nothing is mended: a lone peak 1.6 dB high was gone with 0.1 dB less at the input. So a few
-outliers are tried again a little softer there; only when more overshoot, or one keeps to it, the level goes down.
-
 What comes out depends on nothing but what the encoders make of each trim: `settle` begins anew each time, with all
 that is known, and says what it has to know next. Attempts that were made for another ladder are as good as new ones.
 """
@@ -23,12 +20,10 @@ from model.package import Attempt
 from model.rendition import Codec, Ladder, Rendition
 
 PASSES_MAX = 16
-PATIENCE_PASSES = 6  # from then on no peak is taken for an outlier
 TOLERANCE_LU = 0.2  # promised
 AIM_LU = 0.19  # encoded again beyond this; the rest is for the error of measuring
 SLACK_DB = 0.17  # how much softer than its level a rendition is made to stay under the ceiling
-OUTLIERS_MAX = 2
-TRIES_MAX = 3  # encodings of an outlier at one level
+TRIES_MAX = 3  # encodings of one that overshoots at one level
 SOFTER_DB = 0.06  # from one of them to the next
 LITTLE_ROOM_DB = 1.0  # under the ceiling: with less, peaks most likely pass it
 # All begin softer by this then: fewer peaks are left to mend, and all are inside the tolerance. AAC loses level, too.
@@ -89,12 +84,11 @@ def settle(
     *,
     trim_db: float = 0.0,
     room_db: float = math.inf,
-    mended: bool = True,
 ) -> Settled:
     """The trims that bring all renditions to one level, as far as they are `known`; each is tried with `trim_db` first.
 
     `room_db` is how far the true peak that the encoders are given then is below the ceiling. Where it is little, all
-    begin a little softer. Not `mended`, a peak may be chance.
+    begin a little softer.
 
     Without an aim (silence, loudness off) all keep that trim. Ends after `PASSES_MAX` passes: see `check_kept`.
     """
@@ -111,7 +105,7 @@ def settle(
         standings |= {each: _after(standings[each], attempt) for each, attempt in made.items()}
         if aim is None:
             break
-        lower = next_level(aim, standings.values(), passes=passes, mended=mended)
+        lower = next_level(aim, standings.values(), passes=passes)
         if lower < aim.level_lufs:
             aim = replace(aim, level_lufs=lower)
             standings = {each: replace(standing, tries=0) for each, standing in standings.items()}
@@ -133,18 +127,16 @@ def _corrections(standings: Mapping[Rendition, Standing], aim: Aim) -> dict[Rend
     return {each: trim for each, trim in trims.items() if trim is not None}
 
 
-def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1, mended: bool = True) -> float:
+def next_level(aim: Aim, standings: Collection[Standing], *, passes: int = 1) -> float:
     """The level to go on with: this one, or less where true peaks leave no more room; in whole hundredths then.
 
-    The more `passes` it took so far, the wider the margin: peaks that come by chance must not go on for ever. Not
-    `mended`, a few of them are let go for a while.
+    The more `passes` it took so far, the wider the margin: peaks that come by chance must not go on for ever.
     """
     again = [each for each in standings if next_trim(each, aim) is not None]
-    over = sorted((overshoot_at(aim, each.attempts[-1].loudness) - SLACK_DB for each in again), reverse=True)
+    over = [overshoot_at(aim, each.attempts[-1].loudness) - SLACK_DB for each in again]
     tried = [each.least_overshoot(aim) for each in again if each.tries >= TRIES_MAX or _softest(each, aim)]
     stubborn = [max(least - SLACK_DB, SOFTER_DB) for least in tried if least]
-    outliers = 0 if mended or passes >= PATIENCE_PASSES else OUTLIERS_MAX
-    return _lowered(aim, [*over[outliers:], *stubborn], passes=passes)
+    return _lowered(aim, [*over, *stubborn], passes=passes)
 
 
 def _softest(standing: Standing, aim: Aim) -> bool:

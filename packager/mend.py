@@ -58,7 +58,8 @@ async def mend(
     *,
     again: int = 0,
 ) -> bool:
-    """Mend an encoding of a mezzanine, with this rendition and trim, at the places where it is above the ceiling.
+    """Mend an encoding of a mezzanine, with this rendition and trim, at the places where it is above the ceiling. Of a
+    run the mezzanine is one, too.
 
     `again` says how often it was mended before, less than `MENDS_MAX` times. Whether it was changed: it is not where
     that is no use. Raises ToolError or MediaError.
@@ -82,15 +83,11 @@ async def mend(
 
 
 def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> list[Window]:
-    """The windows to mend; none if that is no use.
-
-    Opus frames depend on all frames before them: see `packager.dip`. Where tracks were encoded as one, units are not
-    those of their files.
-    """
-    if rendition.codec is not Codec.AAC or len(job.lengths) > 1:
+    """The windows to mend; none if that is no use. Opus frames depend on all frames before them: see `packager.dip`."""
+    if rendition.codec is not Codec.AAC:
         return []
-    windows = windows_around(places, job.lengths[0])
-    few = sum(each.units for each in windows) * PART_MAX <= job.lengths[0] // UNIT_TICKS
+    windows = windows_around(places, job.samples)
+    few = sum(each.units for each in windows) * PART_MAX <= job.samples // UNIT_TICKS
     return windows if (few or len(windows) <= _ALWAYS) and len(windows) <= WINDOWS_MAX else []
 
 

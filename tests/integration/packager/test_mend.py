@@ -3,7 +3,7 @@
 import asyncio
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,19 +29,28 @@ WAVE = "(0.1+0.02*sin(t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t))+0.5*
 @pytest.fixture
 def mezzanine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As an encoder of FLAC writes it, in a folder of its own: lists of excerpts are put beside it."""
+    return _music(tmp_path_factory.mktemp("mezzanine") / "mezzanine0.mp4", 0, 48_000 * SECONDS)
+
+
+def _music(path: Path, first: int, end: int) -> Path:
+    """From one sample up to, not including, another, in blocks as those of a mezzanine."""
     options = ("-c:a", "flac", "-sample_fmt", "s32", "-frame_size", "3840")
-    made = make_audio(f"aevalsrc=exprs='{WAVE}|0.9*({WAVE})':s=48000:d={SECONDS}", ".mp4", *options)
-    return Path(shutil.copy(made, tmp_path_factory.mktemp("mezzanine") / "mezzanine0.mp4"))
+    whole = f"aevalsrc=exprs='{WAVE}|0.9*({WAVE})':s=48000:d={SECONDS}"
+    return Path(shutil.copy(make_audio(f"{whole},atrim=start_sample={first}:end_sample={end}", ".mp4", *options), path))
 
 
-def _job(tool: Ffmpeg, mezzanine: Path, folder: Path, ceiling_dbtp: float) -> EncodeJob:
-    async def there() -> list[Path]:
-        return [mezzanine]
+def _job(
+    tool: Ffmpeg, mezzanine: Path, folder: Path, ceiling_dbtp: float, *, run: Sequence[tuple[Path, int]] = ()
+) -> EncodeJob:
+    paths, lengths = zip(*run, strict=True) if run else ([mezzanine], (48_000 * SECONDS,))
+
+    async def there() -> Sequence[Path]:
+        return paths
 
     return EncodeJob(
         tool=tool,
         slots=asyncio.Semaphore(2),
-        lengths=(48_000 * SECONDS,),
+        lengths=lengths,
         mezzanines=there,
         ceiling_dbtp=ceiling_dbtp,
         scratch=folder,
@@ -64,7 +73,7 @@ def _frames(path: Path) -> list[bytes]:
 
 
 async def _high(job: EncodeJob, path: Path) -> Mapping[int, float]:
-    return await places_of(job, path, job.lengths[0], job.ceiling_dbtp)
+    return await places_of(job, path, job.samples, job.ceiling_dbtp)
 
 
 async def _ceiling_under_its_peak(tool: Ffmpeg, mezzanine: Path, path: Path, below_db: float) -> float:
@@ -129,3 +138,28 @@ async def test_opus_is_softer_for_a_moment(tool: Ffmpeg, mezzanine: Path, tmp_pa
     again = Encoder(_job(tool, mezzanine, tmp_path, math.inf))
     await again.encode({OPUS: 0.0})
     assert _frames(held[0]) == _frames(path)  # without a ceiling it is left alone
+
+
+@pytest.mark.parametrize("cut", [150_001, 297_601, 400_007])
+@pytest.mark.parametrize("rendition", [AAC, OPUS])
+async def test_a_run_is_mended_as_if_it_were_one(
+    tool: Ffmpeg, mezzanine: Path, tmp_path: Path, rendition: Rendition, cut: int
+) -> None:
+    """Two tracks, cut before the stroke, in it and after it, and not where a place, a unit or a frame begins. Its
+    encoding is that of the whole, the peak is gone from it, and frames that are far from it stay as they were."""
+    path = await _encoded(tool, mezzanine, rendition, tmp_path / "plain.mp4")
+    ceiling = await _ceiling_under_its_peak(tool, mezzanine, path, 0.03)
+    (tmp_path / "run").mkdir()
+    bounds = [(0, cut), (cut, 48_000 * SECONDS)]
+    run = [(_music(tmp_path / "run" / f"{first}.mp4", first, end), end - first) for first, end in bounds]
+    job = _job(tool, mezzanine, tmp_path / "run", ceiling, run=run)
+    high = await _high(job, path)
+    encoder = Encoder(job)
+    await encoder.encode({rendition: 0.0})
+    held = encoder.held(rendition, 0.0)
+    assert held is not None and high
+    assert await _high(job, held[0]) == {}
+    assert len(held[1]) == 2
+    assert max(each.true_peak_dbtp or -99.0 for each in held[1]) == pytest.approx(ceiling, abs=1.0)
+    changed = [at for at, (was, now) in enumerate(zip(_frames(path), _frames(held[0]), strict=True)) if was != now]
+    assert changed and min(high) - 15 <= changed[0] and changed[-1] <= max(high) + 200

@@ -19,8 +19,8 @@ PLACES = st.dictionaries(
 @given(places=PLACES, more=st.dictionaries(st.integers(0, 2_700), st.floats(-0.99, -0.8), max_size=3))
 def test_every_place_is_softer_by_more_than_it_is_too_high(places: dict[int, float], more: dict[int, float]) -> None:
     """All of it, and half a frame on either side; and softer still when it is too high again."""
-    first = dips(places, CEILING_DBTP, [MINUTE])
-    second = dips(more, CEILING_DBTP, [MINUTE], first, again=1) if more else first
+    first = dips(places, CEILING_DBTP, MINUTE)
+    second = dips(more, CEILING_DBTP, MINUTE, first, again=1) if more else first
     for found, high in ((first, places), (second, more)):
         if found:
             depth = {frame: each.softer_db for each in found for frame in range(each.first, each.end)}
@@ -40,17 +40,16 @@ def test_every_place_is_softer_by_more_than_it_is_too_high(places: dict[int, flo
 
 def test_a_dip_is_short() -> None:
     """Four frames of 20 ms, or five, and places in a row are one."""
-    (alone,) = dips({1_000: -0.7}, CEILING_DBTP, [MINUTE])
+    (alone,) = dips({1_000: -0.7}, CEILING_DBTP, MINUTE)
     assert alone == Dip(1_065, 1_069, 0.4)
-    assert dips({1_000: -0.7, 1_001: -0.7}, CEILING_DBTP, [MINUTE]) == (Dip(1_065, 1_070, 0.4),)
+    assert dips({1_000: -0.7, 1_001: -0.7}, CEILING_DBTP, MINUTE) == (Dip(1_065, 1_070, 0.4),)
 
 
 def test_what_is_no_chance_is_left_to_the_level_of_all() -> None:
-    """What is far too high or in too many places, did not help so often, or is in one of several tracks."""
-    assert not dips({1_000: CEILING_DBTP + DEEPEST_DB}, CEILING_DBTP, [MINUTE])
+    """What is far too high, in too many places, or did not help so often."""
+    assert not dips({1_000: CEILING_DBTP + DEEPEST_DB}, CEILING_DBTP, MINUTE)
     everywhere = dict.fromkeys(range(0, 2_800, 100), -0.9)
-    assert not dips(everywhere, CEILING_DBTP, [MINUTE])
-    assert dips(everywhere, CEILING_DBTP, [PART_MAX * MINUTE])
-    assert not dips({1_000: -0.9}, CEILING_DBTP, [MINUTE], again=PASSES_MAX)
-    assert not dips({1_000: -0.9}, CEILING_DBTP, [MINUTE, MINUTE])
-    assert dips({0: -0.9, 40: -0.9}, CEILING_DBTP, [48_000])  # but two are few in the shortest
+    assert not dips(everywhere, CEILING_DBTP, MINUTE)
+    assert dips(everywhere, CEILING_DBTP, PART_MAX * MINUTE)
+    assert not dips({1_000: -0.9}, CEILING_DBTP, MINUTE, again=PASSES_MAX)
+    assert dips({0: -0.9, 40: -0.9}, CEILING_DBTP, 48_000)  # but two are few in the shortest

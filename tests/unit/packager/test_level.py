@@ -17,12 +17,10 @@ from packager.ladder import ladder_of
 from packager.level import (
     AIM_LU,
     CAUTION_DB,
-    OUTLIERS_MAX,
     PASSES_MAX,
     SLACK_DB,
     SOFTER_DB,
     TOLERANCE_LU,
-    TRIES_MAX,
     Aim,
     Settled,
     Standing,
@@ -66,9 +64,8 @@ def _settled(
     ladder: Ladder = LADDER,
     trim_db: float = 0.0,
     room_db: float = math.inf,
-    mended: bool = True,
 ) -> Settled:
-    while (done := settle(ladder, aim, encoder.known, trim_db=trim_db, room_db=room_db, mended=mended)).missing:
+    while (done := settle(ladder, aim, encoder.known, trim_db=trim_db, room_db=room_db)).missing:
         encoder.encode(done.missing)
     return done
 
@@ -117,14 +114,11 @@ ROOMS = st.sampled_from([math.inf, 0.0])  # enough, or none: then all begin soft
     losses=_each(st.floats(-0.3, 1.0)),
     overshoots=_each(st.floats(-0.5, 1.6)),
     room_db=ROOMS,
-    mended=st.booleans(),
 )
-def test_a_steady_encoder_settles(
-    peak: float, losses: Losses, overshoots: Losses, room_db: float, mended: bool
-) -> None:
+def test_a_steady_encoder_settles(peak: float, losses: Losses, overshoots: Losses, room_db: float) -> None:
     """Every rendition within the tolerance of one level, none above the ceiling, and not needlessly low."""
     encoder = Encoder(_linear(losses, overshoots, peak))
-    done = _settled(encoder, room_db=room_db, mended=mended)
+    done = _settled(encoder, room_db=room_db)
     assert len(encoder.passes) <= PASSES_MAX
     assert list(done.trims) == list(LADDER.renditions)
     assert all(_kept(encoder, done))
@@ -140,14 +134,11 @@ def test_a_steady_encoder_settles(
     seed=st.integers(0, 10_000),
     spread=st.floats(0, 1.5),
     room_db=ROOMS,
-    mended=st.booleans(),
 )
-def test_an_encoder_with_moods_is_levelled_or_refused(
-    peak: float, seed: int, spread: float, room_db: float, mended: bool
-) -> None:
+def test_an_encoder_with_moods_is_levelled_or_refused(peak: float, seed: int, spread: float, room_db: float) -> None:
     """Overshoot by chance: what is called kept is kept, what is not is known, and the passes are bounded."""
     encoder = Encoder(_moody(seed, peak, spread))
-    done = _settled(encoder, room_db=room_db, mended=mended)
+    done = _settled(encoder, room_db=room_db)
     assert len(encoder.passes) <= PASSES_MAX
     assert done.aim is not None
     for report, good in zip(_reports(encoder, done), _kept(encoder, done), strict=True):
@@ -165,20 +156,19 @@ def test_an_encoder_with_moods_is_levelled_or_refused(
     spread=st.floats(0, 1.0),
     before=st.sets(st.sampled_from(LADDER.renditions), min_size=1),
     room_db=ROOMS,
-    mended=st.booleans(),
 )
 def test_what_another_ladder_learnt_changes_nothing(
-    peak: float, seed: int, spread: float, before: set[Rendition], room_db: float, mended: bool
+    peak: float, seed: int, spread: float, before: set[Rendition], room_db: float
 ) -> None:
     """With the attempts of an earlier ladder: the same trims, level and attempts as from scratch; fewer encodings."""
     afresh = Encoder(_moody(seed, peak, spread))
-    expected = _settled(afresh, room_db=room_db, mended=mended)
+    expected = _settled(afresh, room_db=room_db)
     small = Encoder(_moody(seed, peak, spread))
     part = Ladder(renditions=tuple(each for each in LADDER.renditions if each in before))
-    earlier = _settled(small, ladder=part, room_db=room_db, mended=mended)
+    earlier = _settled(small, ladder=part, room_db=room_db)
     grown = Encoder(_moody(seed, peak, spread))
     grown.known |= {key_of(each): each for each in earlier.attempts}
-    assert _settled(grown, room_db=room_db, mended=mended) == expected
+    assert _settled(grown, room_db=room_db) == expected
     assert sum(map(len, grown.passes)) < sum(map(len, afresh.passes))
 
 
@@ -213,20 +203,6 @@ def test_a_little_overshoot_stays_inside_the_tolerance() -> None:
     assert done.aim == AIM
     assert all(_kept(encoder, done))
     assert encoder.passes == [NONE, dict.fromkeys(NAMES, -0.13)]
-
-
-def test_where_nothing_is_mended_a_lone_peak_is_tried_softer_before_the_level_goes_down() -> None:
-    """0.1 dB less at the input, and the overshoot of chance is gone; the level stays."""
-
-    def behave(name: str, trim: float) -> LoudnessReport:
-        odd = name == "aac-96" and trim > -0.1
-        return LoudnessReport(integrated_lufs=-14.0 + trim, true_peak_dbtp=0.4 if odd else -2.0)
-
-    encoder = Encoder(behave)
-    done = _settled(encoder, mended=False)
-    assert done.aim == AIM
-    assert all(_kept(encoder, done))
-    assert 2 <= len(encoder.passes) <= 1 + TRIES_MAX
 
 
 def test_a_stubborn_peak_takes_all_down_but_for_the_slack() -> None:
@@ -324,19 +300,7 @@ def test_silence_is_never_encoded_again() -> None:
     assert next_level(AIM, [_standing(silent, tries=9)]) == -14.0
 
 
-def test_a_few_outliers_do_not_lower_the_level_but_more_do() -> None:
-    """`OUTLIERS_MAX` may overshoot at first; the next one is the material's, not chance. The slack takes its part."""
-
-    def standings(over: int) -> list[Standing]:
-        peaks = [-0.5] * over + [-1.5] * (5 - over)
-        return [_standing(LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=peak)) for peak in peaks]
-
-    assert next_level(AIM, standings(OUTLIERS_MAX), mended=False) == -14.0
-    assert next_level(AIM, standings(OUTLIERS_MAX + 1), mended=False) == pytest.approx(-14.36)
-    assert next_level(AIM, standings(1)) == pytest.approx(-14.36)  # where all was mended, none of it is chance
-
-
-def test_an_outlier_is_tried_softer_each_time() -> None:
+def test_what_overshoots_a_little_is_tried_softer_each_time() -> None:
     """A little less with every try, from the level that it should have; trims are hundredths."""
     loud = LoudnessReport(integrated_lufs=-14.0, true_peak_dbtp=-0.5)
     trims = [next_trim(_standing(loud, trim_db=0.2, tries=tries), AIM) for tries in (1, 2)]
