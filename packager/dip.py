@@ -12,7 +12,7 @@ from avtool.argv import Dip
 from meter.true_peak import PLACE_SAMPLES
 
 FRAME_SAMPLES = 960
-PASSES_MAX = 5
+PASSES_MAX = 8  # in hours of music there is always some place more
 DEEPEST_DB = 1.2
 DIPS_MAX = 256
 PART_MAX = 32  # no more of the frames than one in so many: else it is not chance

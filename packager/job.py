@@ -50,13 +50,15 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """An excerpt as it was encoded with one gain; `places` has its true peaks above the ceiling, see `PeakMeter`."""
+    """An excerpt as it was encoded with one gain; `places` has its true peaks above a limit, see `PeakMeter`."""
 
     path: Path
     places: Mapping[int, float]
 
 
-async def draw(job: EncodeJob, excerpt: Excerpt, gains_db: Sequence[float], folder: Path) -> list[Draw]:
+async def draw(
+    job: EncodeJob, excerpt: Excerpt, gains_db: Sequence[float], folder: Path, *, above_dbtp: float
+) -> list[Draw]:
     """Encode an excerpt with each gain into an empty folder, and hear what comes out. Raises ToolError."""
     listing = excerpt.mezzanine.with_name(f"{folder.name}.ffconcat")
     name = excerpt.mezzanine.name
@@ -73,15 +75,15 @@ async def draw(job: EncodeJob, excerpt: Excerpt, gains_db: Sequence[float], fold
             subject=job.subject,
             on_line=lambda _: None,
         )
-    return await _heard(job, paths, sum(each.samples(job.samples) for each in excerpt.windows))
+    return await _heard(job, paths, sum(each.samples(job.samples) for each in excerpt.windows), above_dbtp)
 
 
-async def _heard(job: EncodeJob, paths: Sequence[Path], samples: int) -> list[Draw]:
+async def _heard(job: EncodeJob, paths: Sequence[Path], samples: int, above_dbtp: float) -> list[Draw]:
     """Draws of so many samples, heard on all slots that are free."""
 
     async def hear(path: Path) -> Draw:
         async with job.slots:
-            return Draw(path=path, places=await places_of(job, path, samples, job.ceiling_dbtp))
+            return Draw(path=path, places=await places_of(job, path, samples, above_dbtp))
 
     try:
         async with asyncio.TaskGroup() as group:

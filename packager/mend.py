@@ -6,8 +6,8 @@ be off its level), and of the best of them the frames at that place are taken: t
 encodings have the same windows. All other frames stay as they are, and what comes out is measured like any encoding.
 
 A few frames hold noise that is no more than described, and each decoder makes its own of it, after all that it decoded
-before (ISO/IEC 14496-3 §4.6.13). So what is below the ceiling in an excerpt may be above it in the whole: then other
-encodings are tried.
+before (ISO/IEC 14496-3 §4.6.13). So what is below the ceiling in an excerpt may be above it in the whole, and frames
+that come after a place that was mended may be above it for the first time: then it is mended again, in other ways.
 """
 
 import asyncio
@@ -24,18 +24,21 @@ from model.rendition import Codec, Rendition
 from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
 from packager.job import Draw, EncodeJob, Excerpt, draw
 
+DEEP_DB = (0.25, 0.45, 0.75, 1.2)  # for a place alone: what the encoder does there whatever is tried
 # Softer by: the second four where the first did not do. And others where what was put in did not hold.
 DRAWS_DB = (
-    ((0.05, 0.08, 0.11, 0.14), (0.0, 0.02, 0.06, 0.12)),
-    ((0.07, 0.1, 0.13, 0.03), (0.01, 0.04, 0.09, 0.12)),
-    ((0.06, 0.12, 0.14, 0.09), (0.02, 0.05, 0.08, 0.11)),
+    ((0.05, 0.08, 0.11, 0.14), (0.0, 0.02, 0.06, 0.12), DEEP_DB),
+    ((0.07, 0.1, 0.13, 0.03), (0.01, 0.04, 0.09, 0.12), DEEP_DB),
+    ((0.06, 0.12, 0.14, 0.09), (0.02, 0.05, 0.08, 0.11), DEEP_DB),
 )
-MENDS_MAX = len(DRAWS_DB)
+MENDS_MAX = 9  # in hours of music there is always some place more
 WINDOWS_MAX = 256
 PART_MAX = 8  # windows are no more than an eighth of the whole: else it is not chance
 _ALWAYS = 2  # so many windows are mended in the shortest
 _PRE_ROLL_FRAMES = 8  # until an encoder that began anew is at ease
 _LOOKED_AHEAD_FRAMES = 2
+_BRIEF_FRAMES = 8
+_LOWER_DB = 0.1  # than the ceiling, and as much more each time it is mended again
 _BEFORE, _AFTER = 1, 3  # a place is heard in two frames: with one more on each side, they are replaced
 
 
@@ -47,6 +50,11 @@ class _Wound:
     peak_dbtp: float
     first: int = 0
     frames: list[bytes] = field(default_factory=list)
+
+    @property
+    def brief(self) -> bool:
+        """Whether it is so short that nobody hears it softer."""
+        return self.window.places[-1] - self.window.places[0] < _BRIEF_FRAMES
 
 
 async def mend(
@@ -67,15 +75,17 @@ async def mend(
     rendition, trim_db = of
     wounds = [_Wound(each, max(places[at] for at in each.places)) for each in _windows(job, rendition, places)]
     async with scratch_folder(str(job.scratch)) as scratch:
-        for number, softer_db in enumerate(DRAWS_DB[again]):
-            left = [each for each in wounds if each.peak_dbtp > job.ceiling_dbtp]
+        below_dbtp = job.ceiling_dbtp - _LOWER_DB * again
+        for number, softer_db in enumerate(DRAWS_DB[again % len(DRAWS_DB)]):
+            left = [each for each in wounds if each.peak_dbtp > below_dbtp]
+            left = [each for each in left if each.brief] if softer_db is DEEP_DB else left
             if not left:
                 break
             folder = scratch / f"{rendition.rendition_id}-{number}"
             folder.mkdir()
             excerpt = Excerpt(mezzanine=mezzanine, windows=[each.window for each in left], rendition=rendition)
-            drawn = await draw(job, excerpt, [trim_db - softer for softer in softer_db], folder)
-            await asyncio.to_thread(_compare, left, encoding, drawn, job.ceiling_dbtp)
+            drawn = await draw(job, excerpt, [trim_db - softer for softer in softer_db], folder, above_dbtp=below_dbtp)
+            await asyncio.to_thread(_compare, left, encoding, drawn, below_dbtp)
         frames = {each.first + at: frame for each in wounds for at, frame in enumerate(each.frames)}
         if frames:
             await asyncio.to_thread(_put_in, encoding, scratch / "mended.mp4", frames)
@@ -91,8 +101,8 @@ def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> lis
     return windows if (few or len(windows) <= _ALWAYS) and len(windows) <= WINDOWS_MAX else []
 
 
-def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], ceiling_dbtp: float) -> None:
-    """Keep of each draw what is better than what there is, where that is above the ceiling. Blocking."""
+def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], below_dbtp: float) -> None:
+    """Keep of each draw what is better than what there is, where that is not below enough. Blocking."""
     ours = _Frames(encoding)
     for each in drawn:
         theirs = _Frames(each.path)
@@ -103,7 +113,7 @@ def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], ce
             first, end = joints
             heard = [each.places[at + shift] for at in range(first - 1, end) if at + shift in each.places]
             peak_dbtp = max(heard, default=-math.inf)
-            if peak_dbtp < wound.peak_dbtp and wound.peak_dbtp > ceiling_dbtp:
+            if peak_dbtp < wound.peak_dbtp and wound.peak_dbtp > below_dbtp:
                 wound.peak_dbtp, wound.first = peak_dbtp, first
                 wound.frames = theirs.read(first + shift, end + shift)
 
