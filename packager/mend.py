@@ -38,7 +38,7 @@ _ALWAYS = 2  # so many windows are mended in the shortest
 _PRE_ROLL_FRAMES = 8  # until an encoder that began anew is at ease
 _LOOKED_AHEAD_FRAMES = 2
 _BRIEF_FRAMES = 8
-_LOWER_DB = 0.1  # than the ceiling, and as much more each time it is mended again
+_LOWER_DB = 0.05  # than the ceiling, and as much more each time it is mended again
 _BEFORE, _AFTER = 1, 3  # a place is heard in two frames: with one more on each side, they are replaced
 
 

@@ -110,7 +110,7 @@ async def test_what_did_not_hold_is_mended_in_another_way(tool: Ffmpeg, mezzanin
         assert await _high(job, other) == {}
         assert other.read_bytes() not in mended
         mended.append(other.read_bytes())
-    lower = await places_of(job, other, job.samples, job.ceiling_dbtp - 0.5)
+    lower = await places_of(job, other, job.samples, job.ceiling_dbtp - 0.3)
     assert not set(lower) & set(high)
 
 
