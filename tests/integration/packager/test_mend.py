@@ -81,10 +81,14 @@ async def _ceiling_under_its_peak(tool: Ffmpeg, mezzanine: Path, path: Path, bel
     return max(everything.values()) - below_db
 
 
-async def test_a_peak_is_taken_out_where_it_is(tool: Ffmpeg, mezzanine: Path, tmp_path: Path) -> None:
-    """It is gone, a few frames around it are others, and there are as many as before. Done twice it is the same."""
+@pytest.mark.parametrize("below_db", [0.03, 0.5])
+async def test_a_peak_is_taken_out_where_it_is(tool: Ffmpeg, mezzanine: Path, tmp_path: Path, below_db: float) -> None:
+    """It is gone, a few frames around it are others, and there are as many as before. Done twice it is the same.
+
+    Also where no encoder helps: there it is softer for a moment.
+    """
     path, again = [await _encoded(tool, mezzanine, AAC, tmp_path / name) for name in ("one.mp4", "again.mp4")]
-    job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, 0.03))
+    job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, below_db))
     before, high = _frames(path), await _high(job, path)
     assert high
     assert await mend(job, mezzanine, path, (AAC, 0.0), high)
