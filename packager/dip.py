@@ -30,19 +30,21 @@ def dips(
     again: int = 0,
 ) -> tuple[Dip, ...]:
     """The dips that bring these places below the ceiling, in an encoding of so many samples that has those of `before`,
-    for the (`again` + 1)th time; none where they would be too many or too deep.
+    for the (`again` + 1)th time; none where that is no use, for a peak is too high or they are too many.
+
+    What was made deeper again and again ends at `DEEPEST_DB`: what is left there is for the level of all.
     """
-    if again >= PASSES_MAX:
-        return ()
     deeper: dict[int, float] = {}
     for place, peak_dbtp in places.items():
         for frame in _frames(place):
             deeper[frame] = max(deeper.get(frame, 0.0), peak_dbtp - ceiling_dbtp + _DEEPER_DB * (again + 1))
+    if again >= PASSES_MAX or max(deeper.values(), default=0.0) > DEEPEST_DB:
+        return ()
     depth = {frame: each.softer_db for each in before for frame in range(each.first, each.end)}
-    depth |= {frame: round(depth.get(frame, 0.0) + more_db, 2) for frame, more_db in deeper.items()}
+    depth |= {frame: min(DEEPEST_DB, round(depth.get(frame, 0.0) + more_db, 2)) for frame, more_db in deeper.items()}
     found = _spans(depth)
     few = len(found) <= _ALWAYS or len(depth) * PART_MAX * FRAME_SAMPLES <= samples
-    return found if few and len(found) <= DIPS_MAX and max(depth.values(), default=0.0) <= DEEPEST_DB else ()
+    return found if few and len(found) <= DIPS_MAX and found != tuple(before) else ()
 
 
 def _frames(place: int) -> range:

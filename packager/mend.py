@@ -4,6 +4,7 @@ Whether a frame overshoots depends on how its bits happen to fall: with another 
 not. So the surroundings of such a place are encoded again a few times, a little softer (within what a rendition may
 be off its level), and of the best of them the frames at that place are taken: those between two joints where both
 encodings have the same windows. All other frames stay as they are, and what comes out is measured like any encoding.
+Where that does not help a place that is short is made softer than that, as Opus is (`packager.dip`).
 
 A few frames hold noise that is no more than described, and each decoder makes its own of it, after all that it decoded
 before (ISO/IEC 14496-3 §4.6.13). So what is below the ceiling in an excerpt may be above it in the whole, and frames

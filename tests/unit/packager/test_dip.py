@@ -53,3 +53,11 @@ def test_what_is_no_chance_is_left_to_the_level_of_all() -> None:
     assert dips(everywhere, CEILING_DBTP, PART_MAX * MINUTE)
     assert not dips({1_000: -0.9}, CEILING_DBTP, MINUTE, again=PASSES_MAX)
     assert dips({0: -0.9, 40: -0.9}, CEILING_DBTP, 48_000)  # but two are few in the shortest
+
+
+def test_what_is_as_deep_as_may_be_stays_so() -> None:
+    """Others are made deeper beside it; when nothing can be, it ends."""
+    deep = dips({1_000: CEILING_DBTP + 1.0}, CEILING_DBTP, MINUTE)
+    deepest = dips({1_000: CEILING_DBTP + 0.5, 2_000: -0.9}, CEILING_DBTP, MINUTE, deep, again=1)
+    assert [each.softer_db for each in deepest] == [DEEPEST_DB, 0.3]
+    assert not dips({1_000: CEILING_DBTP + 0.5}, CEILING_DBTP, MINUTE, deepest, again=2)
