@@ -26,6 +26,11 @@ def test_every_place_is_inside_one_window_with_its_surroundings(places: set[int]
             assert each.end >= min(units, unit + 2)
 
 
+def test_a_unit_is_whole_places() -> None:
+    """So that a window begins with a place, and with a frame of AAC."""
+    assert PLACES_PER_UNIT * PLACE_SAMPLES == UNIT_TICKS
+
+
 def test_a_place_in_what_the_encoder_padded_belongs_to_the_last_unit() -> None:
     """What is decoded may be longer than the music by most of a frame."""
     assert windows_around([30], 2 * UNIT_TICKS) == [Window(0, 2, (30,))]
