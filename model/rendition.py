@@ -44,7 +44,3 @@ class Ladder:
         ids = [rendition.rendition_id for rendition in self.renditions]
         if not ids or len(set(ids)) != len(ids):
             raise ValueError(f"a ladder needs renditions with unique ids: {ids}")
-
-    def of(self, codec: Codec) -> tuple[Rendition, ...]:
-        """The renditions of one codec family, in ladder order."""
-        return tuple(rendition for rendition in self.renditions if rendition.codec is codec)
