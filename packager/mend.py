@@ -78,8 +78,8 @@ async def mend(
     async with scratch_folder(str(job.scratch)) as scratch:
         below_dbtp = job.ceiling_dbtp - _LOWER_DB * again
         for number, softer_db in enumerate(DRAWS_DB[again % len(DRAWS_DB)]):
-            left = [each for each in wounds if each.peak_dbtp > below_dbtp]
-            left = [each for each in left if each.brief] if softer_db is DEEP_DB else left
+            deep = softer_db is DEEP_DB
+            left = [each for each in wounds if each.peak_dbtp > below_dbtp and (each.brief or not deep)]
             if not left:
                 break
             folder = scratch / f"{rendition.rendition_id}-{number}"

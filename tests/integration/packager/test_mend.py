@@ -66,6 +66,11 @@ async def _encoded(tool: Ffmpeg, mezzanine: Path, rendition: Rendition, path: Pa
     return path
 
 
+def _changed(path: Path, before: list[bytes]) -> list[int]:
+    """The frames that are not what they were."""
+    return [at for at, (was, now) in enumerate(zip(before, _frames(path), strict=True)) if was != now]
+
+
 def _frames(path: Path) -> list[bytes]:
     with path.open("rb") as file:
         encoded = read_encoded(file)
@@ -92,9 +97,8 @@ async def test_a_peak_is_taken_out_where_it_is(tool: Ffmpeg, mezzanine: Path, tm
     before, high = _frames(path), await _high(job, path)
     assert high
     assert await mend(job, mezzanine, path, (AAC, 0.0), high)
-    after = _frames(path)
     assert await _high(job, path) == {}
-    changed = [at for at, (was, now) in enumerate(zip(before, after, strict=True)) if was != now]
+    changed = _changed(path, before)
     assert min(high) - 15 <= changed[0] <= changed[-1] <= max(high) + 15
     assert await mend(job, mezzanine, again, (AAC, 0.0), high)
     assert again.read_bytes() == path.read_bytes()
@@ -140,7 +144,7 @@ async def test_opus_is_softer_for_a_moment(tool: Ffmpeg, mezzanine: Path, tmp_pa
     assert held is not None and high
     assert await _high(job, held[0]) == {}
     assert held[1][0].true_peak_dbtp == pytest.approx(job.ceiling_dbtp, abs=1.0)
-    changed = [at for at, (was, now) in enumerate(zip(_frames(path), _frames(held[0]), strict=True)) if was != now]
+    changed = _changed(held[0], _frames(path))
     first, last = min(high) * 1_024 // 960, max(high) * 1_024 // 960
     assert changed and first - 3 <= changed[0] and changed[-1] <= last + 200
     again = Encoder(_job(tool, mezzanine, tmp_path, math.inf))
@@ -169,5 +173,5 @@ async def test_a_run_is_mended_as_if_it_were_one(
     assert await _high(job, held[0]) == {}
     assert len(held[1]) == 2
     assert max(each.true_peak_dbtp or -99.0 for each in held[1]) == pytest.approx(ceiling, abs=1.0)
-    changed = [at for at, (was, now) in enumerate(zip(_frames(path), _frames(held[0]), strict=True)) if was != now]
+    changed = _changed(held[0], _frames(path))
     assert changed and min(high) - 15 <= changed[0] and changed[-1] <= max(high) + 200
