@@ -4,7 +4,7 @@ A frame overlaps its neighbours by half, and what they alias there cancels only 
 encodings can be joined between two frames where the first of the two has the same windows in both.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import BinaryIO
 
 from cmaf.boxes import HEADER_BYTES
@@ -38,16 +38,25 @@ def frames_of(encoded: EncodedTrack, file: BinaryIO, first: int, end: int) -> li
     return found
 
 
+def windows_at(file: BinaryIO, numbers: Set[int]) -> dict[int, Windows]:
+    """The windows of the frames with these numbers in what an encoder wrote, as far as there are such. Raises
+    MediaError if it is not such a file."""
+    found: dict[int, Windows] = {}
+    for each, own in _numbered(file):
+        if not numbers.isdisjoint(own):
+            windows = {at: windows_of(frame) for at, frame in zip(own, _own_frames(file, each), strict=True)}
+            found |= {at: here for at, here in windows.items() if here is not None and at in numbers}
+    return found
+
+
 def replaced(source: BinaryIO, target: BinaryIO, frames: Mapping[int, bytes]) -> None:
     """Write to `target` what an encoder wrote, with these frames (by number) in the place of its own.
 
     Raises MediaError if it is not such a file, or a frame of a fragment is replaced in which all have one size.
     """
-    first, copied = 0, 0
-    for each in fragments(source):
-        numbers = range(first, first + len(each.sizes))
-        first = numbers.stop
-        if not any(number in frames for number in numbers):
+    copied = 0
+    for each, numbers in _numbered(source):
+        if frames.keys().isdisjoint(numbers):
             continue
         begin = each.mdat.offset - len(each.moof.data)
         _copy(source, target, copied, begin)
@@ -55,6 +64,14 @@ def replaced(source: BinaryIO, target: BinaryIO, frames: Mapping[int, bytes]) ->
         own = _own_frames(source, each)
         _write(target, each, [frames.get(number, mine) for number, mine in zip(numbers, own, strict=True)])
     _copy(source, target, copied, source.seek(0, 2))
+
+
+def _numbered(file: BinaryIO) -> Iterator[tuple[EncodedFragment, range]]:
+    """The fragments of a file, and the numbers of the frames in them."""
+    first = 0
+    for each in fragments(file):
+        yield each, range(first, first + len(each.sizes))
+        first += len(each.sizes)
 
 
 def _own_frames(file: BinaryIO, fragment: EncodedFragment) -> Iterator[bytes]:

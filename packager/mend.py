@@ -19,7 +19,7 @@ from pathlib import Path
 
 from avtool.scratch import scratch_folder
 from cmaf.encoded import read_encoded
-from cmaf.splice import frames_of, replaced, windows_of
+from cmaf.splice import Windows, frames_of, replaced, windows_at, windows_of
 from cmaf.timeline import UNIT_TICKS
 from model.rendition import Codec, Rendition
 from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
@@ -104,7 +104,9 @@ def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> lis
 
 def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], below_dbtp: float) -> None:
     """Keep of each draw what is better than what there is, where that is not below enough. Blocking."""
-    ours = _Frames(encoding)
+    numbers = {at for each in wounds for at in _frames_around(each.window)}
+    with encoding.open("rb") as file:
+        ours = windows_at(file, numbers)
     for each in drawn:
         theirs = _Frames(each.path)
         for wound, shift in zip(wounds, shifts([wound.window for wound in wounds]), strict=True):
@@ -120,7 +122,7 @@ def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], be
 
 
 class _Frames:
-    """The frames of a file."""
+    """The frames of a draw."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -136,13 +138,16 @@ class _Frames:
             return frames_of(self._encoded, file, first, end)
 
 
-def _joints(window: Window, ours: _Frames, theirs: _Frames, shift: int) -> tuple[int, int] | None:
+def _frames_around(window: Window) -> range:
+    return range(PLACES_PER_UNIT * window.first, PLACES_PER_UNIT * window.end)
+
+
+def _joints(window: Window, ours: Mapping[int, Windows], theirs: _Frames, shift: int) -> tuple[int, int] | None:
     """The first frame to be replaced, and the first that is not: as near to the places as the windows allow."""
-    start, stop = PLACES_PER_UNIT * window.first, min(PLACES_PER_UNIT * window.end, len(ours), len(theirs) - shift)
-    pairs = zip(ours.read(start, stop), theirs.read(start + shift, stop + shift), strict=True)
-    here = {
-        at for at, (mine, other) in enumerate(pairs, start + 1) if windows_of(mine) == windows_of(other) is not None
-    }
+    around = _frames_around(window)
+    start, stop = around.start, min(around.stop, len(theirs) - shift)
+    frames = enumerate(theirs.read(start + shift, stop + shift), start)
+    here = {at + 1 for at, frame in frames if at in ours and windows_of(frame) == ours[at]}
     low, high = window.places[0] - _BEFORE, window.places[-1] + _AFTER
     first = next((at for at in range(low, start + _PRE_ROLL_FRAMES, -1) if at in here), None)
     end = next((at for at in range(high, stop - _LOOKED_AHEAD_FRAMES) if at in here), None)
