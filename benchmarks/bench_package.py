@@ -23,6 +23,7 @@ Without files: computed music of that length, and the first so many seconds of t
 """
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -52,7 +53,6 @@ SECONDS, ROUNDS = 60, 2
 ALBUM = Path(".cache/album")
 SHAKA = Path(".cache/bench-venv/bin")
 STREAMER = SHAKA / "shaka-streamer"
-BYTECODE = Path(".cache/bench-bytecode").absolute()  # an installed program is compiled; our folder may not be
 LOOK_S = 0.05
 BARS = {
     "package_cpu_of_floor": 1.04,
@@ -93,8 +93,7 @@ Work = Callable[[Path, Path], Cost]  # of a source, into an empty folder
 
 def run(*command: str, folder: Path | None = None, path: str | None = None) -> tuple[Cost, str]:
     """Run a command to its end: what it took with all that it started, and what it said."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPYCACHEPREFIX": str(BYTECODE)} | ({"PATH": path} if path else {})
+    environment = {**os.environ, **({"PATH": path} if path else {})}
     with tempfile.TemporaryFile("w+") as words:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -384,6 +383,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("files", nargs="*", type=Path, help="instead of those that are made")
     asked = parser.parse_args()
+    for each in Path().glob("*/__init__.py"):  # as where it was installed
+        compileall.compile_dir(each.parent, quiet=2)
     load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="segue-bench-") as scratch:
         folder = Path(scratch)

@@ -76,10 +76,15 @@ async def _heard(work: Ingest, source: Source, stamp: SourceStamp, sha256: str) 
     else:
         probe = await probe_source(work.tool, source)
         info = _source_info(probe, stamp, sha256)
-    around = await _around(work, source, stamp, sha256)  # first: the child that told the tags for the plan still waits
-    if analysis is None or analysis.meter != METER:
-        assert probe is not None
-        analysis = await _listened(work, source, probe)
+    try:
+        async with asyncio.TaskGroup() as group:
+            surrounded = group.create_task(_around(work, source, stamp, sha256))
+            if analysis is None or analysis.meter != METER:
+                assert probe is not None
+                analysis = await _listened(work, source, probe)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    around = surrounded.result()
     check_unchanged(source, stamp)
     same = last is not None and last.recording_id == analysis.recording_id
     row = row_of(stamp, sha256, analysis, track_id if same else "")

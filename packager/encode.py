@@ -1,6 +1,7 @@
 """Mezzanines -> renditions with a trim each, decoded again and measured. Tracks of a run are encoded as one."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -24,6 +25,7 @@ from packager.mend import MENDS_MAX, mend
 from packager.order import Order
 
 _FRAME_BYTES = 4 * argv.CHANNELS
+_IN_HAND = os.cpu_count() or 1  # renditions at a time: one is mended before others are heard, for that takes longest
 
 
 class Encoder:
@@ -35,6 +37,7 @@ class Encoder:
         self._dips: dict[tuple[Rendition, float], tuple[argv.Dip, ...]] = {}
         self._mezzanines: list[Path] = []
         self._joining = asyncio.Lock()
+        self._hands = asyncio.Semaphore(_IN_HAND)
 
     async def settle(self, order: Order, ladder: Ladder, known: list[Attempt]) -> Settled:
         """Encode what is not `known` until all renditions are at one level, as `packager.level.settle` finds it.
@@ -97,10 +100,11 @@ class Encoder:
 
     async def _mended(self, rendition: Rendition, trim_db: float) -> None:
         again, mended = 0, self._dipped if rendition.codec is Codec.OPUS else self._spliced
-        meters = await self._measured(self._path(rendition, trim_db))
-        while meters.places and await mended(rendition, trim_db, meters.places, again):
-            again += 1
+        async with self._hands:
             meters = await self._measured(self._path(rendition, trim_db))
+            while meters.places and await mended(rendition, trim_db, meters.places, again):
+                again += 1
+                meters = await self._measured(self._path(rendition, trim_db))
         self._held[rendition, trim_db] = meters.reports
 
     async def _spliced(self, rendition: Rendition, trim_db: float, places: Mapping[int, float], again: int) -> bool:

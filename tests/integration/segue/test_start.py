@@ -41,4 +41,4 @@ def test_who_packages_loads_nothing_that_takes_sources_in_or_serves() -> None:
 
 
 def test_the_child_that_reads_tags_loads_no_event_loop() -> None:
-    assert _loaded("import ingest.metadata.reading_child", ("asyncio", "ssl", "numpy", "mutagen")) == ["mutagen"]
+    assert _loaded("import ingest.metadata.reading_child", ("asyncio", "ssl", "numpy", "PIL", "mutagen")) == ["mutagen"]
