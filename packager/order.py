@@ -21,7 +21,7 @@ from packager.settings import PackageSettings
 from storage.base import ObjectStore
 
 ROUNDING_LU = 0.05  # a mezzanine is nearer to its target than this, or held back from it
-FORMAT = "package 8"  # changes whenever the same inputs would give other bytes
+FORMAT = "package 9"  # changes whenever the same inputs would give other bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
