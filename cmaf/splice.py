@@ -1,7 +1,7 @@
-"""AAC frames of one encoding in the place of those of another encoding of the same sound.
+"""Frames of one encoding in the place of those of another encoding of the same sound.
 
-A frame overlaps its neighbours by half, and what they alias there cancels only if both halves have the same window. So
-encodings can be joined between two frames where the first of the two has the same windows in both.
+A frame of AAC overlaps its neighbours by half, and what they alias there cancels only if both halves have the same
+window. So encodings can be joined between two frames where the first of the two has the same windows in both.
 """
 
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -38,15 +38,13 @@ def frames_of(encoded: EncodedTrack, file: BinaryIO, first: int, end: int) -> li
     return found
 
 
-def windows_at(file: BinaryIO, numbers: Set[int]) -> dict[int, Windows]:
-    """The windows of the frames with these numbers in what an encoder wrote, as far as there are such. Raises
-    MediaError if it is not such a file."""
-    found: dict[int, Windows] = {}
+def frames_at(file: BinaryIO, numbers: Set[int]) -> Iterator[tuple[int, bytes]]:
+    """The frames with these numbers in what an encoder wrote, as far as there are such. Raises MediaError if it is not
+    such a file."""
     for each, own in _numbered(file):
         if not numbers.isdisjoint(own):
-            windows = {at: windows_of(frame) for at, frame in zip(own, _own_frames(file, each), strict=True)}
-            found |= {at: here for at, here in windows.items() if here is not None and at in numbers}
-    return found
+            frames = zip(own, _own_frames(file, each), strict=True)
+            yield from ((at, frame) for at, frame in frames if at in numbers)
 
 
 def replaced(source: BinaryIO, target: BinaryIO, frames: Mapping[int, bytes]) -> None:

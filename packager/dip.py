@@ -40,11 +40,20 @@ def dips(
             deeper[frame] = max(deeper.get(frame, 0.0), peak_dbtp - ceiling_dbtp + _DEEPER_DB * (again + 1))
     if again >= PASSES_MAX or max(deeper.values(), default=0.0) > DEEPEST_DB:
         return ()
-    depth = {frame: each.softer_db for each in before for frame in range(each.first, each.end)}
+    depth = _depth(before)
     depth |= {frame: min(DEEPEST_DB, round(depth.get(frame, 0.0) + more_db, 2)) for frame, more_db in deeper.items()}
     found = _spans(depth)
     few = len(found) <= _ALWAYS or len(depth) * PART_MAX * FRAME_SAMPLES <= samples
     return found if few and len(found) <= DIPS_MAX and found != tuple(before) else ()
+
+
+def changed(before: Sequence[Dip], now: Sequence[Dip]) -> frozenset[int]:
+    """The frames that are not as deep as they were."""
+    return frozenset(at for at, _ in _depth(before).items() ^ _depth(now).items())
+
+
+def _depth(dips_: Sequence[Dip]) -> dict[int, float]:
+    return {frame: each.softer_db for each in dips_ for frame in range(each.first, each.end)}
 
 
 def _frames(place: int) -> range:

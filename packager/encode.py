@@ -17,7 +17,8 @@ from meter.true_peak import PLACE_SAMPLES
 from model.loudness import LoudnessReport
 from model.package import Attempt
 from model.rendition import Codec, Ladder, Rendition
-from packager.dip import dips
+from packager.dip import changed, dips
+from packager.graft import graft
 from packager.job import EncodeJob
 from packager.ladder import LOSSLESS
 from packager.level import Settled, key_of, settle, together
@@ -128,7 +129,9 @@ class Encoder:
         deeper = dips(places, self.job.ceiling_dbtp, self.job.samples, before, again=again)
         if deeper:
             self._dips[rendition, trim_db] = deeper
-            await self._run([self._output(rendition, trim_db)], lambda _: None)
+            mezzanine, path = await self._joined(), self._path(rendition, trim_db)
+            if not await graft(self.job, mezzanine, path, (rendition, trim_db), deeper, changed(before, deeper)):
+                await self._run([self._output(rendition, trim_db)], lambda _: None)
         return bool(deeper)
 
     async def _measured(self, path: Path) -> "_Meters":

@@ -1,7 +1,7 @@
-"""Excerpts: the surroundings of some places in a mezzanine, played as one. Pure arithmetic.
+"""Excerpts: the surroundings of some frames in a mezzanine, played as one. Pure arithmetic.
 
-All is cut on the timeline's units of 15,360 samples: there FLAC is cut without loss, and frames of AAC are in step with
-those of the whole.
+All is cut on the timeline's units of 15,360 samples: there FLAC is cut without loss, and frames of AAC and Opus are
+in step with those of the whole.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,16 +10,14 @@ from itertools import accumulate
 
 from cmaf.timeline import UNIT_TICKS
 
-PLACES_PER_UNIT = 15  # a place is 1,024 samples, as a frame of AAC, a unit of the timeline 15,360
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From unit `first` up to, not including, `end` of a mezzanine, around `places` (numbers of 1,024 samples)."""
+    """From unit `first` up to, not including, `end` of a mezzanine, around `frames` (numbers of an encoder's)."""
 
     first: int
     end: int
-    places: tuple[int, ...]
+    frames: tuple[int, ...]
 
     @property
     def units(self) -> int:
@@ -31,22 +29,25 @@ class Window:
         return min(UNIT_TICKS * self.end, of) - UNIT_TICKS * self.first
 
 
-def windows_around(places: Iterable[int], samples: int) -> list[Window]:
-    """The units in which these places are, and one before and after each; what touches is one window."""
+def windows_around(frames: Iterable[int], samples: int, *, per_unit: int, before: int, after: int) -> list[Window]:
+    """The units in which these frames are, and so many `before` and `after` each; what touches is one window.
+
+    `per_unit` says how many frames of the encoder a unit has.
+    """
     units = -(-samples // UNIT_TICKS)
     found: list[Window] = []
-    for place in sorted(places):
-        unit = min(place // PLACES_PER_UNIT, units - 1)
-        first, end = max(0, unit - 1), min(units, unit + 2)
+    for frame in sorted(frames):
+        inside = min(frame, units * per_unit - 1)
+        first, end = max(0, (inside - before) // per_unit), min(units, (inside + after) // per_unit + 1)
         if found and first <= found[-1].end:
             last = found.pop()
-            found.append(Window(last.first, end, (*last.places, place)))
+            found.append(Window(last.first, end, (*last.frames, frame)))
         else:
-            found.append(Window(first, end, (place,)))
+            found.append(Window(first, end, (frame,)))
     return found
 
 
 def shifts(windows: Sequence[Window]) -> list[int]:
-    """How many places later than in its mezzanine each window plays in the excerpt; negative if earlier."""
+    """How many units later than in its mezzanine each window plays in the excerpt; negative if earlier."""
     ends = accumulate(each.units for each in windows)
-    return [PLACES_PER_UNIT * (end - each.end) for end, each in zip(ends, windows, strict=True)]
+    return [end - each.end for end, each in zip(ends, windows, strict=True)]

@@ -60,14 +60,20 @@ async def draw(
     job: EncodeJob, excerpt: Excerpt, gains_db: Sequence[float], folder: Path, *, above_dbtp: float
 ) -> list[Draw]:
     """Encode an excerpt with each gain into an empty folder, and hear what comes out. Raises ToolError."""
-    listing = excerpt.mezzanine.with_name(f"{folder.name}.ffconcat")
-    name = excerpt.mezzanine.name
-    listing.write_bytes(argv.excerpt_list([(name, each.first, each.end) for each in excerpt.windows]))
     paths = [folder / f"{number}.mp4" for number in range(len(gains_db))]
     outputs = [
         argv.EncodeOutput(rendition=excerpt.rendition, path=str(path), gain_db=gain_db)
         for path, gain_db in zip(paths, gains_db, strict=True)
     ]
+    await encode_excerpt(job, excerpt, outputs, name=folder.name)
+    return await _heard(job, paths, sum(each.samples(job.samples) for each in excerpt.windows), above_dbtp)
+
+
+async def encode_excerpt(job: EncodeJob, excerpt: Excerpt, outputs: Sequence[argv.EncodeOutput], *, name: str) -> None:
+    """Encode an excerpt; its list, of this name, is put beside the mezzanine. Raises ToolError."""
+    listing = excerpt.mezzanine.with_name(f"{name}.ffconcat")
+    source = excerpt.mezzanine.name
+    listing.write_bytes(argv.excerpt_list([(source, each.first, each.end) for each in excerpt.windows]))
     async with job.slots:
         await run(
             argv.encode(job.tool.path, str(listing), outputs, joined=True),
@@ -75,7 +81,6 @@ async def draw(
             subject=job.subject,
             on_line=lambda _: None,
         )
-    return await _heard(job, paths, sum(each.samples(job.samples) for each in excerpt.windows), above_dbtp)
 
 
 async def _heard(job: EncodeJob, paths: Sequence[Path], samples: int, above_dbtp: float) -> list[Draw]:

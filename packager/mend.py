@@ -19,10 +19,10 @@ from pathlib import Path
 
 from avtool.scratch import scratch_folder
 from cmaf.encoded import read_encoded
-from cmaf.splice import Windows, frames_of, replaced, windows_at, windows_of
+from cmaf.splice import Windows, frames_at, frames_of, replaced, windows_of
 from cmaf.timeline import UNIT_TICKS
 from model.rendition import Codec, Rendition
-from packager.excerpt import PLACES_PER_UNIT, Window, shifts, windows_around
+from packager.excerpt import Window, shifts, windows_around
 from packager.job import Draw, EncodeJob, Excerpt, draw
 
 DEEP_DB = (0.25, 0.45, 0.75, 1.2)  # for a place alone: what the encoder does there whatever is tried
@@ -34,10 +34,12 @@ DRAWS_DB = (
 )
 MENDS_MAX = 9  # in hours of music there is always some place more
 WINDOWS_MAX = 256
-PART_MAX = 8  # windows are no more than an eighth of the whole: else it is not chance
+PART_MAX = 3  # windows are no more than a third of the whole: else it is not chance
 _ALWAYS = 2  # so many windows are mended in the shortest
+FRAMES_PER_UNIT = 15  # a frame has as many samples as a place
 _PRE_ROLL_FRAMES = 8  # until an encoder that began anew is at ease
 _LOOKED_AHEAD_FRAMES = 2
+_BEFORE_FRAMES, _AFTER_FRAMES = _PRE_ROLL_FRAMES + 4, _LOOKED_AHEAD_FRAMES + 6  # some of them to find a joint in
 _BRIEF_FRAMES = 8
 _LOWER_DB = 0.05  # than the ceiling, and as much more each time it is mended again
 _BEFORE, _AFTER = 1, 3  # a place is heard in two frames: with one more on each side, they are replaced
@@ -55,7 +57,7 @@ class _Wound:
     @property
     def brief(self) -> bool:
         """Whether it is so short that nobody hears it softer."""
-        return self.window.places[-1] - self.window.places[0] < _BRIEF_FRAMES
+        return self.window.frames[-1] - self.window.frames[0] < _BRIEF_FRAMES
 
 
 async def mend(
@@ -74,7 +76,7 @@ async def mend(
     that is no use. Raises ToolError or MediaError.
     """
     rendition, trim_db = of
-    wounds = [_Wound(each, max(places[at] for at in each.places)) for each in _windows(job, rendition, places)]
+    wounds = [_Wound(each, max(places[at] for at in each.frames)) for each in _windows(job, rendition, places)]
     async with scratch_folder(str(job.scratch)) as scratch:
         below_dbtp = job.ceiling_dbtp - _LOWER_DB * again
         for number, softer_db in enumerate(DRAWS_DB[again % len(DRAWS_DB)]):
@@ -97,7 +99,7 @@ def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> lis
     """The windows to mend; none if that is no use. Opus frames depend on all frames before them: see `packager.dip`."""
     if rendition.codec is not Codec.AAC:
         return []
-    windows = windows_around(places, job.samples)
+    windows = windows_around(places, job.samples, per_unit=FRAMES_PER_UNIT, before=_BEFORE_FRAMES, after=_AFTER_FRAMES)
     few = sum(each.units for each in windows) * PART_MAX <= job.samples // UNIT_TICKS
     return windows if (few or len(windows) <= _ALWAYS) and len(windows) <= WINDOWS_MAX else []
 
@@ -106,10 +108,11 @@ def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], be
     """Keep of each draw what is better than what there is, where that is not below enough. Blocking."""
     numbers = {at for each in wounds for at in _frames_around(each.window)}
     with encoding.open("rb") as file:
-        ours = windows_at(file, numbers)
+        ours = {at: windows_of(frame) for at, frame in frames_at(file, numbers)}
     for each in drawn:
         theirs = _Frames(each.path)
-        for wound, shift in zip(wounds, shifts([wound.window for wound in wounds]), strict=True):
+        for wound, units in zip(wounds, shifts([wound.window for wound in wounds]), strict=True):
+            shift = FRAMES_PER_UNIT * units
             joints = _joints(wound.window, ours, theirs, shift)
             if joints is None:
                 continue
@@ -139,16 +142,16 @@ class _Frames:
 
 
 def _frames_around(window: Window) -> range:
-    return range(PLACES_PER_UNIT * window.first, PLACES_PER_UNIT * window.end)
+    return range(FRAMES_PER_UNIT * window.first, FRAMES_PER_UNIT * window.end)
 
 
-def _joints(window: Window, ours: Mapping[int, Windows], theirs: _Frames, shift: int) -> tuple[int, int] | None:
+def _joints(window: Window, ours: Mapping[int, Windows | None], theirs: _Frames, shift: int) -> tuple[int, int] | None:
     """The first frame to be replaced, and the first that is not: as near to the places as the windows allow."""
     around = _frames_around(window)
     start, stop = around.start, min(around.stop, len(theirs) - shift)
     frames = enumerate(theirs.read(start + shift, stop + shift), start)
-    here = {at + 1 for at, frame in frames if at in ours and windows_of(frame) == ours[at]}
-    low, high = window.places[0] - _BEFORE, window.places[-1] + _AFTER
+    here = {at + 1 for at, frame in frames if windows_of(frame) == ours.get(at) is not None}
+    low, high = window.frames[0] - _BEFORE, window.frames[-1] + _AFTER
     first = next((at for at in range(low, start + _PRE_ROLL_FRAMES, -1) if at in here), None)
     end = next((at for at in range(high, stop - _LOOKED_AHEAD_FRAMES) if at in here), None)
     if first is None and window.first == 0:

@@ -14,7 +14,7 @@ from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
 from cmaf.encoded import read_encoded
-from cmaf.splice import frames_of, replaced, windows_at, windows_of
+from cmaf.splice import frames_at, frames_of, replaced, windows_of
 from model.rendition import Codec, Rendition
 from tests.support.audio import make_audio
 
@@ -85,12 +85,12 @@ def test_nothing_in_the_place_of_nothing_is_the_same_file(two: tuple[Path, Path]
     assert target.getvalue() == two[0].read_bytes()
 
 
-def test_the_windows_of_some_frames(two: tuple[Path, Path]) -> None:
+def test_some_frames_are_read(two: tuple[Path, Path]) -> None:
     """Those that are asked for, and nothing for a number that no frame has."""
     frames = _frames(two[0])
     with two[0].open("rb") as source:
-        found = windows_at(source, {0, 7, 8, len(frames) - 1, len(frames)})
-    assert found == {at: windows_of(frames[at]) for at in (0, 7, 8, len(frames) - 1)}
+        found = dict(frames_at(source, {0, 7, 8, len(frames) - 1, len(frames)}))
+    assert found == {at: frames[at] for at in (0, 7, 8, len(frames) - 1)}
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,19 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from avtool import argv
+from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
 from cmaf.encoded import read_encoded
 from cmaf.splice import frames_of
 from model.rendition import Codec, Rendition
 from packager.encode import Encoder
+from packager.graft import graft
 from packager.job import EncodeJob, places_of
 from packager.mend import DRAWS_DB, MENDS_MAX, mend
 from tests.support.audio import make_audio
@@ -24,6 +28,8 @@ OPUS = Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000)
 SECONDS = 12
 # a chord that swells, and one stroke in it that is louder than all others
 WAVE = "(0.1+0.02*sin(t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t))+0.5*sin(2*PI*700*t)*exp(-9*abs(t-6.2))"
+# strokes of a drum and a bass, after which an encoder soon forgets what was before
+BEATS = "0.2*(random(0)-0.5)*exp(-9*mod(t,0.31))+0.15*sin(2*PI*(90+40*mod(floor(t/0.62),3))*t)*exp(-2*mod(t,0.62))"
 
 
 @pytest.fixture
@@ -32,10 +38,10 @@ def mezzanine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _music(tmp_path_factory.mktemp("mezzanine") / "mezzanine0.mp4", 0, 48_000 * SECONDS)
 
 
-def _music(path: Path, first: int, end: int) -> Path:
+def _music(path: Path, first: int, end: int, *, wave: str = WAVE) -> Path:
     """From one sample up to, not including, another, in blocks as those of a mezzanine."""
     options = ("-c:a", "flac", "-sample_fmt", "s32", "-frame_size", "3840")
-    whole = f"aevalsrc=exprs='{WAVE}|0.9*({WAVE})':s=48000:d={SECONDS}"
+    whole = f"aevalsrc=exprs='{wave}|0.9*({wave})':s=48000:d={max(SECONDS, end // 48_000)}"
     return Path(shutil.copy(make_audio(f"{whole},atrim=start_sample={first}:end_sample={end}", ".mp4", *options), path))
 
 
@@ -60,8 +66,10 @@ def _job(
     )
 
 
-async def _encoded(tool: Ffmpeg, mezzanine: Path, rendition: Rendition, path: Path) -> Path:
-    words = argv.encode(tool.path, str(mezzanine), [argv.EncodeOutput(rendition=rendition, path=str(path))])
+async def _encoded(
+    tool: Ffmpeg, mezzanine: Path, rendition: Rendition, path: Path, *, dips: tuple[argv.Dip, ...] = ()
+) -> Path:
+    words = argv.encode(tool.path, str(mezzanine), [argv.EncodeOutput(rendition=rendition, path=str(path), dips=dips)])
     await run(words, limits=Limits(timeout_s=60), subject="a chord", on_line=lambda _: None)
     return path
 
@@ -150,6 +158,59 @@ async def test_opus_is_softer_for_a_moment(tool: Ffmpeg, mezzanine: Path, tmp_pa
     again = Encoder(_job(tool, mezzanine, tmp_path, math.inf))
     await again.encode({OPUS: 0.0})
     assert _frames(held[0]) == _frames(path)  # without a ceiling it is left alone
+
+
+async def test_a_dip_is_put_in_without_encoding_the_whole(tool: Ffmpeg, tmp_path: Path) -> None:
+    """It is there, as near to the music as in an encoding of the whole, and where it ends nothing is heard that was not
+    before: it goes on as if there had been none. Done twice it is the same, and what is dipped can be dipped deeper."""
+    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, 48_000 * 30, wave=BEATS)
+    job = _job(tool, mezzanine, tmp_path, 0.0, run=[(mezzanine, 48_000 * 30)])
+    dips: tuple[argv.Dip, ...] = (argv.Dip(309, 313, 6.0),)
+    path, again = [await _encoded(tool, mezzanine, OPUS, tmp_path / name) for name in ("one.mp4", "again.mp4")]
+    frames, plain = _frames(path), await _heard(tool, path)
+    for each in (path, again):
+        assert await graft(job, mezzanine, each, (OPUS, 0.0), dips, range(309, 313))
+    assert again.read_bytes() == path.read_bytes()
+    changed = _changed(path, frames)
+    assert 305 <= changed[0] <= 313 and changed[-1] < 313 + 160
+
+    music, whole = await _heard(tool, mezzanine), await _encoded(tool, mezzanine, OPUS, tmp_path / "w.mp4", dips=dips)
+    music[309 * 960 : 313 * 960] *= 10 ** (-6 / 20)
+    wrong, usual = [_powers(await _heard(tool, each) - music) for each in (path, whole)]
+    assert wrong.sum() == pytest.approx(usual.sum(), rel=0.02)
+    around = [usual[max(0, at - 20) : at + 20].max() for at in range(len(usual))]
+    assert (wrong <= 2 * np.array(around)).all()
+    after = (changed[-1] + 3) * 960 - 312  # a decoder leaves some out at the start; for two frames the last one rings
+    apart = _powers((await _heard(tool, path) - plain)[after:])
+    assert (apart[:20] < 1e-3 * _powers(plain[after:])[:20].max()).all() and not apart[40:].any()
+
+    assert await graft(job, mezzanine, path, (OPUS, 0.0), (argv.Dip(309, 313, 12.0),), range(309, 313))
+    dipped, deeper = [_powers(await _heard(tool, each))[310:312].sum() for each in (again, path)]
+    assert deeper == pytest.approx(dipped / 4, rel=0.2)
+
+
+async def test_a_dip_is_not_put_in_where_the_encoders_are_not_in_step(tool: Ffmpeg, tmp_path: Path) -> None:
+    """Nor where the whole is not much longer than its surroundings: the encoding is as it was."""
+    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, 48_000 * 30, wave=BEATS)
+    path = await _encoded(tool, mezzanine, OPUS, tmp_path / "one.mp4")
+    before = path.read_bytes()
+    for trim_db, seconds in ((-3.0, 30), (0.0, 15)):
+        job = _job(tool, mezzanine, tmp_path, 0.0, run=[(mezzanine, 48_000 * seconds)])
+        dips = (argv.Dip(309, 313, 0.5),)
+        assert not await graft(job, mezzanine, path, (OPUS, trim_db), dips, range(309, 313))
+        assert path.read_bytes() == before
+
+
+def _powers(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each 20 ms."""
+    whole = samples[: len(samples) // 960 * 960].reshape(-1, 1_920).astype(np.float64)
+    return np.asarray((whole**2).mean(axis=1))
+
+
+async def _heard(tool: Ffmpeg, path: Path) -> NDArray[np.float32]:
+    pieces: list[bytes] = []
+    await play_back(tool, str(path), pieces.append, samples=48_000 * 30, timeout_s=60, subject=path.name)
+    return np.frombuffer(b"".join(pieces), "<f4").reshape(-1, 2).copy()
 
 
 @pytest.mark.parametrize("cut", [150_001, 297_601, 400_007])
