@@ -1,9 +1,9 @@
 """True peaks above the ceiling that an Opus encoder makes are taken out where they are: for a moment, what it gets is
 softer. Pure arithmetic.
 
-All frames depend on those before them, so none can be put in the place of another, as is done with AAC
-(`packager.mend`): the whole is encoded again. But not for long: a second later, or three where music stands still, the
-encoder writes what it wrote before, bit for bit. So what was below the ceiling stays there.
+All frames depend on those before them, but not for long: a second after a dip, or three where music stands still, the
+encoder writes what it wrote before, bit for bit. So what was below the ceiling stays there, and mostly no more than the
+surroundings have to be encoded again (`packager.graft`).
 """
 
 from collections.abc import Mapping, Sequence
