@@ -68,20 +68,10 @@ def _shifted(dips: Sequence[Dip], windows: Sequence[Window]) -> Iterator[Dip]:
 
 
 def _put_in(encoding: Path, grown: Path, windows: Sequence[Window], target: Path) -> bool:
-    """Blocking."""
-    numbers = {at for each in windows for at in _frames_of(each)}
-    with encoding.open("rb") as file:
-        ours = dict(frames_at(file, numbers))
-    with grown.open("rb") as file:
-        encoded = read_encoded(file)
-        theirs = frames_of(encoded, file, 0, len(encoded.sizes))
-    other: dict[int, bytes] = {}
-    for window, shift in zip(windows, shifts(windows), strict=True):
-        frames = dict(enumerate(theirs[FRAMES_PER_UNIT * (window.first + shift) :], FRAMES_PER_UNIT * window.first))
-        found = _grown(window, ours, frames)
-        if found is None:
-            return False
-        other |= {at: frames[at] for at in found if frames[at] != ours[at]}
+    """Put what was encoded of the windows into the encoding, where all are in step. Blocking."""
+    other = _other_frames(encoding, grown, windows)
+    if other is None:
+        return False
     try:
         with encoding.open("rb") as source, target.open("wb") as out:
             replaced(source, out, other)
@@ -91,7 +81,24 @@ def _put_in(encoding: Path, grown: Path, windows: Sequence[Window], target: Path
     return True
 
 
-def _grown(window: Window, ours: Mapping[int, bytes], theirs: Mapping[int, bytes]) -> range | None:
+def _other_frames(encoding: Path, grown: Path, windows: Sequence[Window]) -> dict[int, bytes] | None:
+    """The frames to be put in by their numbers in the whole; None if some window is not in step."""
+    with encoding.open("rb") as file:
+        ours = dict(frames_at(file, {at for each in windows for at in _frames_of(each)}))
+    with grown.open("rb") as file:
+        encoded = read_encoded(file)
+        frames = frames_of(encoded, file, 0, len(encoded.sizes))
+    other: dict[int, bytes] = {}
+    for window, shift in zip(windows, shifts(windows), strict=True):
+        theirs = dict(zip(_frames_of(window), frames[FRAMES_PER_UNIT * (window.first + shift) :], strict=False))
+        joints = _joints(window, ours, theirs)
+        if joints is None:
+            return None
+        other |= {at: theirs[at] for at in joints if theirs[at] != ours[at]}
+    return other
+
+
+def _joints(window: Window, ours: Mapping[int, bytes], theirs: Mapping[int, bytes]) -> range | None:
     """The frames of a window that go in; None if they are not in step before the first dip and after the last one."""
     around = _frames_of(window)
     alike = {at for at in around if at in ours and ours[at] == theirs.get(at)}
