@@ -22,7 +22,7 @@ from packager.graft import graft
 from packager.job import EncodeJob
 from packager.ladder import LOSSLESS
 from packager.level import Settled, key_of, settle, together
-from packager.mend import MENDS_MAX, mend
+from packager.mend import helps, mend
 from packager.order import Order
 
 _FRAME_BYTES = 4 * argv.CHANNELS
@@ -103,14 +103,13 @@ class Encoder:
         again, mended = 0, self._dipped if rendition.codec is Codec.OPUS else self._spliced
         async with self._hands:
             meters = await self._measured(self._path(rendition, trim_db))
-            while meters.places and await mended(rendition, trim_db, meters.places, again):
+            at_first = len(meters.places)
+            while helps(again, len(meters.places), at_first) and await mended(rendition, trim_db, meters.places, again):
                 again += 1
                 meters = await self._measured(self._path(rendition, trim_db))
         self._held[rendition, trim_db] = meters.reports
 
     async def _spliced(self, rendition: Rendition, trim_db: float, places: Mapping[int, float], again: int) -> bool:
-        if again >= MENDS_MAX:
-            return False
         mezzanine, path = await self._joined(), self._path(rendition, trim_db)
         return await mend(self.job, mezzanine, path, (rendition, trim_db), places, again=again)
 

@@ -24,7 +24,8 @@ from packager.job import EncodeJob, Excerpt, encode_excerpt
 FRAMES_PER_UNIT = UNIT_TICKS // FRAME_SAMPLES
 PART_MAX = 2  # more than half of the whole is not worth it
 WINDOWS_MAX = 64
-_BEFORE_FRAMES, _AFTER_FRAMES = 240, 160  # 4.8 and 3.2 s: mostly they are in step after one or two
+# So many frames before and after: mostly they are in step after one or two seconds, but for the lowest rates after ten.
+_AROUND = ((240, 160), (720, 320))
 # Alike in a row: better the first, else the second. After 8 what is heard differs by -33 dB, and soon by nothing.
 _IN_STEP_FRAMES = (16, 8)
 
@@ -42,19 +43,44 @@ async def graft(
 
     Whether it was done: else the encoding is as it was. Raises ToolError or MediaError.
     """
-    windows = windows_around(changed, job.samples, per_unit=FRAMES_PER_UNIT, before=_BEFORE_FRAMES, after=_AFTER_FRAMES)
-    units = sum(each.units for each in windows)
-    if units * PART_MAX > job.samples // UNIT_TICKS or len(windows) > WINDOWS_MAX:
-        return False
-    rendition, trim_db = of
+    grafts: dict[range, dict[int, bytes]] = {}
+    left = frozenset(changed)
     async with scratch_folder(str(job.scratch)) as scratch:
-        grown = scratch / "grown.mp4"
-        output = EncodeOutput(
-            rendition=rendition, path=str(grown), gain_db=trim_db, dips=tuple(_shifted(dips, windows))
-        )
-        excerpt = Excerpt(mezzanine=mezzanine, windows=windows, rendition=rendition)
-        await encode_excerpt(job, excerpt, [output], name=f"{rendition.rendition_id}-dips")
-        return await asyncio.to_thread(_put_in, encoding, grown, windows, scratch / "grafted.mp4")
+        for before, after in _AROUND:
+            windows = windows_around(left, job.samples, per_unit=FRAMES_PER_UNIT, before=before, after=after)
+            if not _worth(windows, job.samples):
+                return False
+            grown = scratch / f"{before}.mp4"
+            await _encode(job, mezzanine, of, dips, windows, grown)
+            found = await asyncio.to_thread(_grafts, encoding, grown, windows)
+            if any(_touch(one, other) for one in grafts for other in found):
+                return False
+            grafts |= found
+            left -= {at for each in found for at in each}
+            if not left:
+                return await asyncio.to_thread(_put_in, encoding, scratch / "grafted.mp4", grafts)
+    return False
+
+
+def _worth(windows: Sequence[Window], samples: int) -> bool:
+    units = sum(each.units for each in windows)
+    return units * PART_MAX <= samples // UNIT_TICKS and len(windows) <= WINDOWS_MAX
+
+
+async def _encode(
+    job: EncodeJob,
+    mezzanine: Path,
+    of: tuple[Rendition, float],
+    dips: Sequence[Dip],
+    windows: Sequence[Window],
+    path: Path,
+) -> None:
+    """Encode these windows, with the dips that are in them."""
+    rendition, trim_db = of
+    inside = tuple(_shifted(dips, windows))
+    excerpt = Excerpt(mezzanine=mezzanine, windows=windows, rendition=rendition)
+    output = EncodeOutput(rendition=rendition, path=str(path), gain_db=trim_db, dips=inside)
+    await encode_excerpt(job, excerpt, [output], name=f"{rendition.rendition_id}-dips")
 
 
 def _shifted(dips: Sequence[Dip], windows: Sequence[Window]) -> Iterator[Dip]:
@@ -67,35 +93,38 @@ def _shifted(dips: Sequence[Dip], windows: Sequence[Window]) -> Iterator[Dip]:
                 yield Dip(first + FRAMES_PER_UNIT * shift, end + FRAMES_PER_UNIT * shift, dip.softer_db)
 
 
-def _put_in(encoding: Path, grown: Path, windows: Sequence[Window], target: Path) -> bool:
-    """Put what was encoded of the windows into the encoding, where all are in step. Blocking."""
-    other = _other_frames(encoding, grown, windows)
-    if other is None:
-        return False
-    try:
-        with encoding.open("rb") as source, target.open("wb") as out:
-            replaced(source, out, other)
-    except MediaError:  # frames of one size among which there is another now
-        return False
-    target.replace(encoding)
-    return True
-
-
-def _other_frames(encoding: Path, grown: Path, windows: Sequence[Window]) -> dict[int, bytes] | None:
-    """The frames to be put in by their numbers in the whole; None if some window is not in step."""
+def _grafts(encoding: Path, grown: Path, windows: Sequence[Window]) -> dict[range, dict[int, bytes]]:
+    """What is to be put in: of the windows that are in step, from joint to joint, the frames that are others, by their
+    numbers in the whole. Blocking."""
     with encoding.open("rb") as file:
         ours = dict(frames_at(file, {at for each in windows for at in _frames_of(each)}))
     with grown.open("rb") as file:
         encoded = read_encoded(file)
         frames = frames_of(encoded, file, 0, len(encoded.sizes))
-    other: dict[int, bytes] = {}
+    found: dict[range, dict[int, bytes]] = {}
     for window, shift in zip(windows, shifts(windows), strict=True):
         theirs = dict(zip(_frames_of(window), frames[FRAMES_PER_UNIT * (window.first + shift) :], strict=False))
         joints = _joints(window, ours, theirs)
-        if joints is None:
-            return None
-        other |= {at: theirs[at] for at in joints if theirs[at] != ours[at]}
-    return other
+        if joints is not None:
+            found[joints] = {at: theirs[at] for at in joints if theirs[at] != ours[at]}
+    return found
+
+
+def _touch(one: range, other: range) -> bool:
+    """Whether one is so near that it would change what the other goes on from."""
+    return one.start - max(_IN_STEP_FRAMES) < other.stop and other.start - max(_IN_STEP_FRAMES) < one.stop
+
+
+def _put_in(encoding: Path, target: Path, grafts: Mapping[range, Mapping[int, bytes]]) -> bool:
+    """Blocking."""
+    frames = {at: frame for those in grafts.values() for at, frame in those.items()}
+    try:
+        with encoding.open("rb") as source, target.open("wb") as out:
+            replaced(source, out, frames)
+    except MediaError:  # frames of one size, among which there would be another
+        return False
+    target.replace(encoding)
+    return True
 
 
 def _joints(window: Window, ours: Mapping[int, bytes], theirs: Mapping[int, bytes]) -> range | None:

@@ -33,13 +33,15 @@ DRAWS_DB = (
     ((0.12, 0.14), (0.06, 0.09), (0.02, 0.08), (0.05, 0.11), DEEP_DB),
 )
 MENDS_MAX = 9  # in hours of music there is always some place more
+PATIENT_MENDS = 3  # after these what is left has to be a few places, or a quarter of what there was
+FEW_PLACES = 3
 WINDOWS_MAX = 256
 PART_MAX = 3  # windows are no more than a third of the whole: else it is not chance
 _ALWAYS = 2  # so many windows are mended in the shortest
 FRAMES_PER_UNIT = 15  # a frame has as many samples as a place
 _PRE_ROLL_FRAMES = 8  # until an encoder that began anew is at ease
 _LOOKED_AHEAD_FRAMES = 2
-_BEFORE_FRAMES, _AFTER_FRAMES = _PRE_ROLL_FRAMES + 4, _LOOKED_AHEAD_FRAMES + 6  # some of them to find a joint in
+_AROUND_FRAMES = 15  # before and after a place: pre-roll, and enough to find a joint in
 _BRIEF_FRAMES = 8
 _LOWER_DB = 0.05  # than the ceiling, and as much more each time it is mended again
 _BEFORE, _AFTER = 1, 3  # a place is heard in two frames: with one more on each side, they are replaced
@@ -95,11 +97,17 @@ async def mend(
     return bool(frames)
 
 
+def helps(again: int, places: int, at_first: int) -> bool:
+    """Whether to mend what was mended so often, and has so many places above the ceiling, and had so many at first."""
+    limit = math.inf if again < PATIENT_MENDS else max(FEW_PLACES, at_first // 4)
+    return 0 < places <= limit and again < MENDS_MAX
+
+
 def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> list[Window]:
     """The windows to mend; none if that is no use. Opus frames depend on all frames before them: see `packager.dip`."""
     if rendition.codec is not Codec.AAC:
         return []
-    windows = windows_around(places, job.samples, per_unit=FRAMES_PER_UNIT, before=_BEFORE_FRAMES, after=_AFTER_FRAMES)
+    windows = windows_around(places, job.samples, per_unit=FRAMES_PER_UNIT, before=_AROUND_FRAMES, after=_AROUND_FRAMES)
     few = sum(each.units for each in windows) * PART_MAX <= job.samples // UNIT_TICKS
     return windows if (few or len(windows) <= _ALWAYS) and len(windows) <= WINDOWS_MAX else []
 
