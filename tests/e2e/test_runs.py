@@ -166,6 +166,7 @@ def test_a_neighbour_that_was_moved_away_is_not_waited_for(tmp_path: Path) -> No
             path.rename(tmp_path / "music" / path.name)
         until((tmp_path / "done" / "2.flac").exists)
         until((tmp_path / "done" / "1.flac").exists)
+        until(lambda: not list(tmp_path.glob("store/claims/*")))  # the last thing that is done
         before = objects(tmp_path / "store")
         third.rename(tmp_path / "music" / third.name)
         until((tmp_path / "done" / "3.flac").exists)
