@@ -24,6 +24,10 @@ class Window:
         """How long it is."""
         return self.end - self.first
 
+    def numbers(self, per_unit: int) -> range:
+        """The numbers of all its frames, where a unit has so many."""
+        return range(per_unit * self.first, per_unit * self.end)
+
     def samples(self, of: int) -> int:
         """How long it is in samples, in a mezzanine of so many: the last unit may be a part of one."""
         return min(UNIT_TICKS * self.end, of) - UNIT_TICKS * self.first

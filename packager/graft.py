@@ -13,13 +13,13 @@ from pathlib import Path
 from avtool.argv import Dip, EncodeOutput
 from avtool.scratch import scratch_folder
 from cmaf.encoded import read_encoded
-from cmaf.splice import frames_at, frames_of, replaced
+from cmaf.splice import frames_at, frames_of
 from cmaf.timeline import UNIT_TICKS
 from model.errors import MediaError
 from model.rendition import Rendition
 from packager.dip import FRAME_SAMPLES
 from packager.excerpt import Window, shifts, windows_around
-from packager.job import EncodeJob, Excerpt, encode_excerpt
+from packager.job import EncodeJob, Excerpt, encode_excerpt, put_in
 
 FRAMES_PER_UNIT = UNIT_TICKS // FRAME_SAMPLES
 PART_MAX = 2  # more than half of the whole is not worth it
@@ -86,7 +86,7 @@ async def _encode(
 def _shifted(dips: Sequence[Dip], windows: Sequence[Window]) -> Iterator[Dip]:
     """The dips as they lie in the excerpt of these windows."""
     for window, shift in zip(windows, shifts(windows), strict=True):
-        around = _frames_of(window)
+        around = window.numbers(FRAMES_PER_UNIT)
         for dip in dips:
             first, end = max(dip.first, around.start), min(dip.end, around.stop)
             if first < end:
@@ -97,13 +97,15 @@ def _grafts(encoding: Path, grown: Path, windows: Sequence[Window]) -> dict[rang
     """What is to be put in: of the windows that are in step, from joint to joint, the frames that are others, by their
     numbers in the whole. Blocking."""
     with encoding.open("rb") as file:
-        ours = dict(frames_at(file, {at for each in windows for at in _frames_of(each)}))
+        ours = dict(frames_at(file, {at for each in windows for at in each.numbers(FRAMES_PER_UNIT)}))
     with grown.open("rb") as file:
         encoded = read_encoded(file)
         frames = frames_of(encoded, file, 0, len(encoded.sizes))
     found: dict[range, dict[int, bytes]] = {}
     for window, shift in zip(windows, shifts(windows), strict=True):
-        theirs = dict(zip(_frames_of(window), frames[FRAMES_PER_UNIT * (window.first + shift) :], strict=False))
+        theirs = dict(
+            zip(window.numbers(FRAMES_PER_UNIT), frames[FRAMES_PER_UNIT * (window.first + shift) :], strict=False)
+        )
         joints = _joints(window, ours, theirs)
         if joints is not None:
             found[joints] = {at: theirs[at] for at in joints if theirs[at] != ours[at]}
@@ -115,21 +117,18 @@ def _touch(one: range, other: range) -> bool:
     return one.start - max(_IN_STEP_FRAMES) < other.stop and other.start - max(_IN_STEP_FRAMES) < one.stop
 
 
-def _put_in(encoding: Path, target: Path, grafts: Mapping[range, Mapping[int, bytes]]) -> bool:
+def _put_in(encoding: Path, scratch: Path, grafts: Mapping[range, Mapping[int, bytes]]) -> bool:
     """Blocking."""
-    frames = {at: frame for those in grafts.values() for at, frame in those.items()}
     try:
-        with encoding.open("rb") as source, target.open("wb") as out:
-            replaced(source, out, frames)
+        put_in(encoding, {at: frame for those in grafts.values() for at, frame in those.items()}, scratch)
     except MediaError:  # frames of one size, among which there would be another
         return False
-    target.replace(encoding)
     return True
 
 
 def _joints(window: Window, ours: Mapping[int, bytes], theirs: Mapping[int, bytes]) -> range | None:
     """The frames of a window that go in; None if they are not in step before the first dip and after the last one."""
-    around = _frames_of(window)
+    around = window.numbers(FRAMES_PER_UNIT)
     alike = {at for at in around if at in ours and ours[at] == theirs.get(at)}
     first = _in_step(alike, range(window.frames[0], around.start, -1), before=True)
     end = _in_step(alike, range(window.frames[-1] + 1, around.stop))
@@ -146,7 +145,3 @@ def _in_step(alike: Collection[int], joints: Sequence[int], *, before: bool = Fa
             if all(at in alike for at in range(start, start + count)):
                 return joint
     return None
-
-
-def _frames_of(window: Window) -> range:
-    return range(FRAMES_PER_UNIT * window.first, FRAMES_PER_UNIT * window.end)

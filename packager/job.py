@@ -9,6 +9,7 @@ from avtool import argv
 from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
+from cmaf.splice import replaced
 from meter.meter import PeakMeter
 from model.rendition import Rendition
 from packager.excerpt import Window
@@ -105,3 +106,11 @@ async def places_of(job: EncodeJob, path: Path, samples: int, above_dbtp: float)
         job.tool, str(path), meter.take_bytes, samples=samples, timeout_s=job.timeout_s, subject=job.subject
     )
     return meter.places()
+
+
+def put_in(encoding: Path, frames: Mapping[int, bytes], scratch: Path) -> None:
+    """Put frames in the place of those that have their numbers in an encoding. Raises MediaError as `replaced` does,
+    and then the encoding is as it was. Blocking."""
+    with encoding.open("rb") as source, scratch.open("wb") as target:
+        replaced(source, target, frames)
+    scratch.replace(encoding)

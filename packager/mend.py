@@ -19,11 +19,11 @@ from pathlib import Path
 
 from avtool.scratch import scratch_folder
 from cmaf.encoded import read_encoded
-from cmaf.splice import Windows, frames_at, frames_of, replaced, windows_of
+from cmaf.splice import Windows, frames_at, frames_of, windows_of
 from cmaf.timeline import UNIT_TICKS
 from model.rendition import Codec, Rendition
 from packager.excerpt import Window, shifts, windows_around
-from packager.job import Draw, EncodeJob, Excerpt, draw
+from packager.job import Draw, EncodeJob, Excerpt, draw, put_in
 
 DEEP_DB = (0.25, 0.45, 0.75, 1.2)  # for a place alone: what the encoder does there whatever is tried
 # Softer by: two more where the first two did not do, for mostly they do. And others where what was put in did not hold.
@@ -93,7 +93,7 @@ async def mend(
             await asyncio.to_thread(_compare, left, encoding, drawn, below_dbtp)
         frames = {each.first + at: frame for each in wounds for at, frame in enumerate(each.frames)}
         if frames:
-            await asyncio.to_thread(_put_in, encoding, scratch / "mended.mp4", frames)
+            await asyncio.to_thread(put_in, encoding, frames, scratch / "mended.mp4")
     return bool(frames)
 
 
@@ -114,7 +114,7 @@ def _windows(job: EncodeJob, rendition: Rendition, places: Iterable[int]) -> lis
 
 def _compare(wounds: Sequence[_Wound], encoding: Path, drawn: Sequence[Draw], below_dbtp: float) -> None:
     """Keep of each draw what is better than what there is, where that is not below enough. Blocking."""
-    numbers = {at for each in wounds for at in _frames_around(each.window)}
+    numbers = {at for each in wounds for at in each.window.numbers(FRAMES_PER_UNIT)}
     with encoding.open("rb") as file:
         ours = {at: windows_of(frame) for at, frame in frames_at(file, numbers)}
     for each in drawn:
@@ -149,13 +149,9 @@ class _Frames:
             return frames_of(self._encoded, file, first, end)
 
 
-def _frames_around(window: Window) -> range:
-    return range(FRAMES_PER_UNIT * window.first, FRAMES_PER_UNIT * window.end)
-
-
 def _joints(window: Window, ours: Mapping[int, Windows | None], theirs: _Frames, shift: int) -> tuple[int, int] | None:
     """The first frame to be replaced, and the first that is not: as near to the places as the windows allow."""
-    around = _frames_around(window)
+    around = window.numbers(FRAMES_PER_UNIT)
     start, stop = around.start, min(around.stop, len(theirs) - shift)
     frames = enumerate(theirs.read(start + shift, stop + shift), start)
     here = {at + 1 for at, frame in frames if windows_of(frame) == ours.get(at) is not None}
@@ -165,10 +161,3 @@ def _joints(window: Window, ours: Mapping[int, Windows | None], theirs: _Frames,
     if first is None and window.first == 0:
         first = 0  # both begin with the track
     return None if first is None or end is None else (first, end)
-
-
-def _put_in(encoding: Path, scratch: Path, frames: Mapping[int, bytes]) -> None:
-    """Blocking."""
-    with encoding.open("rb") as source, scratch.open("wb") as target:
-        replaced(source, target, frames)
-    scratch.replace(encoding)

@@ -6,17 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from avtool import argv
 from avtool.argv import EncodeOutput
-from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
-from cmaf.encoded import read_encoded
-from cmaf.splice import frames_at, frames_of, replaced, windows_of
+from cmaf.splice import frames_at, replaced, windows_of
 from model.rendition import Codec, Rendition
 from tests.support.audio import make_audio
+from tests.support.encodings import frames_in, heard_from
 
 FRAME = 1_024
 WAVE = "0.3*sin(2*PI*(200+40*t)*t)+0.3*sin(2*PI*1500*t)*exp(-60*mod(t,0.25))"
@@ -36,18 +34,6 @@ async def two(tool: Ffmpeg, tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-async def _heard(tool: Ffmpeg, path: Path) -> NDArray[np.float32]:
-    pieces: list[bytes] = []
-    await play_back(tool, str(path), pieces.append, timeout_s=60, subject=path.name)
-    return np.frombuffer(b"".join(pieces), "<f4").reshape(-1, 2)
-
-
-def _frames(path: Path) -> list[bytes]:
-    with path.open("rb") as file:
-        encoded = read_encoded(file)
-        return frames_of(encoded, file, 0, len(encoded.sizes))
-
-
 def _joint(places: Iterable[int], ours: list[bytes], theirs: list[bytes]) -> int:
     """The first of these places where one may go over into the other."""
     return next(at for at in places if windows_of(ours[at - 1]) == windows_of(theirs[at - 1]) is not None)
@@ -58,13 +44,13 @@ async def test_the_frames_of_another_are_heard_between_two_joints(
 ) -> None:
     """Before and after it is the one to the sample, inside the other; and in the frames that both are part of it is
     as near to them as they are to each other."""
-    louder, softer = (_frames(path) for path in two)
+    louder, softer = (frames_in(path) for path in two)
     first, end = _joint(range(60, 80), louder, softer), _joint(range(100, 120), louder, softer)
     target = tmp_path / "both.mp4"
     with two[0].open("rb") as source, target.open("wb") as out:
         replaced(source, out, dict(enumerate(softer[first:end], start=first)))
-    assert _frames(target) == louder[:first] + softer[first:end] + louder[end:]
-    one, other, both = [await _heard(tool, path) for path in (*two, target)]
+    assert frames_in(target) == louder[:first] + softer[first:end] + louder[end:]
+    one, other, both = [await heard_from(tool, path) for path in (*two, target)]
     assert len(both) == len(one)
     begin, stop = (first - 1) * FRAME, (end - 1) * FRAME  # of the frames that both are part of; the first is priming
     apart = np.abs(one - other).max()
@@ -87,7 +73,7 @@ def test_nothing_in_the_place_of_nothing_is_the_same_file(two: tuple[Path, Path]
 
 def test_some_frames_are_read(two: tuple[Path, Path]) -> None:
     """Those that are asked for, and nothing for a number that no frame has."""
-    frames = _frames(two[0])
+    frames = frames_in(two[0])
     with two[0].open("rb") as source:
         found = dict(frames_at(source, {0, 7, 8, len(frames) - 1, len(frames)}))
     assert found == {at: frames[at] for at in (0, 7, 8, len(frames) - 1)}

@@ -11,17 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 from avtool import argv
-from avtool.decode import play_back
 from avtool.locate import Ffmpeg
 from avtool.run import Limits, run
-from cmaf.encoded import read_encoded
-from cmaf.splice import frames_of
 from model.rendition import Codec, Rendition
 from packager.encode import Encoder
 from packager.graft import graft
 from packager.job import EncodeJob, places_of
 from packager.mend import DRAWS_DB, MENDS_MAX, mend
 from tests.support.audio import make_audio
+from tests.support.encodings import frames_in, heard_from
 
 AAC = Rendition(rendition_id="aac-128", codec=Codec.AAC, bitrate_bps=128_000)
 OPUS = Rendition(rendition_id="opus-96", codec=Codec.OPUS, bitrate_bps=96_000)
@@ -30,6 +28,7 @@ SECONDS = 12
 WAVE = "(0.1+0.02*sin(t))*(sin(2*PI*220*t)+sin(2*PI*277*t)+sin(2*PI*330*t))+0.5*sin(2*PI*700*t)*exp(-9*abs(t-6.2))"
 # strokes of a drum and a bass, after which an encoder soon forgets what was before
 BEATS = "0.2*(random(0)-0.5)*exp(-9*mod(t,0.31))+0.15*sin(2*PI*(90+40*mod(floor(t/0.62),3))*t)*exp(-2*mod(t,0.62))"
+BEATS_LENGTH = 48_000 * 30
 
 
 @pytest.fixture
@@ -76,13 +75,7 @@ async def _encoded(
 
 def _changed(path: Path, before: list[bytes]) -> list[int]:
     """The frames that are not what they were."""
-    return [at for at, (was, now) in enumerate(zip(before, _frames(path), strict=True)) if was != now]
-
-
-def _frames(path: Path) -> list[bytes]:
-    with path.open("rb") as file:
-        encoded = read_encoded(file)
-        return frames_of(encoded, file, 0, len(encoded.sizes))
+    return [at for at, (was, now) in enumerate(zip(before, frames_in(path), strict=True)) if was != now]
 
 
 async def _high(job: EncodeJob, path: Path) -> Mapping[int, float]:
@@ -102,7 +95,7 @@ async def test_a_peak_is_taken_out_where_it_is(tool: Ffmpeg, mezzanine: Path, tm
     """
     path, again = [await _encoded(tool, mezzanine, AAC, tmp_path / name) for name in ("one.mp4", "again.mp4")]
     job = _job(tool, mezzanine, tmp_path, await _ceiling_under_its_peak(tool, mezzanine, path, below_db))
-    before, high = _frames(path), await _high(job, path)
+    before, high = frames_in(path), await _high(job, path)
     assert high
     assert await mend(job, mezzanine, path, (AAC, 0.0), high)
     assert await _high(job, path) == {}
@@ -152,46 +145,69 @@ async def test_opus_is_softer_for_a_moment(tool: Ffmpeg, mezzanine: Path, tmp_pa
     assert held is not None and high
     assert await _high(job, held[0]) == {}
     assert held[1][0].true_peak_dbtp == pytest.approx(job.ceiling_dbtp, abs=1.0)
-    changed = _changed(held[0], _frames(path))
+    changed = _changed(held[0], frames_in(path))
     first, last = min(high) * 1_024 // 960, max(high) * 1_024 // 960
     assert changed and first - 3 <= changed[0] and changed[-1] <= last + 200
     again = Encoder(_job(tool, mezzanine, tmp_path, math.inf))
     await again.encode({OPUS: 0.0})
-    assert _frames(held[0]) == _frames(path)  # without a ceiling it is left alone
+    assert frames_in(held[0]) == frames_in(path)  # without a ceiling it is left alone
 
 
 async def test_a_dip_is_put_in_without_encoding_the_whole(tool: Ffmpeg, tmp_path: Path) -> None:
     """It is there, as near to the music as in an encoding of the whole, and where it ends nothing is heard that was not
     before: it goes on as if there had been none. Done twice it is the same, and what is dipped can be dipped deeper."""
-    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, 48_000 * 30, wave=BEATS)
-    job = _job(tool, mezzanine, tmp_path, 0.0, run=[(mezzanine, 48_000 * 30)])
+    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, BEATS_LENGTH, wave=BEATS)
+    job = _job(tool, mezzanine, tmp_path, 0.0, run=[(mezzanine, BEATS_LENGTH)])
     dips: tuple[argv.Dip, ...] = (argv.Dip(309, 313, 6.0),)
     path, again = [await _encoded(tool, mezzanine, OPUS, tmp_path / name) for name in ("one.mp4", "again.mp4")]
-    frames, plain = _frames(path), await _heard(tool, path)
+    frames, plain = frames_in(path), await heard_from(tool, path, samples=BEATS_LENGTH)
     for each in (path, again):
         assert await graft(job, mezzanine, each, (OPUS, 0.0), dips, range(309, 313))
     assert again.read_bytes() == path.read_bytes()
     changed = _changed(path, frames)
     assert 305 <= changed[0] <= 313 and changed[-1] < 313 + 160
 
-    music, whole = await _heard(tool, mezzanine), await _encoded(tool, mezzanine, OPUS, tmp_path / "w.mp4", dips=dips)
+    music, whole = (
+        await heard_from(tool, mezzanine),
+        await _encoded(tool, mezzanine, OPUS, tmp_path / "w.mp4", dips=dips),
+    )
     music[309 * 960 : 313 * 960] *= 10 ** (-6 / 20)
-    wrong, usual = [_powers(await _heard(tool, each) - music) for each in (path, whole)]
+    wrong, usual = [_powers(await heard_from(tool, each, samples=BEATS_LENGTH) - music) for each in (path, whole)]
     assert wrong.sum() == pytest.approx(usual.sum(), rel=0.02)
     around = [usual[max(0, at - 20) : at + 20].max() for at in range(len(usual))]
     assert (wrong <= 2 * np.array(around)).all()
     after = (changed[-1] + 3) * 960 - 312  # a decoder leaves some out at the start; for two frames the last one rings
-    apart = _powers((await _heard(tool, path) - plain)[after:])
+    apart = _powers((await heard_from(tool, path, samples=BEATS_LENGTH) - plain)[after:])
     assert (apart[:20] < 1e-3 * _powers(plain[after:])[:20].max()).all() and not apart[40:].any()
 
     assert await graft(job, mezzanine, path, (OPUS, 0.0), (argv.Dip(309, 313, 12.0),), range(309, 313))
-    dipped, deeper = [_powers(await _heard(tool, each))[310:312].sum() for each in (again, path)]
+    dipped, deeper = [
+        _powers(await heard_from(tool, each, samples=BEATS_LENGTH))[310:312].sum() for each in (again, path)
+    ]
     assert deeper == pytest.approx(dipped / 4, rel=0.2)
+
+
+async def test_who_is_late_in_step_is_begun_earlier(
+    tool: Ffmpeg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes out is as if it had been begun there at first."""
+    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, BEATS_LENGTH, wave=BEATS)
+    job = _job(tool, mezzanine, tmp_path, 0.0, run=[(mezzanine, BEATS_LENGTH)])
+    path = await _encoded(tool, mezzanine, OPUS, tmp_path / "one.mp4")
+    late = Path(shutil.copy(path, tmp_path / "late.mp4"))
+    dips, at_once, short = (argv.Dip(309, 313, 0.5),), (240, 160), (2, 160)
+    for each, around in ((path, (at_once,)), (late, (short, at_once))):
+        monkeypatch.setattr("packager.graft._AROUND", around)
+        assert await graft(job, mezzanine, each, (OPUS, 0.0), dips, range(309, 313))
+    assert late.read_bytes() == path.read_bytes()
+    monkeypatch.setattr("packager.graft._AROUND", (short,))
+    assert not await graft(job, mezzanine, late, (OPUS, 0.0), (argv.Dip(309, 313, 0.8),), range(309, 313))
+    assert late.read_bytes() == path.read_bytes()
 
 
 async def test_a_dip_is_not_put_in_where_the_encoders_are_not_in_step(tool: Ffmpeg, tmp_path: Path) -> None:
     """Nor where the whole is not much longer than its surroundings: the encoding is as it was."""
-    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, 48_000 * 30, wave=BEATS)
+    mezzanine = _music(tmp_path / "mezzanine0.mp4", 0, BEATS_LENGTH, wave=BEATS)
     path = await _encoded(tool, mezzanine, OPUS, tmp_path / "one.mp4")
     before = path.read_bytes()
     for trim_db, seconds in ((-3.0, 30), (0.0, 15)):
@@ -205,12 +221,6 @@ def _powers(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """Of each 20 ms."""
     whole = samples[: len(samples) // 960 * 960].reshape(-1, 1_920).astype(np.float64)
     return np.asarray((whole**2).mean(axis=1))
-
-
-async def _heard(tool: Ffmpeg, path: Path) -> NDArray[np.float32]:
-    pieces: list[bytes] = []
-    await play_back(tool, str(path), pieces.append, samples=48_000 * 30, timeout_s=60, subject=path.name)
-    return np.frombuffer(b"".join(pieces), "<f4").reshape(-1, 2).copy()
 
 
 @pytest.mark.parametrize("cut", [150_001, 297_601, 400_007])
@@ -234,5 +244,5 @@ async def test_a_run_is_mended_as_if_it_were_one(
     assert await _high(job, held[0]) == {}
     assert len(held[1]) == 2
     assert max(each.true_peak_dbtp or -99.0 for each in held[1]) == pytest.approx(ceiling, abs=1.0)
-    changed = _changed(held[0], _frames(path))
+    changed = _changed(held[0], frames_in(path))
     assert changed and min(high) - 15 <= changed[0] and changed[-1] <= max(high) + 200
